@@ -1,0 +1,41 @@
+# What a user types; `make help` lists it. Needs only Python >= 3.11, make, git and a way to PyPI.
+PYTHON ?= python3
+DATASET ?= complete-journey
+MONTH ?= 2017-09
+BIN := .venv/bin
+# One thread for numerics: small fits are faster that way, and last digits do not depend on the machine's cores.
+export OMP_NUM_THREADS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env report test lab lock
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: .venv/built ## build the locked environment in .venv/
+
+.venv/built: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "segkit needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 ..." >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+report: .venv/built ## DATASET=complete-journey MONTH=2017-09: the notebooks, the tables, report.html
+	@$(BIN)/segkit report $(DATASET) --month $(MONTH)
+
+test: .venv/built ## every check that needs no server
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval -p no:doctest --nbval-sanitize-with tests/nbval.cfg notebooks/0*.ipynb
+	$(BIN)/segkit report complete-journey --month 2017-12 --out .venv/test-reports
+
+lab: .venv/built ## JupyterLab on notebooks/
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+lock: .venv/built ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --quiet --output-file requirements.lock

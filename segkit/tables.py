@@ -1,0 +1,330 @@
+"""Every table a run leaves behind: its columns, their types, units and meaning, and how it is written.
+
+One place says what a column is; `write_table` holds a table to it, and `describe_tables` prints it beside the
+tables. The same table always becomes the same bytes.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SIGNIFICANT_DIGITS = 9  # more would carry the order of summation, which differs between machines
+
+_ARROW_TYPES = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "share": pa.float64(),
+    "money": pa.float64(),
+    "boolean": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds: its type (``text integer number share money boolean``), unit and definition."""
+
+    type: str
+    unit: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table holds: a sentence, its columns, the columns it is sorted by.
+
+    An `open` table has further columns that depend on the data (one per feature, say).
+    """
+
+    about: str
+    columns: dict[str, Column]
+    sort: tuple[str, ...]
+    open: bool = False
+
+
+def _text(definition: str, unit: str = "") -> Column:
+    return Column("text", unit, definition)
+
+
+def _integer(definition: str, unit: str = "") -> Column:
+    return Column("integer", unit, definition)
+
+
+def _number(definition: str, unit: str = "") -> Column:
+    return Column("number", unit, definition)
+
+
+def _share(definition: str) -> Column:
+    return Column("share", "0 to 1", definition)
+
+
+def _money(definition: str) -> Column:
+    return Column("money", "currency", definition)
+
+
+def _boolean(definition: str) -> Column:
+    return Column("boolean", "", definition)
+
+
+_SEGMENT_ID = _text("the id that stays with a segment; S0 is everybody a method leaves out")
+_SEGMENT = _text("the segment's name, unique within a run")
+_CUSTOMER_ID = _text("the customer, as in the orders")
+_CANDIDATE_ID = _text("family and parameters, such as kmeans-5")
+
+TABLES: dict[str, Table] = {
+    "ledger": Table(
+        "Where every row that was read went: rows and amount sum to the input.",
+        {
+            "reason": _text("sale, return, an exclusion of the card, or a breach of the contract"),
+            "rows": _integer("order lines (for a ready table: rows)", "lines"),
+            "orders": _integer("distinct orders within the reason", "orders"),
+            "customers": _integer("distinct customers within the reason", "customers"),
+            "amount": _money("sum of the lines' amounts"),
+        },
+        sort=(),  # kept in the order in which the reasons are tested
+    ),
+    "quarantine": Table(
+        "The rows that broke the contract, as they came, with the reason.",
+        {"reason": _text("the first rule of the contract that the row breaks")},
+        sort=(),
+        open=True,
+    ),
+    "features": Table(
+        "One row per customer as of the day of the run, in natural units.",
+        {"customer_id": _CUSTOMER_ID},
+        sort=("customer_id",),
+        open=True,
+    ),
+    "feature_dictionary": Table(
+        "What each feature means; those that this dataset cannot give are listed with what they lack.",
+        {
+            "feature": _text("name, as in features and segments"),
+            "family": _text("value, lifecycle, rhythm, basket, taste, price, returns, channel, trend, response, who"),
+            "kind": _text("money, count, share, number, category, binary, days"),
+            "unit": _text("unit of the figures"),
+            "whole": _text("the composition that a share belongs to; empty for others"),
+            "transform": _text("what the matrix does to it"),
+            "definition": _text("one sentence"),
+            "needs": _text("columns of the canonical tables it is made of"),
+            "present": _boolean("whether this dataset has it"),
+            "missing": _text("which columns it lacks"),
+        },
+        sort=(),
+    ),
+    "candidates": Table(
+        "Every segmentation that was tried, judged the same way. A criterion that does not apply is null.",
+        {
+            "candidate_id": _CANDIDATE_ID,
+            "family": _text("rfm, tiers, kmeans, hierarchical, dbscan, hdbscan, gmm, predictive"),
+            "params": _text("parameters of the fit, as JSON"),
+            "segments": _integer("segments, without the customers left out", "segments"),
+            "noise_share": _share("customers left out"),
+            "smallest_share": _share("customers in the smallest segment"),
+            "within_ss": _number("sum of squared distances to the segment's mean", "matrix units squared"),
+            "silhouette": _number("mean silhouette width (Rousseeuw 1987)", "-1 to 1"),
+            "calinski_harabasz": _number("between over within variance (Calinski & Harabasz 1974)"),
+            "davies_bouldin": _number("mean likeness to the most alike segment, lower is better (1979)"),
+            "dbcv": _number("density-based validity (Moulavi et al. 2014), density families only", "-1 to 1"),
+            "bic": _number("Bayesian information criterion, mixtures only, lower is better"),
+            "icl": _number("BIC plus twice the entropy (Biernacki et al. 2000), mixtures only, lower is better"),
+            "gap": _number("gap statistic (Tibshirani et al. 2001), k-means only", "log units"),
+            "prediction_strength": _number("Tibshirani & Walther 2005", "0 to 1"),
+            "stability_ari": _number("mean adjusted Rand index between resamples", "-1 to 1"),
+            "stability_jaccard_min": _number("mean Jaccard of the least stable segment over resamples", "0 to 1"),
+            "separated_share": _share("pairs of segments that the saddle test separates"),
+            "structure": _text("natural, reproducible or constructive"),
+            "forward_value": _number("skill about how much customers will buy, as a share of the ceiling"),
+            "forward_behaviour": _number("skill about what and how they will buy, as a share of the ceiling"),
+            "forward_share": _number("weighted mean of the two"),
+            "feasible": _boolean("whether its sizes and its noise are within the limits"),
+            "reason": _text("why it is not feasible, or why it lost; for the chosen one why it won"),
+            "chosen": _boolean("exactly one"),
+        },
+        sort=(),
+    ),
+    "assignments": Table(
+        "Every customer's segment.",
+        {
+            "customer_id": _CUSTOMER_ID,
+            "segment_id": _SEGMENT_ID,
+            "segment": _SEGMENT,
+            "confidence": _share("matched resample fits that put the customer into the same segment"),
+            "rfm_segment": _text("the customer's cell of the RFM map, for comparison"),
+            "nearest_segment_id": _text("the segment to use for a customer left out; else the same segment"),
+            "reason": _text("why a customer is in S0; null for the others"),
+        },
+        sort=("customer_id",),
+    ),
+    "segments": Table(
+        "The chosen segments. Shares of customers and of revenue sum to 1; revenue is net of returns in the window.",
+        {
+            "segment_id": _SEGMENT_ID,
+            "segment": _SEGMENT,
+            "description": _text("one sentence with figures"),
+            "rule": _text("at most three conditions that come close to it"),
+            "customers": _integer("customers", "customers"),
+            "customer_share": _share("of all customers"),
+            "revenue": _money("net of returns, within the window"),
+            "revenue_share": _share("of all revenue; above 1 or below 0 only where returns exceed sales"),
+        },
+        sort=(),
+        open=True,
+    ),
+    "profile": Table(
+        "Each segment against all customers, feature by feature, with intervals.",
+        {
+            "segment_id": _SEGMENT_ID,
+            "feature": _text("feature, as in feature_dictionary"),
+        },
+        sort=(),
+        open=True,
+    ),
+    "name_words": Table(
+        "The figures behind the words of each segment's name.",
+        {"segment_id": _SEGMENT_ID, "word": _text("the word, as used in the name")},
+        sort=(),
+        open=True,
+    ),
+}
+
+
+def write_table(table: pd.DataFrame, name: str, folder: Path | str, extra: dict[str, Column] | None = None) -> Path:
+    """Write `table` as ``<folder>/<name>.parquet``, held to its definition.
+
+    Columns come in the defined order, then those of an open table in theirs. Floats are rounded to
+    `SIGNIFICANT_DIGITS`, rows are sorted where the table has a sort key, nothing but the data is stored, so that
+    the same table gives the same bytes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Has every defined column, as a column or as the index.
+    name : str
+        A key of `TABLES`.
+    folder : path
+        Exists.
+    extra : dict, optional
+        Columns of an open table with a type of their own; others keep theirs.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or one too many in a table that is not open. (A fault of segkit, not of the user.)
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> ledger = pd.DataFrame({"reason": ["sale"], "rows": [3], "orders": [2], "customers": [1], "amount": [9.5]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read_table(write_table(ledger, "ledger", folder))
+      reason  rows  orders  customers  amount
+    0   sale     3       2          1     9.5
+    >>> write_table(ledger[["reason"]], "ledger", ".")
+    Traceback (most recent call last):
+    ValueError: table ledger lacks rows, orders, customers, amount
+    """
+    definition = TABLES[name]
+    if table.index.name is not None:
+        table = table.reset_index()
+    missing = [column for column in definition.columns if column not in table]
+    if missing:
+        raise ValueError(f"table {name} lacks {', '.join(missing)}")
+    others = [column for column in table if column not in definition.columns]
+    if others and not definition.open:
+        raise ValueError(f"table {name} has no column {', '.join(others)}")
+    table = table[[*definition.columns, *others]]
+    if definition.sort:
+        table = table.sort_values(list(definition.sort), kind="stable")
+    known = {**definition.columns, **(extra or {})}
+    arrays = [_to_arrow(table[column], known[column].type if column in known else None) for column in table]
+    path = Path(folder) / f"{name}.parquet"
+    arrow = pa.Table.from_arrays(arrays, names=list(table))
+    pq.write_table(arrow, path, compression="zstd", store_schema=False)
+    return path
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Return a written table."""
+    return pd.read_parquet(path)
+
+
+def _to_arrow(series: pd.Series, kind: str | None) -> pa.Array:
+    if kind == "text" or (kind is None and not _is_number(series)):
+        missing = series.isna()
+        return pa.array([None if gone else str(text) for text, gone in zip(series, missing, strict=True)], pa.string())
+    if kind is None:
+        kind = "boolean" if series.dtype == bool else "integer" if series.dtype.kind in "iu" else "number"
+    if kind in ("number", "share", "money"):
+        series = pd.to_numeric(series).astype("float64")
+        rounded = round_money(series) if kind == "money" else round_significant(series.to_numpy())
+        return pa.array(rounded, pa.float64(), from_pandas=True)
+    return pa.array(series.tolist(), _ARROW_TYPES[kind], from_pandas=True)
+
+
+def _is_number(series: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)
+
+
+def round_money(amounts: pd.Series) -> np.ndarray:
+    """Return amounts rounded to a hundredth of the smallest coin."""
+    return np.round(amounts.to_numpy(dtype="float64"), 4) + 0.0
+
+
+def round_significant(numbers: np.ndarray, digits: int = SIGNIFICANT_DIGITS) -> np.ndarray:
+    """Return `numbers` rounded to significant digits; 0, NaN and infinities stay as they are.
+
+    Examples
+    --------
+    >>> round_significant(np.array([123456.789, 0.000123456789, 0.0]), digits=4)
+    array([1.235e+05, 1.235e-04, 0.000e+00])
+    """
+    numbers = np.asarray(numbers, dtype="float64")
+    finite = np.isfinite(numbers) & (numbers != 0)
+    rounded = numbers.copy()
+    exponents = digits - 1 - np.floor(np.log10(np.abs(numbers[finite]))).astype(int)
+    # Dividing by a power of ten keeps the shortest decimal exact; multiplying by 1e-n does not.
+    big = exponents < 0
+    scales = 10.0 ** np.abs(exponents)
+    part = numbers[finite]
+    rounded[finite] = np.where(big, np.round(part / scales) * scales, np.round(part * scales) / scales)
+    return rounded + 0.0  # no negative zeros
+
+
+def describe_tables(folder: Path | str, about: dict[str, dict[str, Column]] | None = None) -> str:
+    """Return the README of a folder of tables: each table there, each column with type, unit and definition.
+
+    `about` holds, by table, the definitions of columns that depend on the data.
+    """
+    lines = [
+        "# Tables of this run",
+        "",
+        "Parquet files; shares are 0 to 1, money is in the dataset's currency.",
+    ]
+    for name, definition in TABLES.items():
+        path = Path(folder) / f"{name}.parquet"
+        if not path.exists():
+            continue
+        lines += [
+            "",
+            f"## {name}.parquet",
+            "",
+            definition.about,
+            "",
+            "| column | type | unit | what |",
+            "|---|---|---|---|",
+        ]
+        known = {**definition.columns, **((about or {}).get(name, {}))}
+        for field in pq.read_schema(path):
+            column = known.get(field.name) or Column(str(field.type), "", "as it came")
+            lines.append(f"| `{field.name}` | {column.type} | {column.unit} | {column.definition} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_json(content: dict, path: Path | str) -> None:
+    """Write `content` as indented JSON with sorted keys; NaN is refused, since it is not JSON."""
+    Path(path).write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
