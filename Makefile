@@ -36,6 +36,6 @@ test: .venv/built ## every check that needs no server
 lab: .venv/built ## JupyterLab on notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-lock: .venv/built ## write requirements.lock anew from pyproject.toml
+lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --quiet --output-file requirements.lock
