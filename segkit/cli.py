@@ -1,0 +1,147 @@
+"""The command line: `segkit` and ``python -m segkit``."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segkit.errors import InputError
+
+# Small fits are many times slower when every process starts as many threads as there are cores; and sums on several
+# threads differ in their last digits. Set before numpy is first imported; a user's own setting wins.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+app = typer.Typer(
+    name="segkit",
+    help="Customer segments that are real, or at least useful, from the order lines of a shop.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="The name of a card in data/, or the path of a card.")]
+Source = Annotated[str, typer.Option(metavar="FILE", help="Read this file instead of the one the card names.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"segkit {version('segkit')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _segkit(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: segkit datasets")
+def datasets(debug: Debug = False) -> None:
+    """List the dataset cards: what is there, what is missing, how to get it."""
+    from segkit.cards import describe_datasets
+
+    print(describe_datasets())
+
+
+@app.command(name="new-card", epilog="Example: segkit new-card orders.csv --name my-shop")
+def new_card(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A CSV, parquet or Excel file of order lines, or of customers.")
+    ],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",
+    debug: Debug = False,
+) -> None:
+    """Look at a file, guess which column is what, and write a commented card to finish."""
+    from segkit.new_card import write_new_card
+
+    path = write_new_card(file, name)
+    print(f"Wrote {path}: read its comments, correct what is wrong, then try\n  segkit check {path.stem}")
+
+
+@app.command(epilog="Example: segkit check online-retail-ii --source online_retail_II.xlsx")
+def check(dataset: Dataset, source: Source = "", debug: Debug = False) -> None:
+    """Read a dataset against the canonical tables and print where every row went; writes nothing."""
+    from segkit.cards import read_card
+    from segkit.features import columns_wanted
+    from segkit.sources import check_dataset
+
+    print(check_dataset(read_card(dataset, source or None), columns_wanted()))
+
+
+@app.command(epilog="Example: segkit report complete-journey --month 2017-09 --set max_segments=8")
+def report(
+    dataset: Dataset,
+    month: Annotated[
+        str, typer.Option(metavar="YYYY-MM", help="The month to report on; its last day is the last day counted.")
+    ] = "",
+    as_of: Annotated[
+        str, typer.Option(metavar="YYYY-MM-DD", help="A day instead of a month: the last day counted.")
+    ] = "",
+    choice: Annotated[str, typer.Option(metavar="ID", help="Take this candidate instead of the proposed one.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter; can be given many times.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
+    source: Source = "",
+    debug: Debug = False,
+) -> None:
+    """Run one month's study: notebooks, tables and report.html."""
+    from segkit.parameters import split_settings
+    from segkit.report import run_report
+
+    given = split_settings(settings or [])
+    if choice:
+        given["choice"] = choice
+    if seed is not None:
+        given["seed"] = str(seed)
+    print(run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given))
+
+
+@app.command(epilog="Example: segkit fetch online-retail-ii")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset whose card says where it is published.")],
+    debug: Debug = False,
+) -> None:
+    """Download a public dataset into data/raw/ and check it against its checksum."""
+    from segkit.fetch import fetch_dataset
+
+    print(fetch_dataset(name))
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend ends it with status 2, one of segkit's own with 1."""
+    from segkit.progress import use_plain_lines
+
+    use_plain_lines()
+    debug = "--debug" in sys.argv
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    try:
+        app(standalone_mode=False)
+    except typer.TyperException as error:  # an unknown option, a missing argument
+        context = getattr(error, "ctx", None)
+        print(f"segkit: {error.format_message()} See {context.command_path if context else 'segkit'} --help", file=sys.stderr)
+        sys.exit(2)
+    except InputError as error:
+        if debug:
+            raise
+        print(f"segkit: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("segkit: stopped; nothing was written", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"segkit: {type(error).__name__}: {error} (a fault of segkit; --debug shows where)", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,48 @@
+"""Progress of long work: a bar where somebody watches, plain lines in a log, nothing in a checked notebook."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_plain_lines = False  # the command line switches this on; a notebook run by a machine stays silent
+
+
+def use_plain_lines(on: bool = True) -> None:
+    """Print one line per finished step where there is no terminal to draw a bar on."""
+    global _plain_lines
+    _plain_lines = on
+
+
+def _somebody_watches() -> bool:
+    # A Jupyter server names the session of each kernel it starts; papermill, nbclient and nbval don't.
+    return sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
+
+
+@contextmanager
+def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int, int, str], None]]:
+    """Yield ``report(done, total, what)`` to be called while the work goes on.
+
+    Examples
+    --------
+    >>> with progress_bar("counting", total=2) as report:
+    ...     report(1, 2, "one")
+    ...     report(2, 2, "two")
+    """
+    start = time.perf_counter()
+    if not _somebody_watches():
+        yield lambda done, total, what="": None
+    else:
+        from tqdm.auto import tqdm
+
+        with tqdm(total=total, desc=text, leave=False) as bar:
+
+            def report(done: int, total: int, what: str = "") -> None:
+                bar.total = total
+                bar.set_postfix_str(what, refresh=False)
+                bar.update(done - bar.n)
+
+            yield report
+    if _plain_lines:
+        print(f"{text}: done in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
