@@ -1,0 +1,48 @@
+"""pyproject.toml, requirements.lock and environment.yml describe one environment."""
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NEEDED = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+LOCK = (ROOT / "requirements.lock").read_text()
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+
+
+def locked_versions(python: str | None = None) -> dict[str, str]:
+    """Name and version of every locked package, for this Python or the one named."""
+    surroundings = {"python_version": python, "python_full_version": f"{python}.0"} if python else {}
+    lines = re.findall(r"^(\S+)==(\S+)(?: ; (.+?))? \\$", LOCK, flags=re.MULTILINE)
+    return {name: release for name, release, marker in lines if not marker or Marker(marker).evaluate(surroundings)}
+
+
+def test_the_lock_meets_every_requirement_of_the_project():
+    locked = locked_versions()
+    unmet = [str(need) for need in NEEDED if not need.specifier.contains(locked.get(need.name, "0"), prereleases=True)]
+    assert not unmet
+
+
+def test_every_locked_version_carries_hashes_and_no_address():
+    entries = re.split(r"\n(?=\S)", LOCK)
+    assert all("--hash=sha256:" in entry for entry in entries if re.match(r"\S+==", entry))
+    assert "://" not in LOCK
+
+
+def test_conda_users_get_the_locked_versions_of_what_the_project_names():
+    pins = dict(line.split("==") for line in CONDA[-1]["pip"] if "==" in line)
+    python = next(line for line in CONDA if str(line).startswith("python=")).split("=")[1]
+    locked = locked_versions(python)
+    assert pins == {need.name.lower(): locked[need.name.lower()] for need in NEEDED}
+    assert python in PROJECT["requires-python"]
+
+
+def test_what_is_installed_is_what_is_locked():
+    locked = locked_versions()
+    assert {need.name: version(need.name) for need in NEEDED} == {need.name: locked[need.name] for need in NEEDED}
