@@ -1,0 +1,140 @@
+"""The shop as it is: sales by month and category, how concentrated revenue is, how features are distributed."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+BINS = 24
+
+
+def monthly_sales(orders, as_of: date) -> pd.DataFrame:
+    """Return orders, customers and revenue of every month up to `as_of`, summed in the engine.
+
+    Parameters
+    ----------
+    orders : Orders
+        As `segkit.sources.read_orders` returns them.
+    as_of : date
+        The last day counted.
+
+    Returns
+    -------
+    DataFrame
+        ``month`` (its first day), ``orders``, ``customers``, ``revenue`` (money, net of returns), ``complete``: the
+        data covers the whole month.
+    """
+    sales = orders.connection.execute(
+        """
+        SELECT CAST(date_trunc('month', ordered_at) AS DATE) AS month, count(DISTINCT order_id) AS orders,
+               count(DISTINCT customer_id) AS customers, CAST(sum(amount) AS DOUBLE) AS revenue
+        FROM orders GROUP BY 1 ORDER BY 1
+        """
+    ).df()
+    sales["month"] = pd.to_datetime(sales["month"])
+    ends = sales["month"] + pd.offsets.MonthEnd(0)
+    starts_late = sales["month"].dt.to_period("M") == pd.Period(orders.first_day, "M")
+    starts_late &= pd.Timestamp(orders.first_day).day > 1 + longest_pause_days(orders)
+    last = sales["month"].dt.to_period("M") == pd.Period(as_of, "M")
+    sales["complete"] = ~starts_late & (ends <= pd.Timestamp(as_of)) & ~(last & (uncovered_days(orders, as_of) > 0))
+    return sales
+
+
+def longest_pause_days(orders) -> int:
+    """Return the longest run of days without an order between two days with orders; holidays, say."""
+    return orders.connection.execute(
+        """
+        SELECT coalesce(max(pause), 0) FROM (
+            SELECT date_diff('day', lag(day) OVER (ORDER BY day), day) - 1 AS pause
+            FROM (SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders))
+        """
+    ).fetchone()[0]
+
+
+def uncovered_days(orders, as_of: date) -> int:
+    """Return how many days before and on `as_of` the data does not cover, or 0 when it does.
+
+    A shop that rests on Sundays has no orders on some last days of months. So the days at the end count as uncovered
+    only when they are more than the longest pause seen before.
+    """
+    silent = (as_of - orders.last_day).days
+    return silent if silent > longest_pause_days(orders) else 0
+
+
+def category_sales(orders) -> pd.DataFrame | None:
+    """Return each category's share of revenue and of customers who bought it; None where there are no categories.
+
+    Returns
+    -------
+    DataFrame
+        ``category, revenue`` (money), ``revenue_share, customer_share``, largest first.
+    """
+    if "category" in orders.columns["orders"]:
+        lines = "orders"
+    elif "category" in orders.columns.get("products", []):
+        lines = "orders LEFT JOIN products USING (product_id)"
+    else:
+        return None
+    return orders.connection.execute(
+        f"""
+        SELECT coalesce(CAST(category AS VARCHAR), 'unknown') AS category, CAST(sum(amount) AS DOUBLE) AS revenue,
+               revenue / (SELECT CAST(sum(amount) AS DOUBLE) FROM orders) AS revenue_share,
+               count(DISTINCT customer_id) / (SELECT count(DISTINCT customer_id) FROM orders) AS customer_share
+        FROM {lines} GROUP BY 1 ORDER BY revenue DESC, category
+        """
+    ).df()
+
+
+def revenue_concentration(spend: pd.Series) -> pd.DataFrame:
+    """Return the share of revenue that the best customers bring (a Lorenz curve from the top).
+
+    Parameters
+    ----------
+    spend : Series
+        Money per customer.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_share, revenue_share``: cumulative, at most 201 rows from (0, 0) to (1, 1).
+
+    Examples
+    --------
+    >>> revenue_concentration(pd.Series([70.0, 10.0, 10.0, 10.0])).round(2)
+       customer_share  revenue_share
+    0            0.00            0.0
+    1            0.25            0.7
+    2            0.50            0.8
+    3            0.75            0.9
+    4            1.00            1.0
+    """
+    best_first = np.sort(spend.to_numpy(dtype=float))[::-1]
+    held = np.concatenate([[0.0], np.cumsum(best_first) / best_first.sum()])
+    rows = np.unique(np.round(np.linspace(0, len(spend), min(201, len(spend) + 1))).astype(int))
+    return pd.DataFrame({"customer_share": rows / len(spend), "revenue_share": held[rows]})
+
+
+def feature_distributions(features: pd.DataFrame, dictionary: pd.DataFrame, families=()) -> pd.DataFrame:
+    """Return histograms of the numeric features, in natural units.
+
+    Money, counts and days get bins that grow geometrically, so that the whales don't flatten everybody else.
+
+    Returns
+    -------
+    DataFrame
+        ``feature, family, unit, left, right, customer_share, log``: one row per bin.
+    """
+    numeric = dictionary[(dictionary["kind"] != "category") & dictionary["family"].isin(list(families))]
+    parts = []
+    for feature, row in numeric[numeric["present"]].iterrows():
+        known = features[feature].dropna().to_numpy(dtype=float)
+        if not len(known):
+            continue
+        log = row["kind"] in ("money", "count", "days")
+        known = np.log1p(np.maximum(known, 0)) if log else known
+        edges = np.linspace(known.min(), max(known.max(), known.min() + 1e-9), BINS + 1)
+        share = np.histogram(known, edges)[0] / len(features)
+        edges = np.expm1(edges) if log else edges
+        bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "customer_share": share})
+        parts.append(bins.assign(feature=feature, family=row["family"], unit=row["unit"], log=log))
+    return pd.concat(parts, ignore_index=True)

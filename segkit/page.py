@@ -1,0 +1,119 @@
+"""The pieces of the report that are neither prose nor a figure: a finished table in, a piece of HTML out.
+
+The pieces look the same in JupyterLab and in ``report.html``; `page.css` dresses both.
+"""
+
+from html import escape
+from importlib.resources import files
+
+import pandas as pd
+
+
+class Piece:
+    """A piece of a page; Jupyter shows its HTML, a terminal its text."""
+
+    def __init__(self, html: str, text: str = ""):
+        self.html, self.text = html, text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text or "a piece of the report"
+
+
+def use_page_style() -> Piece:
+    """Return the style sheet, so that the pieces of a notebook look as they will in the report."""
+    return Piece(f"<style>{files('segkit').joinpath('page.css').read_text()}</style>", "page style")
+
+
+def answer(sentence: str, more: str = "", warnings: tuple[str, ...] = ()) -> Piece:
+    """Return what the eye meets first: one sentence, a little more, and what must be known before trusting it."""
+    html = "".join(f"<p class='sk-warning' role='note'>{escape(warning)}</p>" for warning in warnings)
+    html += f"<p class='sk-answer'>{escape(sentence)}</p>"
+    html += f"<p class='sk-more'>{escape(more)}</p>" if more else ""
+    return Piece(f"<div class='sk'>{html}</div>", " ".join([*warnings, sentence, more]))
+
+
+def key_figures(figures: dict[str, str]) -> Piece:
+    """Return a row of figures, each over its label.
+
+    Examples
+    --------
+    >>> key_figures({"customers": "2,446", "orders": "155,848"})
+    2,446 customers, 155,848 orders
+    """
+    cells = "".join(
+        f"<div><b>{escape(figure)}</b><span>{escape(label)}</span></div>" for label, figure in figures.items()
+    )
+    text = ", ".join(f"{figure} {label}" for label, figure in figures.items())
+    return Piece(f"<div class='sk sk-facts'>{cells}</div>", text)
+
+
+def segment_cards(segments: pd.DataFrame, colours: dict[str, str]) -> Piece:
+    """Return one card per segment: name, size beside revenue, what sets it apart, what to do.
+
+    Parameters
+    ----------
+    segments : DataFrame
+        ``segment_id, segment, customers, customer_share, revenue_share, description, action, caution``; shares 0
+        to 1, revenue_share null where there is no revenue.
+    colours : dict
+        Colour of each ``segment_id``, as ``#rrggbb``.
+    """
+    widest = max(segments["customer_share"].max(), segments["revenue_share"].fillna(0).max())
+    cards = [_card(segment, colours[segment.segment_id], widest) for segment in segments.itertuples()]
+    text = "; ".join(f"{segment.segment} {segment.customer_share:.0%}" for segment in segments.itertuples())
+    return Piece(f"<div class='sk sk-cards'>{''.join(cards)}</div>", text)
+
+
+def _card(segment, colour: str, widest: float) -> str:
+    bars = _bar("customers", segment.customer_share, widest)
+    if pd.notna(segment.revenue_share):
+        bars += _bar("revenue", segment.revenue_share, widest)
+    do = f"<b>Do.</b> {escape(segment.action)}" if segment.action else ""
+    dont = f" <b>Don't.</b> {escape(segment.caution)}" if segment.caution else ""
+    return (
+        f"<article class='sk-card' style='--c:{colour}'><h3>{escape(segment.segment)}</h3><dl>{bars}</dl>"
+        f"<p>{escape(segment.description)}</p>" + (f"<p class='do'>{do}{dont}</p>" if do or dont else "") + "</article>"
+    )
+
+
+def _bar(label: str, share: float, widest: float) -> str:
+    width = max(0.0, 100 * share / widest)
+    return (
+        f"<dt>{label}</dt><dd class='sk-bar' aria-hidden='true'><i style='width:{width:.1f}%'></i></dd>"
+        f"<dd class='n'>{share:.1%}</dd>"
+    )
+
+
+def page_table(table: pd.DataFrame, name: str, *, counts=(), shares=(), money=(), numbers=(), labels=None) -> Piece:
+    """Return a table for readers: figures aligned and rounded, headings in words.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Finished; what is null is shown as an empty cell.
+    name : str
+        Name of the table within the page; fixed, so that the same table gives the same HTML.
+    counts, shares, money, numbers : collections of str
+        Columns shown as whole numbers, percentages, amounts without small coins, numbers with two decimals.
+    labels : dict, optional
+        Headings; a column without one shows its name, with spaces.
+    """
+    from great_tables import GT, loc, style
+
+    labels = {column: column.replace("_", " ") for column in table} | (labels or {})
+    shown = GT(table, id=f"sk-{name}").cols_label(labels)
+    shown = shown.fmt_integer(list(counts)).fmt_percent(list(shares), decimals=1)
+    shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=2)
+    shown = shown.sub_missing(missing_text="").tab_options(
+        table_font_size="14px",
+        table_width="100%",
+        column_labels_font_weight="600",
+        table_border_top_style="hidden",
+        table_border_bottom_style="hidden",
+        data_row_padding="5px",
+    )
+    shown = shown.tab_style(style=style.text(v_align="top"), locations=loc.body())
+    return Piece(f"<div class='sk sk-scroll'>{shown.as_raw_html()}</div>", table.to_string(index=False))

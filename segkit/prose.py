@@ -1,0 +1,138 @@
+"""Sentences about a finished table: what a notebook prints under it and what the report says, figures from the run."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def tell_ledger(ledger: pd.DataFrame, currency: str = "") -> str:
+    """Return what was kept and what was left out, largest first.
+
+    Examples
+    --------
+    >>> ledger = pd.DataFrame({"reason": ["no_customer", "sale"], "rows": [20, 80], "amount": [3.0, 97.0]})
+    >>> tell_ledger(ledger)
+    'Of 100 rows read, 80 (80.0 %) are sales worth 97. Left out: 20 without a customer (20.0 %).'
+    """
+    rows = ledger.set_index("reason")["rows"]
+    sale = ledger.set_index("reason")["amount"].get("sale", 0.0)
+    total = rows.sum()
+    text = f"Of {total:,} rows read, {rows.get('sale', 0):,} ({_percent(rows.get('sale', 0) / total)}) are sales worth "
+    text += money(sale, currency)
+    if rows.get("return", 0):
+        text += f", and {rows['return']:,} ({_percent(rows['return'] / total)}) are returns"
+    others = rows.drop(["sale", "return"], errors="ignore").sort_values(ascending=False, kind="stable")
+    others = others[others > 0]
+    if others.empty:
+        return text + ". Nothing was left out."
+    listed = ", ".join(
+        f"{count:,} {reason_in_words(reason)} ({_percent(count / total)})" for reason, count in others.items()
+    )
+    return f"{text}. Left out: {listed}."
+
+
+def reason_in_words(reason: str) -> str:
+    """Return a reason of the ledger as a reader would say it; the card's own reasons with spaces."""
+    known = {
+        "no_customer": "without a customer",
+        "zero_amount": "with a price or quantity of zero",
+        "bad_date": "with a date that can't be read",
+        "date_before_1990": "dated before 1990",
+        "bad_quantity": "with a quantity that is no number",
+        "bad_amount": "with an amount that is no number",
+        "negative_amount": "with a negative amount that are no returns",
+        "missing_order_id": "without an order number",
+        "missing_product_id": "without a product",
+    }
+    return known.get(reason, reason.replace("_", " "))
+
+
+def tell_coverage(label: str, as_of: date, last_day: date, uncovered_days: int) -> str:
+    """Return a warning where the data ends before the month does; nothing where it is covered.
+
+    Examples
+    --------
+    >>> tell_coverage("2010-12", date(2010, 12, 31), date(2010, 12, 9), 22)
+    'Incomplete: the data ends on 2010-12-09, 22 days before the end of 2010-12. Recent orders are missing, so ...'
+    """
+    if not uncovered_days:
+        return ""
+    return (
+        f"Incomplete: the data ends on {last_day}, {uncovered_days} days before the end of {label}. Recent orders are "
+        "missing, so customers look less active than they are."
+    )
+
+
+def tell_concentration(concentration: pd.DataFrame) -> str:
+    """Return how much of the revenue the best customers bring.
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"customer_share": [0, 0.01, 0.2, 1], "revenue_share": [0, 0.1, 0.6, 1]})
+    >>> tell_concentration(curve)
+    'The top 1 % of customers bring 10 % of revenue, the top 20 % bring 60 %, the lower half 25 %.'
+    """
+    share = np.interp([0.01, 0.2, 0.5], concentration["customer_share"], concentration["revenue_share"])
+    return (
+        (
+            f"The top 1 % of customers bring {share[0]:.0%} of revenue, the top 20 % bring {share[1]:.0%}, "
+            f"the lower half {1 - share[2]:.0%}."
+        )
+        .replace("%", " %")
+        .replace("  %", " %")
+    )
+
+
+def headline(segments: pd.DataFrame) -> str:
+    """Return the answer in one sentence: how few segments bring half of the revenue.
+
+    Parameters
+    ----------
+    segments : DataFrame
+        ``segment_id, customers, customer_share, revenue_share``; S0 is not counted as a segment.
+    """
+    real = segments[segments["segment_id"] != "S0"]
+    if real["revenue_share"].isna().any():
+        biggest = real.sort_values("customer_share", ascending=False).iloc[0]
+        return (
+            f"{number_word(len(real)).capitalize()} segments; the largest, {biggest['segment']}, holds "
+            f"{_percent(biggest['customer_share'], 0)} of customers."
+        )
+    best_first = real.sort_values("revenue_share", ascending=False)
+    needed = int((best_first["revenue_share"].cumsum() < 0.5).sum()) + 1
+    core = best_first.head(needed)
+    verb = "brings" if needed == 1 else "bring"
+    return (
+        f"{number_word(needed).capitalize()} of {number_word(len(real))} segments, "
+        f"{_percent(core['customer_share'].sum(), 0)} of customers, {verb} "
+        f"{_percent(core['revenue_share'].sum(), 0)} of revenue."
+    )
+
+
+def number_word(number: int) -> str:
+    """Return small numbers as words.
+
+    Examples
+    --------
+    >>> number_word(3), number_word(40)
+    ('three', '40')
+    """
+    return NUMBERS[number] if number < len(NUMBERS) else f"{number:,}"
+
+
+def money(amount: float, currency: str = "") -> str:
+    """Return an amount without small coins, with its currency.
+
+    Examples
+    --------
+    >>> money(8832003.27, "GBP")
+    '8,832,003 GBP'
+    """
+    return f"{amount:,.0f} {currency}".strip()
+
+
+def _percent(share: float, decimals: int = 1) -> str:
+    return f"{100 * share:.{decimals}f} %"
