@@ -1,0 +1,193 @@
+"""The SQL that turns a source column into a canonical one, whatever type it arrived in.
+
+Everything here is an expression for the engine; nothing is read but the column's type, and for identifiers whether
+they are whole numbers.
+"""
+
+import json
+from collections.abc import Iterable
+
+import duckdb
+
+from segkit.cards import TableSource, nearest
+from segkit.errors import InputError
+from segkit.sources.files import text
+
+MONEY = "DECIMAL(18, 4)"
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_FLOATS = ("FLOAT", "DOUBLE", "DECIMAL")
+_EMPTY = ("", "NaN", "nan", "None", "NULL", "null", "<NA>")  # how other tools write a missing text
+
+
+def check_expression(expression: str, where: str) -> None:
+    """Refuse what isn't one SQL expression.
+
+    Raises
+    ------
+    InputError
+        Names the place in the card and what the engine says.
+
+    Examples
+    --------
+    >>> check_expression("Invoice LIKE 'C%'", "[orders.columns] is_return")
+    >>> check_expression("1); DROP TABLE orders; SELECT (1", "[orders.columns] is_return")
+    Traceback (most recent call last):
+    segkit.errors.InputError: [orders.columns] is_return must be one SQL expression over the source columns...
+    """
+    parsed = _parse(f"SELECT (\n{expression}\n)")
+    statements = parsed.get("statements", [])
+    if len(statements) != 1 or len(statements[0]["node"].get("select_list", [])) != 1:
+        said = f" ({parsed['error_message']})" if "error_message" in parsed else ""
+        raise InputError(f"{where} must be one SQL expression over the source columns, not {expression!r}{said}")
+
+
+def check_query(query: str, where: str) -> None:
+    """Refuse what isn't one SELECT statement.
+
+    Examples
+    --------
+    >>> check_query("DROP TABLE orders", "[campaigns] sql")
+    Traceback (most recent call last):
+    segkit.errors.InputError: [campaigns] sql must be one SELECT statement...
+    """
+    parsed = _parse(query)
+    if len(parsed.get("statements", [])) != 1:
+        said = f": {parsed['error_message']}" if "error_message" in parsed else ""
+        raise InputError(f"{where} must be one SELECT statement{said}")
+
+
+def _parse(sql: str) -> dict:
+    with duckdb.connect() as connection:
+        return json.loads(connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()[0])
+
+
+def column_types(connection, relation: str, columns: dict[str, str], where: str) -> dict[str, str]:
+    """Return the type of each expression of `columns` over `relation`.
+
+    Raises
+    ------
+    InputError
+        A source column that isn't there (names the nearest, and what there is), or SQL that the engine refuses.
+    """
+    found = [row[0] for row in connection.execute(f"DESCRIBE {relation}").fetchall()]
+    types = {}
+    for name, expression in columns.items():
+        check_expression(expression, f"{where} {name}")
+        try:
+            described = connection.execute(f"DESCRIBE SELECT {expression} FROM {relation}").fetchall()
+        except duckdb.Error as error:
+            raise InputError(_explain(name, expression, found, where, str(error))) from None
+        types[name] = described[0][1]
+    return types
+
+
+def _explain(name: str, expression: str, found: list[str], where: str, message: str) -> str:
+    if expression.startswith('"') and expression.endswith('"'):
+        column = expression[1:-1].replace('""', '"')
+        listed = ", ".join(found)
+        if len(found) == 1:
+            return (
+                f"{where} {name}: there is no column {column!r}; the file has only one column, {listed!r}: is another "
+                'separator meant? Set separator = "..." beside `source`'
+            )
+        return f"{where} {name}: there is no column {column!r}{nearest(column, found) or ';'} The file has: {listed}"
+    first = message.splitlines()[0]
+    return f"{where} {name}: {first} (in: {expression}). The file has: {', '.join(found)}"
+
+
+def missing_text(expression: str) -> str:
+    """Return SQL for `expression` with the usual ways of writing a missing text as NULL."""
+    listed = ", ".join(text(word) for word in _EMPTY)
+    return f"CASE WHEN {expression} IN ({listed}) THEN NULL ELSE {expression} END"
+
+
+def is_number(kind: str) -> bool:
+    """Return whether a type of the engine is numeric."""
+    return kind.startswith((*_INTEGERS, *_FLOATS, "HUGEINT", "UBIGINT", "UHUGEINT"))
+
+
+def identifier_is_integer(connection, relation: str, expression: str, kind: str) -> bool:
+    """Return whether ids are whole numbers by type, or floats without a fraction."""
+    if kind in _INTEGERS:
+        return True
+    if not kind.startswith(_FLOATS):
+        return False
+    broken = f"isfinite(({expression})::DOUBLE) AND TRY_CAST({expression} AS BIGINT) IS DISTINCT FROM {expression}"
+    return not connection.execute(f"SELECT count(*) FROM {relation} WHERE {broken}").fetchone()[0]
+
+
+def identifier(expression: str, kind: str, integer: bool) -> str:
+    """Return SQL for an id: an integer where every table has one, else text; 13085.0 reads as 13085."""
+    if integer:
+        return expression if kind == "BIGINT" else f"TRY_CAST({expression} AS BIGINT)"
+    trimmed = f"trim(({expression})::VARCHAR)"
+    if kind.startswith(_FLOATS):
+        trimmed = f"regexp_replace({trimmed}, '\\.0+$', '')"
+    elif kind not in _INTEGERS:
+        trimmed = f"regexp_replace({trimmed}, '^(\\d+)\\.0+$', '\\1')"
+    return missing_text(trimmed)
+
+
+def moment(expression: str, kind: str, source: TableSource) -> str:
+    """Return SQL for a point in time, as the local time of the shop, without zone.
+
+    An instant (a type with time zone) is turned into the card's `time_zone`, UTC by default; so is a text with an
+    offset where the card names a zone, while without one it counts as the time that is written.
+    """
+    if kind.startswith("TIMESTAMP WITH TIME ZONE"):
+        return f"({expression}) AT TIME ZONE {text(source.time_zone or 'UTC')}"
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return expression if kind == "TIMESTAMP" else f"({expression})::TIMESTAMP"
+    written = f"({expression})::VARCHAR"
+    if source.date_format:
+        parsed = f"try_strptime({written}, {text(source.date_format)})"
+        if "%z" in source.date_format:  # an instant; keep it one
+            parsed = f"try_strptime({written}, {text(source.date_format)})::TIMESTAMP WITH TIME ZONE"
+            return f"({parsed}) AT TIME ZONE {text(source.time_zone or 'UTC')}"
+        return parsed
+    if source.time_zone:
+        return f"TRY_CAST({written} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {text(source.time_zone)}"
+    return f"TRY_CAST({written} AS TIMESTAMP)"
+
+
+def number(expression: str, kind: str, decimal: str = ".") -> str:
+    """Return SQL for a finite number as DOUBLE, NULL where it isn't one."""
+    if is_number(kind):
+        cast = f"({expression})::DOUBLE"
+        return cast if not kind.startswith(("FLOAT", "DOUBLE")) else f"CASE WHEN isfinite({expression}) THEN {cast} END"
+    return f"TRY_CAST({_unpunctuated(expression, decimal)} AS DOUBLE)"
+
+
+def money(expression: str, kind: str, decimal: str = ".") -> str:
+    """Return SQL for money, exact to a hundredth of the smallest coin, NULL where it isn't a number."""
+    written = expression if is_number(kind) else _unpunctuated(expression, decimal)
+    return f"TRY_CAST({written} AS {MONEY})"
+
+
+def _unpunctuated(expression: str, decimal: str) -> str:
+    written = f"trim(({expression})::VARCHAR)"
+    return f"replace(replace({written}, '.', ''), ',', '.')" if decimal == "," else written
+
+
+def boolean(expression: str, kind: str) -> str:
+    """Return SQL for yes or no; missing reads as no."""
+    return f"coalesce({expression if kind == 'BOOLEAN' else f'TRY_CAST({expression} AS BOOLEAN)'}, false)"
+
+
+def word(expression: str, kind: str) -> str:
+    """Return SQL for a name out of a list, such as a category, as text."""
+    return missing_text(expression if kind == "VARCHAR" else f"({expression})::VARCHAR")
+
+
+def attribute(expression: str, kind: str) -> str:
+    """Return SQL for an attribute of a customer: numbers, days and yes/no as they are, anything else as text."""
+    if is_number(kind):
+        return f"CASE WHEN isfinite({expression}) THEN {expression} END" if kind in ("FLOAT", "DOUBLE") else expression
+    return expression if kind.startswith(("TIMESTAMP", "DATE", "BOOLEAN")) else word(expression, kind)
+
+
+def join_reasons(conditions: Iterable[tuple[str, str]], otherwise: str) -> str:
+    """Return SQL for the first reason whose condition holds."""
+    cases = " ".join(f"WHEN {condition} THEN {text(reason)}" for reason, condition in conditions)
+    return f"CASE {cases} ELSE {otherwise} END"
