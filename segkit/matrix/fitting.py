@@ -1,0 +1,245 @@
+"""Fit the matrix on customers: what goes in, how it is scaled, what it weighs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from segkit.cards import KINDS, nearest
+from segkit.errors import InputError
+from segkit.matrix.frozen import Matrix, MatrixColumn
+from segkit.matrix.steps import find_steps
+from segkit.matrix.transforms import OTHER, TRANSFORMS, as_numbers, as_texts, choose_transform, indicator, robust_scale
+
+DEFAULT_FAMILY_WEIGHTS = {
+    "value": 1.0,
+    "lifecycle": 1.0,
+    "rhythm": 1.0,
+    "basket": 1.0,
+    "taste": 1.0,
+    "price": 1.0,
+    # Most customers have one channel and no returns, and a change between two quarters is mostly chance: few columns
+    # with much noise, which at full weight would be the strongest single columns of all.
+    "returns": 0.5,
+    "channel": 0.5,
+    "trend": 0.5,
+    # What the firm sent is the firm's doing. Clustered on, past targeting comes back as a discovery.
+    "response": 0.0,
+    # Known for some customers only, and "unknown" would be the clearest cluster of all. Attributes describe segments,
+    # behaviour forms them (Dolnicar, Gruen & Leisch 2018, section 2.2: segmentation and descriptor variables).
+    "who": 0.0,
+    # A ready table was chosen by the analyst, all of it.
+    "given": 1.0,
+}
+NEAR_CONSTANT = 0.95  # a value that this share of customers has says nothing about the others
+NEAR_DUPLICATE = 0.98  # |correlation|, linear or by rank
+KNOWN_SHARE = 0.25  # a number known for fewer customers is mostly its median
+RARE_LEVEL = 0.02  # levels of a category with a smaller share of customers are pooled
+
+
+def fit_matrix(
+    features: pd.DataFrame, dictionary: pd.DataFrame, family_weights: dict[str, float] | None = None
+) -> Matrix:
+    """Return the matrix fitted on customers: transform by kind, robust scale, soft bound, a weight per family.
+
+    Every family contributes the same variance unless weighted otherwise, however many features it has, and within a
+    family every feature does, a whole of shares or a category counting as one. Features that few customers have, or
+    differ in, count for less, and so does a family of such features alone. Features that hardly vary, or repeat an
+    earlier one of the dictionary, are left out and listed.
+
+    Parameters
+    ----------
+    features : DataFrame
+        One row per customer (index), one column per feature, natural units, missing where undefined.
+    dictionary : DataFrame
+        Index feature; columns family, kind and, where there are wholes or absent features, whole and present.
+    family_weights : dict, optional
+        Family -> total variance, over `DEFAULT_FAMILY_WEIGHTS`; 0 leaves a family out.
+
+    Raises
+    ------
+    InputError
+        Unknown kind or family, a feature that the table lacks, values that don't fit their kind, customers twice,
+        or nothing that varies; the message names it.
+
+    Examples
+    --------
+    >>> features = pd.DataFrame({"spend": [10.0, 99.0, 40.0, 20.0], "order_count": [1, 3, 2, 5]}, index=list("abcd"))
+    >>> dictionary = pd.DataFrame({"family": ["value", "lifecycle"], "kind": ["money", "count"]}, index=list(features))
+    >>> matrix = fit_matrix(features, dictionary, {"value": 2.0})
+    >>> matrix.columns[["column", "transform", "variance"]]
+            column transform  variance
+    0        spend     log1p       2.0
+    1  order_count     log1p       1.0
+    >>> matrix.transform(features[["spend"]])
+    Traceback (most recent call last):
+    segkit.errors.InputError: features lack order_count, which the matrix was fitted on: compute them first
+    """
+    dictionary = _checked(features, dictionary)
+    weights = _family_weights(dictionary, family_weights or {})
+    counts = {
+        feature: as_numbers(features[feature], "count") for feature in dictionary.index[dictionary["kind"] == "count"]
+    }
+    left_out: list[tuple[str, str]] = []
+    fitted: list[tuple[MatrixColumn, np.ndarray]] = []
+    for feature, row in dictionary.iterrows():
+        if weights[row["family"]] == 0:
+            left_out.append(
+                (feature, f"family {row['family']} has weight 0: it describes segments, it doesn't form them")
+            )
+            continue
+        reason = _hardly_varies(features[feature], row["kind"])
+        if reason:
+            left_out.append((feature, reason))
+        else:
+            divisors = {name: count for name, count in counts.items() if name != feature}
+            fitted += _fit_columns(features[feature], row, divisors)
+    fitted, duplicates = _without_duplicates(fitted)
+    if not fitted:
+        raise InputError("no feature tells the customers apart: " + "; ".join(f"{f} ({why})" for f, why in left_out))
+    return Matrix(tuple(_weighted(fitted, weights, features)), tuple(left_out + duplicates))
+
+
+def _checked(features: pd.DataFrame, dictionary: pd.DataFrame) -> pd.DataFrame:
+    """Return the present rows of the dictionary, with a `whole`; refuse what can't be a matrix."""
+    if "present" in dictionary:
+        dictionary = dictionary[dictionary["present"].astype(bool)]
+    if "whole" not in dictionary:
+        dictionary = dictionary.assign(whole="")
+    absent = [feature for feature in dictionary.index if feature not in features]
+    if absent:
+        raise InputError(f"features lack {', '.join(absent)}, which the dictionary calls present: add or remove them")
+    for feature, kind in dictionary["kind"].items():
+        if kind not in KINDS:
+            hint = nearest(kind, KINDS) or ";"
+            raise InputError(f"feature {feature} has the unknown kind {kind!r}{hint} kinds are {', '.join(KINDS)}")
+    if not features.index.is_unique:
+        twice = features.index[features.index.duplicated()]
+        examples = ", ".join(map(str, twice[:3]))
+        raise InputError(f"features hold {len(twice):,} customers more than once ({examples}): one row per customer")
+    return dictionary
+
+
+def _family_weights(dictionary: pd.DataFrame, asked: dict[str, float]) -> dict[str, float]:
+    families = list(dict.fromkeys(dictionary["family"]))
+    known = list(dict.fromkeys([*families, *DEFAULT_FAMILY_WEIGHTS]))
+    for family, weight in asked.items():
+        if family not in known:
+            hint = nearest(family, known) or ";"
+            raise InputError(
+                f"family_weights names the unknown family {family!r}{hint} families are {', '.join(known)}"
+            )
+        if not 0 <= weight < np.inf:
+            raise InputError(f"family_weights gives {family} the weight {weight}: it must be 0 or more, and finite")
+    return {family: float({**DEFAULT_FAMILY_WEIGHTS, **asked}.get(family, 1.0)) for family in families}
+
+
+def _hardly_varies(values: pd.Series, kind: str) -> str:
+    known = values.notna().mean()
+    if kind != "category" and known < KNOWN_SHARE:
+        return f"known for {known:.0%} of customers only"
+    if kind == "category":
+        levels = _levels(values)
+        values = as_texts(values).where(lambda texts: texts.isin(levels), OTHER)
+    counts = values.value_counts(dropna=False)
+    if len(counts) and counts.iloc[0] >= NEAR_CONSTANT * len(values):
+        return f"near-constant: {counts.iloc[0] / len(values):.1%} of customers have {counts.index[0]}"
+    return ""
+
+
+def _fit_columns(
+    values: pd.Series, row: pd.Series, divisors: dict[str, np.ndarray]
+) -> list[tuple[MatrixColumn, np.ndarray]]:
+    """Return a feature's columns, unweighted, with the customers' positions."""
+    feature, kind = values.name, row["kind"]
+    common = {"feature": feature, "family": row["family"], "kind": kind, "weight": 1.0, "variance": 1.0}
+    common["unit"] = row["whole"] or feature
+    fitted = []
+    if kind == "category":
+        # One scale for all levels of a category, not one each: any two levels are equally far apart, and a rare
+        # level isn't blown up into an outlier.
+        levels = _levels(values)
+        for level in levels:
+            has_level = indicator(values, level, levels)
+            steps = find_steps(has_level, {})
+            shape = {"transform": "one-hot", "centre": float(np.mean(has_level)), "scale": 1.0, "bounded": False}
+            column = MatrixColumn(f"{feature}={level}", level=level, steps=steps, **shape, **common)
+            fitted.append((column, column.place(has_level)))
+        return fitted
+    numbers = as_numbers(values, kind)
+    known = np.sort(numbers[~np.isnan(numbers)])  # sorted: sums that don't depend on the order of customers
+    transform = choose_transform(kind, row["whole"], known)
+    transformed = TRANSFORMS[transform](known)
+    bounded = kind != "binary" and transform != "square root"
+    centre, scale = robust_scale(transformed) if bounded else (float(transformed.mean()), 1.0)
+    shape = {"transform": transform, "level": "", "centre": centre, "scale": scale, "bounded": bounded}
+    column = MatrixColumn(feature, steps=find_steps(numbers, divisors), **shape, **common)
+    return [(column, column.place(TRANSFORMS[transform](numbers)))]
+
+
+def _levels(values: pd.Series) -> list[str]:
+    shares = as_texts(values).value_counts(normalize=True)
+    frequent = sorted(shares.index[shares >= RARE_LEVEL])
+    return frequent if len(frequent) == len(shares) or OTHER in frequent else [*frequent, OTHER]
+
+
+def _without_duplicates(
+    fitted: list[tuple[MatrixColumn, np.ndarray]],
+) -> tuple[list[tuple[MatrixColumn, np.ndarray]], list[tuple[str, str]]]:
+    """Return the columns that don't repeat an earlier one of another feature or whole, and the others with why."""
+    if not fitted:
+        return [], []
+    positions = np.array([position for _, position in fitted], dtype="float32")
+    positions -= positions.mean(axis=1, keepdims=True)
+    positions /= np.maximum(np.linalg.norm(positions, axis=1, keepdims=True), 1e-12)
+    linear = np.abs(positions @ positions.T)
+    kept, duplicates = [], []
+    for place, (column, position) in enumerate(fitted):
+        for earlier in kept:
+            other, other_position = fitted[earlier]
+            if column.unit == other.unit or "category" in (column.kind, other.kind):
+                continue
+            r = linear[place, earlier]
+            if 0.9 <= r < NEAR_DUPLICATE:  # ranks are dear, and agree that far only where the line does nearly
+                r = max(r, abs(pd.Series(position).rank().corr(pd.Series(other_position).rank())))
+            if r >= NEAR_DUPLICATE:
+                duplicates.append((column.feature, f"repeats {other.feature} (|r| = {r:.3f})"))
+                break
+        else:
+            kept.append(place)
+    return [fitted[place] for place in kept], duplicates
+
+
+def _weighted(
+    fitted: list[tuple[MatrixColumn, np.ndarray]], weights: dict[str, float], features: pd.DataFrame
+) -> list[MatrixColumn]:
+    """Return the columns with weights that give each family its variance, shared among its units."""
+    table = pd.DataFrame(
+        {
+            "family": [column.family for column, _ in fitted],
+            "unit": [column.unit for column, _ in fitted],
+            "says": [_says(features[column.feature], column.kind) for column, _ in fitted],
+            "variance": [float(np.sort(position).var()) for _, position in fitted],
+        }
+    )
+    units = table.groupby(["family", "unit"]).agg(says=("says", "max"), variance=("variance", "sum"))
+    families = units.groupby("family")["says"]
+    total = units.index.get_level_values("family").map(weights) * families.transform("max")
+    factor = np.sqrt(total * units["says"] / families.transform("sum") / units["variance"])
+    weighted = []
+    for (column, _), variance in zip(fitted, table["variance"], strict=True):
+        weight = float(factor[column.family, column.unit])
+        weighted.append(replace(column, weight=weight, variance=variance * weight**2))
+    return weighted
+
+
+def _says(values: pd.Series, kind: str) -> float:
+    """Return how much a feature may weigh, 0 to 1: as a coin that falls on its commonest value, and where known.
+
+    Scaled to full variance, a yes that 5 % of customers give puts them 4.6 sd away, and k-means gives the feature a
+    segment of its own. With 4 p (1 - p) two answers are never farther apart than those of an even coin. Likewise the
+    known values of a feature that half of the customers lack would be stretched to make up for the others.
+    """
+    known = as_texts(values) if kind == "category" else values.dropna()
+    commonest = max(0.5, known.value_counts(normalize=True).iloc[0])
+    return 4 * commonest * (1 - commonest) * len(known) / len(values)

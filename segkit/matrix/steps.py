@@ -1,0 +1,107 @@
+"""How finely features were measured, and the noise that fills the gaps between values that many customers share."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+ATOM_SHARE = 0.01  # a value that this share of customers has exactly is an atom
+FEW_VALUES = 50  # a column with no more distinct values is a scale, whatever its numbers
+_QUANTILES = np.linspace(0, 1, 41)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How finely a feature was measured, and how its known values are spread; JSON-able by `dataclasses.asdict`.
+
+    `step` is the distance between neighbouring values; a mean or share over `divisor` (a count feature) less `less`
+    has ``step / (divisor - less)``. `atoms` are (value, from, to) of values that many customers share though the
+    others don't lie on a grid: an exact zero means "less than can be seen", up to half way to the smallest values
+    that are seen. `quantiles` are 41 of the known values, from which the missing ones are drawn.
+    """
+
+    step: float
+    divisor: str
+    less: int
+    atoms: tuple[tuple[float, float, float], ...]
+    quantiles: tuple[float, ...]
+
+
+def find_steps(values: np.ndarray, counts: dict[str, np.ndarray]) -> Steps:
+    """Return how finely `values` (NaN where missing) were measured; `counts` are possible divisors.
+
+    Examples
+    --------
+    >>> find_steps(np.array([0.5, 1 / 3, 0.0, 0.25]), {"order_count": np.array([2.0, 3.0, 1.0, 4.0])}).divisor
+    'order_count'
+    """
+    known = np.sort(values[~np.isnan(values)])
+    quantiles = tuple(np.quantile(known, _QUANTILES).tolist())
+    whole = known == np.rint(known)
+    if whole.all():
+        step = float(np.gcd.reduce(np.diff(known).astype("int64"))) or 1.0
+        return Steps(step, "", 0, (), quantiles)
+    fractions = ~np.isnan(values) & (values != np.rint(values))
+    for divisor, count in counts.items():
+        for less in (0, 1):
+            over = count[fractions] - less
+            product = values[fractions] * over
+            if (
+                np.all(over >= 1)
+                and np.mean(np.abs(product - np.rint(product)) < 1e-6 * np.maximum(1, np.abs(product))) > 0.99
+            ):
+                return Steps(1.0, divisor, less, (), quantiles)
+    starts = np.flatnonzero(np.r_[True, np.diff(known) > 0])
+    if len(starts) <= FEW_VALUES:
+        return Steps(float(np.diff(known[starts]).min()), "", 0, (), quantiles)
+    runs = np.diff(np.r_[starts, len(known)])
+    atoms = tuple(_atom(known, known[start]) for start in starts[runs >= max(2, ATOM_SHARE * len(known))])
+    return Steps(0.0, "", 0, atoms, quantiles)
+
+
+def _atom(known: np.ndarray, value: float) -> tuple[float, float, float]:
+    below, above = known[known < value], known[known > value]
+    low = (value + np.quantile(below, 0.95)) / 2 if len(below) else value
+    high = (value + np.quantile(above, 0.05)) / 2 if len(above) else value
+    return float(value), float(low), float(high)
+
+
+def jitter(values: np.ndarray, steps: Steps, uniform: np.ndarray, count: np.ndarray | None, share: bool) -> np.ndarray:
+    """Return `values` moved by `uniform` noise (0 to 1) within their step; a missing one is drawn from the known.
+
+    A share is reflected at 0 and 1, so that it stays one.
+    """
+    width = steps.step
+    if count is not None:
+        width = steps.step / np.fmax(count - steps.less, 1)
+    moved = values + (uniform - 0.5) * width
+    for value, low, high in steps.atoms:
+        moved = np.where(values == value, low + uniform * (high - low), moved)
+    if share:
+        moved = 1 - np.abs(1 - np.abs(moved))
+    return np.where(np.isnan(values), np.interp(uniform, _QUANTILES, steps.quantiles), moved)
+
+
+def hash_ids(customer_ids: pd.Index) -> np.ndarray:
+    """Return a stable 64-bit number per customer id, whatever the order, process or machine."""
+    texts = customer_ids.astype(str).to_numpy(dtype=object)
+    return pd.util.hash_array(texts, hash_key="segkit-customers", categorize=False)
+
+
+def keyed_uniform(id_hashes: np.ndarray, seed: int, column: str) -> np.ndarray:
+    """Return uniform noise in (0, 1), one per customer, a function of customer, seed and column alone.
+
+    The customer's hash plus the column's key, mixed by SplitMix64 (Steele, Lea & Flood 2014).
+
+    Examples
+    --------
+    >>> keyed_uniform(hash_ids(pd.Index(["12346", "12347"])), seed=0, column="spend").round(3).tolist()
+    [0.573, 0.21]
+    """
+    key = hashlib.blake2b(f"{seed}/{column}".encode(), digest_size=8).digest()
+    mixed = id_hashes + np.uint64(int.from_bytes(key, "big"))
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return ((mixed >> np.uint64(11)).astype("float64") + 0.5) * 2.0**-53
