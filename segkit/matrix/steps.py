@@ -16,8 +16,8 @@ class Steps:
     """How finely a feature was measured, and how its known values are spread; JSON-able by `dataclasses.asdict`.
 
     `step` is the distance between neighbouring values; a mean or share over `divisor` (a count feature) less `less`
-    has ``step / (divisor - less)``. `atoms` are (value, from, to) of values that many customers share though the
-    others don't lie on a grid: an exact zero means "less than can be seen", up to half way to the smallest values
+    has ``step / (divisor - less)``. `atoms` are (value, from, to) of values that many customers share though there
+    are plenty of others: an exact zero means "less than can be seen", up to half way to the smallest values
     that are seen. `quantiles` are 41 of the known values, from which the missing ones are drawn.
     """
 
@@ -38,33 +38,39 @@ def find_steps(values: np.ndarray, counts: dict[str, np.ndarray]) -> Steps:
     """
     known = np.sort(values[~np.isnan(values)])
     quantiles = tuple(np.quantile(known, _QUANTILES).tolist())
-    whole = known == np.rint(known)
-    if whole.all():
-        step = float(np.gcd.reduce(np.diff(known).astype("int64"))) or 1.0
-        return Steps(step, "", 0, (), quantiles)
+    starts = np.flatnonzero(np.r_[True, np.diff(known) > 0])
     fractions = ~np.isnan(values) & (values != np.rint(values))
+    divisor, less = _divisor(values[fractions], {name: count[fractions] for name, count in counts.items()})
+    if divisor:
+        return Steps(1.0, divisor, less, (), quantiles)
+    step = 0.0
+    if not fractions.any():
+        step = float(np.gcd.reduce(np.diff(known).astype("int64"))) or 1.0
+    elif 1 < len(starts) <= FEW_VALUES:
+        step = float(np.diff(known[starts]).min())
+    if len(starts) <= FEW_VALUES:
+        return Steps(step, "", 0, (), quantiles)
+    runs = np.diff(np.r_[starts, len(known)])
+    atoms = tuple(_atom(known, known[start], step) for start in starts[runs >= max(2, ATOM_SHARE * len(known))])
+    return Steps(step, "", 0, atoms, quantiles)
+
+
+def _divisor(fractions: np.ndarray, counts: dict[str, np.ndarray]) -> tuple[str, int]:
     for divisor, count in counts.items():
         for less in (0, 1):
-            over = count[fractions] - less
-            product = values[fractions] * over
-            if (
-                np.all(over >= 1)
-                and np.mean(np.abs(product - np.rint(product)) < 1e-6 * np.maximum(1, np.abs(product))) > 0.99
-            ):
-                return Steps(1.0, divisor, less, (), quantiles)
-    starts = np.flatnonzero(np.r_[True, np.diff(known) > 0])
-    if len(starts) <= FEW_VALUES:
-        return Steps(float(np.diff(known[starts]).min()), "", 0, (), quantiles)
-    runs = np.diff(np.r_[starts, len(known)])
-    atoms = tuple(_atom(known, known[start]) for start in starts[runs >= max(2, ATOM_SHARE * len(known))])
-    return Steps(0.0, "", 0, atoms, quantiles)
+            over = count - less
+            product = fractions * over
+            whole = np.abs(product - np.rint(product)) < 1e-6 * np.maximum(1, np.abs(product))
+            if len(product) and np.all(over >= 1) and whole.mean() > 0.99:
+                return divisor, less
+    return "", 0
 
 
-def _atom(known: np.ndarray, value: float) -> tuple[float, float, float]:
+def _atom(known: np.ndarray, value: float, step: float) -> tuple[float, float, float]:
     below, above = known[known < value], known[known > value]
     low = (value + np.quantile(below, 0.95)) / 2 if len(below) else value
     high = (value + np.quantile(above, 0.05)) / 2 if len(above) else value
-    return float(value), float(low), float(high)
+    return float(value), float(min(low, value - step / 2)), float(max(high, value + step / 2))
 
 
 def jitter(values: np.ndarray, steps: Steps, uniform: np.ndarray, count: np.ndarray | None, share: bool) -> np.ndarray:
