@@ -1,0 +1,220 @@
+"""Separated pairs: which segments of a candidate have a valley between them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segkit.evidence.agreement import match_labels
+from segkit.evidence.density_tree import DensityTree, density_tree
+from segkit.evidence.recipes import Progress, Recipe, run_tasks, sample_rows, stream, take, two_halves
+from segkit.evidence.saddle import decide, holm, passed, saddle_test
+from segkit.evidence.strata import FEWEST, StratumTest, find_strata
+
+SEPARATION_LIMIT = 20_000  # customers in the test, both halves together
+DIMENSIONS = 6  # up to here densities can be told in the fit space itself
+DISCRIMINANTS = 4
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Whether there are valleys between a candidate's segments.
+
+    Attributes
+    ----------
+    candidates : DataFrame
+        ``candidate_id, segments`` (of the candidate), ``segments_in_half`` (found again from half of the customers),
+        ``separated_share`` (of all pairs), ``undetermined`` (pairs), ``all_separated`` (every pair passes at 0.05, and
+        as many segments were found), ``separated_by`` (features whose shared values alone separate some pair,
+        by comma), ``splits`` (labels of segments with a valley inside, by comma; looked for where all pairs
+        pass), ``sample_size``.
+    pairs : DataFrame
+        ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated`` (yes, no, undetermined),
+        ``separated_by``, and from `saddle_test` ``pass_customers, mode_customers, p_single, own_side, power``.
+    """
+
+    candidates: pd.DataFrame
+    pairs: pd.DataFrame
+
+
+def separated_pairs(
+    X: np.ndarray,
+    recipes: Mapping[str, Recipe],
+    fits: Mapping[str, Any],
+    *,
+    seed: int,
+    dequantised: np.ndarray | None = None,
+    features: pd.DataFrame | None = None,
+    limit: int = SEPARATION_LIMIT,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Separation:
+    """Return for each pair of segments of each candidate whether the saddle test separates it.
+
+    The recipe is fitted on one half of the customers; the other half is counted. The space is that of the fit up to 6
+    dimensions; above, at most 4 shrunken discriminant coordinates of the learning half (6 principal components for
+    segments of any shape), since no density can be told in more. A pair that is separated is tested again within the
+    largest stratum of each feature whose shared values differ between the two: what vanishes there is separated
+    by that feature, by definition, and does not count.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Customers in an order of their own (that of their ids), not that of the file.
+    recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
+    dequantised : ndarray, shape (n, d), optional
+        `X` with noise within each value's step; the test is done on it. Default: `X`.
+    features : DataFrame, shape (n, features), optional
+        The values that were clustered on, in natural units, to look for shared ones. Default: columns of `X`.
+    limit : int
+        Of more customers a seeded sample of this size is tested.
+    """
+    rows = sample_rows(len(X), limit, seed)
+    if features is None:
+        features = pd.DataFrame(X, columns=[f"column {i}" for i in range(X.shape[1])])
+    cloud = _Cloud(
+        X[rows], take(dequantised, rows), find_strata(features.iloc[rows]), *two_halves(len(rows), seed, "saddle")
+    )
+    spaces = {density: cloud.shared_space(density) for density in {recipe.density for recipe in recipes.values()}}
+    arguments = [
+        (name, recipe, fits[name].rule.assign(cloud.X)[0], cloud, spaces[recipe.density], seed)
+        for name, recipe in recipes.items()
+    ]
+    results = list(run_tasks(_test_candidate, arguments, jobs=jobs, progress=progress, what="separated pairs"))
+    pairs = [table for _, table in results if len(table)] or [pd.DataFrame(columns=_PAIR_COLUMNS)]
+    return Separation(pd.DataFrame([row for row, _ in results]), pd.concat(pairs, ignore_index=True))
+
+
+_OWN = ["segment_a", "segment_b"]
+_TESTED = ["ratio", "low", "high", "p", "separated", "separated_by"]
+_COUNTED = ["pass_customers", "mode_customers", "p_single", "own_side", "power"]
+_PAIR_COLUMNS = ["candidate_id", *_OWN, *_TESTED, *_COUNTED]
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Coordinates of both halves, and the density tree of the learning one."""
+
+    learning: np.ndarray
+    counting: np.ndarray
+    tree: DensityTree
+
+
+@dataclass(frozen=True)
+class _Cloud:
+    """The customers of the test, cut into two halves."""
+
+    X: np.ndarray
+    dequantised: np.ndarray | None
+    strata: dict[str, np.ndarray]
+    learning: np.ndarray
+    counting: np.ndarray
+
+    def points(self, rows: np.ndarray) -> np.ndarray:
+        return (self.X if self.dequantised is None else self.dequantised)[rows]
+
+    def shared_space(self, density: bool) -> _Space | None:
+        """Return the space that doesn't depend on the candidate; None where each has discriminants of its own."""
+        learning, counting = self.points(self.learning), self.points(self.counting)
+        if learning.shape[1] > DIMENSIONS:
+            if not density:
+                return None
+            centre = learning.mean(axis=0)
+            axes = np.linalg.svd(learning - centre, full_matrices=False)[2][:DIMENSIONS].T
+            learning, counting = (learning - centre) @ axes, (counting - centre) @ axes
+        return _Space(learning, counting, density_tree(learning))
+
+    def space(self, labels: np.ndarray) -> _Space:
+        """Return the discriminant coordinates of the learning half's segments."""
+        learning, counting = self.points(self.learning), self.points(self.counting)
+        learning, counting = _discriminants(learning, labels, counting)
+        return _Space(learning, counting, density_tree(learning))
+
+    def strata_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {feature: stratum[rows] for feature, stratum in self.strata.items()}
+
+
+def _discriminants(learning: np.ndarray, labels: np.ndarray, counting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both halves in at most 4 discriminant coordinates, shrunken as Ledoit & Wolf (2004)."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    inside = labels >= 0
+    kept = min(len(np.unique(labels[inside])) - 1, DISCRIMINANTS)
+    discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", n_components=kept)
+    discriminants.fit(learning[inside], labels[inside])
+    return discriminants.transform(learning)[:, :kept], discriminants.transform(counting)[:, :kept]
+
+
+def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Space | None, seed: int):
+    learning = cloud.learning
+    fit = recipe.sample_fit(cloud.X[learning], seed=seed, dequantised=take(cloud.dequantised, learning))
+    labels = match_labels(reference, fit.rule.assign(cloud.X)[0])
+    found = np.unique(labels[learning][labels[learning] >= 0])
+    segments, all_separated = int(reference.max(initial=-1)) + 1, False
+    tested = pd.DataFrame(columns=_PAIR_COLUMNS)
+    if len(found) > 1:
+        space = shared or cloud.space(labels[learning])
+        tested = decide(saddle_test(space.tree, labels[learning], space.counting))
+        tested["separated_by"] = _separated_by(tested, space, labels[learning], cloud)
+        by_definition = tested["separated_by"] != ""
+        tested.loc[by_definition, "separated"] = "no"
+        all_separated = bool(len(found) == segments and passed(tested).all() and not by_definition.any())
+    pairs = _own_pairs(tested, segments).assign(candidate_id=name)[_PAIR_COLUMNS]
+    row = {
+        "candidate_id": name,
+        "segments": segments,
+        "segments_in_half": len(found),
+        "separated_share": float((pairs["separated"] == "yes").mean()) if len(pairs) else 0.0,
+        "undetermined": int((pairs["separated"] == "undetermined").sum()),
+        "all_separated": all_separated,
+        "separated_by": ", ".join(dict.fromkeys(each for each in pairs["separated_by"] if each)),
+        "splits": ", ".join(map(str, _splits(cloud, labels, found, seed) if all_separated else [])),
+        "sample_size": len(cloud.X),
+    }
+    return row, pairs
+
+
+def _separated_by(pairs: pd.DataFrame, space: _Space, labels: np.ndarray, cloud: _Cloud) -> list[str]:
+    strata = cloud.strata_of(cloud.learning), cloud.strata_of(cloud.counting)
+    within = StratumTest(space.learning, space.counting, labels, *strata)
+    keys = zip(pairs["segment_a"], pairs["segment_b"], passed(pairs), strict=True)
+    return [within.separated_by(a, b) if valley else "" for a, b, valley in keys]
+
+
+def _own_pairs(pairs: pd.DataFrame, segments: int) -> pd.DataFrame:
+    """Return the pairs of the candidate's own segments; those that half the customers don't show are undetermined."""
+    own = pd.DataFrame(
+        [(a, b) for a in range(segments) for b in range(a + 1, segments)], columns=["segment_a", "segment_b"]
+    )
+    pairs = own.merge(pairs, on=["segment_a", "segment_b"], how="left")
+    pairs["separated"] = pairs["separated"].astype(object).where(pairs["separated"].notna(), "undetermined")
+    pairs["separated_by"] = pairs["separated_by"].astype(object).where(pairs["separated_by"].notna(), "")
+    return pairs
+
+
+def _splits(cloud: _Cloud, labels: np.ndarray, found: np.ndarray, seed: int) -> list[int]:
+    """Return the segments that, split in two, have a valley inside too (Holm over the segments)."""
+    tests = {}
+    for segment in map(int, found):
+        learning = cloud.points(cloud.learning[labels[cloud.learning] == segment])
+        counting = cloud.points(cloud.counting[labels[cloud.counting] == segment])
+        tests[segment] = _split_test(learning, counting, seed)
+    p = holm(np.array(list(tests.values())))
+    return [segment for segment, adjusted in zip(tests, p, strict=True) if adjusted < 0.05]
+
+
+def _split_test(learning: np.ndarray, counting: np.ndarray, seed: int) -> float:
+    """Return the p value of a valley between the two halves of a segment; 1 where they are not cut along it."""
+    from sklearn.cluster import KMeans
+
+    if min(len(learning), len(counting)) < 4 * FEWEST:
+        return np.nan
+    halves = KMeans(2, n_init=5, random_state=int(stream(seed, "split").integers(2**31))).fit_predict(learning)
+    if np.bincount(halves, minlength=2).min() < FEWEST:
+        return 1.0
+    if learning.shape[1] > DIMENSIONS:
+        learning, counting = _discriminants(learning, halves, counting)
+    pair = saddle_test(density_tree(learning), halves, counting)
+    return float(pair["p_single"].iloc[0]) if passed(pair).all() else 1.0

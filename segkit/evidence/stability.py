@@ -1,0 +1,199 @@
+"""Stability: does the same segmentation come back from other customers of the same shop?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segkit.evidence.agreement import (
+    adjusted_rand,
+    contingency,
+    left_out_agreement,
+    match_labels,
+    segment_jaccards,
+)
+from segkit.evidence.recipes import (
+    RESAMPLE_LIMIT,
+    Progress,
+    Recipe,
+    resample_rows,
+    run_tasks,
+    sample_rows,
+    stream,
+    take,
+)
+
+DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come back (Hennig 2007, section 3)
+SMALL = 1_000  # customers of the second reading, at which shops of any size can be compared
+SMALL_PAIRS = 10
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What the resamples say about each candidate.
+
+    Attributes
+    ----------
+    candidates : DataFrame
+        ``candidate_id, stability_ari`` (mean over pairs of resamples), ``ari_low, ari_high`` (5 % and 95 % of the
+        pairs), ``ari_at_1000`` (mean over pairs of samples of 1,000), ``left_out_agreement`` (mean Jaccard index of
+        the customers left out; NaN where nobody is), ``stability_jaccard_min`` (least mean over the segments),
+        ``resamples, sample_size``.
+    segments : DataFrame
+        ``candidate_id, label, customers, jaccard`` (mean), ``low, high`` (5 % and 95 % of the resamples),
+        ``dissolved`` (share of resamples with an index below 0.5), ``sample_size``. Customers are all customers.
+    pairs : DataFrame
+        ``candidate_id, customers`` (``resample`` or ``1000``), ``sample_size, pair, ari, left_out_agreement``.
+    confidence : DataFrame
+        Shape (rows judged, candidates): share of matched resample fits that put the customer into the same segment.
+    rows : ndarray of int
+        The rows of X that were judged; all of them unless there are more than the limit.
+    """
+
+    candidates: pd.DataFrame
+    segments: pd.DataFrame
+    pairs: pd.DataFrame
+    confidence: pd.DataFrame
+    rows: np.ndarray
+
+
+def resample_stability(
+    X: np.ndarray,
+    recipes: Mapping[str, Recipe],
+    fits: Mapping[str, Any],
+    *,
+    seed: int,
+    resamples: int = 100,
+    dequantised: np.ndarray | None = None,
+    limit: int = RESAMPLE_LIMIT,
+    judged: int | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Stability:
+    """Return how well each candidate comes back from resamples of the customers.
+
+    Each resample (a bootstrap, or half of the customers for families that duplicates mislead) is segmented by the
+    candidate's recipe, and the rule that comes out labels all customers. Labels of two resamples are compared by the
+    adjusted Rand index, among customers who are in segments both times; each of the candidate's own segments is
+    compared with its likest in every resample by the Jaccard index.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Customers in an order of their own (that of their ids), not that of the file.
+    recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
+    resamples : int
+        Fits per candidate, an even number; two make a pair.
+    dequantised : ndarray, shape (n, d), optional
+        `X` with noise within each value's step, handed on to the fits.
+    limit : int
+        Customers in a resample, and customers judged, at most.
+    judged : int, optional
+        Customers judged, where it shall not be `limit`.
+
+    References
+    ----------
+    Dolnicar & Leisch (2010), "Evaluation of structure and reproducibility of cluster solutions using the bootstrap";
+    Hennig (2007), "Cluster-wise assessment of cluster stability".
+    """
+    rows = sample_rows(len(X), judged or limit, seed)
+    reference = {name: fits[name].rule.assign(X[rows])[0] for name in recipes}
+    plan = {name: (recipe.sample_fit, recipe.halves, reference[name]) for name, recipe in recipes.items()}
+    count = resamples // 2
+    small = SMALL_PAIRS if len(X) > SMALL else 0
+    shared = (X, dequantised, rows, plan, seed, limit)
+    arguments = [(*shared, pair, pair >= count) for pair in range(count + small)]
+    outcomes = list(run_tasks(_judge_pair, arguments, jobs=jobs, progress=progress, what="stability"))
+
+    candidates, segments, pairs, confidence = [], [], [], {}
+    for name, recipe in recipes.items():
+        size = min(len(X), limit) // (2 if recipe.halves else 1)
+        full = [outcome[name] for outcome in outcomes[:count]]
+        at_small = [outcome[name] for outcome in outcomes[count:]]
+        candidates.append({"candidate_id": name, **_whole(full, at_small or full), "sample_size": size})
+        customers = np.bincount(fits[name].labels[fits[name].labels >= 0])
+        segments += [{"candidate_id": name, **row, "sample_size": size} for row in _by_segment(full, customers)]
+        for read, part, number in (("resample", full, size), (str(SMALL), at_small, SMALL)):
+            shared_columns = {"candidate_id": name, "customers": read, "sample_size": number}
+            pairs += [
+                {**shared_columns, "pair": i, "ari": one.ari, "left_out_agreement": one.left_out}
+                for i, one in enumerate(part)
+            ]
+        confidence[name] = sum(one.same for one in full) / (2 * count)
+    tables = (pd.DataFrame(each) for each in (candidates, segments, pairs))
+    return Stability(*tables, pd.DataFrame(confidence, index=rows), rows)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One candidate on one pair of resamples."""
+
+    ari: float
+    left_out: float
+    jaccards: np.ndarray  # (2, segments)
+    same: np.ndarray  # (rows judged,), how many of the two put the customer into its own segment
+
+
+def _whole(full: list[_Judged], at_small: list[_Judged]) -> dict[str, float]:
+    aris = np.array([one.ari for one in full])
+    left_out = np.array([one.left_out for one in full])
+    left_out = left_out[~np.isnan(left_out)]
+    jaccards = np.concatenate([one.jaccards for one in full]).mean(axis=0)
+    return {
+        "stability_ari": aris.mean(),
+        "ari_low": np.quantile(aris, 0.05),
+        "ari_high": np.quantile(aris, 0.95),
+        "ari_at_1000": np.mean([one.ari for one in at_small]),
+        "left_out_agreement": left_out.mean() if len(left_out) else np.nan,
+        "stability_jaccard_min": jaccards.min() if len(jaccards) else 0.0,
+        "resamples": 2 * len(full),
+    }
+
+
+def _by_segment(full: list[_Judged], customers: np.ndarray) -> list[dict[str, float]]:
+    jaccards = np.concatenate([one.jaccards for one in full])
+    return [
+        {
+            "label": label,
+            "customers": customers[label],
+            "jaccard": each.mean(),
+            "low": np.quantile(each, 0.05),
+            "high": np.quantile(each, 0.95),
+            "dissolved": (each < DISSOLVED).mean(),
+        }
+        for label, each in enumerate(jaccards.T)
+    ]
+
+
+def _judge_pair(X, dequantised, rows, plan, seed, limit, pair: int, small: bool) -> dict[str, _Judged]:
+    judged = X[rows]
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in plan}
+    for number in (2 * pair, 2 * pair + 1):
+        drawn, values = {}, {}
+        for name, (refit, halves, _) in plan.items():
+            # One array per kind of resample, so that a method can share a tree among its candidates.
+            if halves not in drawn:
+                drawn[halves] = _rows_of(len(X), halves, small, seed, number, limit)
+                values[halves] = (X[drawn[halves]], take(dequantised, drawn[halves]))
+            sample, continuous = values[halves]
+            fit = refit(sample, seed=seed + number, dequantised=continuous)
+            labels[name].append(fit.rule.assign(judged)[0])
+    return {name: _judge(labels[name], plan[name][2]) for name in plan}
+
+
+def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: int) -> np.ndarray:
+    if small:
+        return np.sort(stream(seed, "small", number).permutation(n)[:SMALL])
+    return resample_rows(n, halves=halves, seed=seed, number=number, limit=limit)
+
+
+def _judge(labels: list[np.ndarray], reference: np.ndarray) -> _Judged:
+    same = sum((match_labels(reference, each) == reference).astype(np.int64) for each in labels)
+    return _Judged(
+        adjusted_rand(contingency(*labels)),
+        left_out_agreement(*labels),
+        np.array([segment_jaccards(reference, each) for each in labels]),
+        same,
+    )
