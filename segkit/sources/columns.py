@@ -5,13 +5,12 @@ they are whole numbers.
 """
 
 import json
-from collections.abc import Iterable
 
 import duckdb
 
 from segkit.cards import TableSource, nearest
 from segkit.errors import InputError
-from segkit.sources.files import text
+from segkit.sources.convert import sql_text
 
 MONEY = "DECIMAL(18, 4)"
 
@@ -98,7 +97,7 @@ def _explain(name: str, expression: str, found: list[str], where: str, message: 
 
 def missing_text(expression: str) -> str:
     """Return SQL for `expression` with the usual ways of writing a missing text as NULL."""
-    listed = ", ".join(text(word) for word in _EMPTY)
+    listed = ", ".join(sql_text(word) for word in _EMPTY)
     return f"CASE WHEN {expression} IN ({listed}) THEN NULL ELSE {expression} END"
 
 
@@ -136,18 +135,18 @@ def moment(expression: str, kind: str, source: TableSource) -> str:
     offset where the card names a zone, while without one it counts as the time that is written.
     """
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
-        return f"({expression}) AT TIME ZONE {text(source.time_zone or 'UTC')}"
+        return f"({expression}) AT TIME ZONE {sql_text(source.time_zone or 'UTC')}"
     if kind.startswith(("TIMESTAMP", "DATE")):
         return expression if kind == "TIMESTAMP" else f"({expression})::TIMESTAMP"
     written = f"({expression})::VARCHAR"
     if source.date_format:
-        parsed = f"try_strptime({written}, {text(source.date_format)})"
+        parsed = f"try_strptime({written}, {sql_text(source.date_format)})"
         if "%z" in source.date_format:  # an instant; keep it one
-            parsed = f"try_strptime({written}, {text(source.date_format)})::TIMESTAMP WITH TIME ZONE"
-            return f"({parsed}) AT TIME ZONE {text(source.time_zone or 'UTC')}"
+            parsed = f"try_strptime({written}, {sql_text(source.date_format)})::TIMESTAMP WITH TIME ZONE"
+            return f"({parsed}) AT TIME ZONE {sql_text(source.time_zone or 'UTC')}"
         return parsed
     if source.time_zone:
-        return f"TRY_CAST({written} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {text(source.time_zone)}"
+        return f"TRY_CAST({written} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {sql_text(source.time_zone)}"
     return f"TRY_CAST({written} AS TIMESTAMP)"
 
 
@@ -171,8 +170,8 @@ def _unpunctuated(expression: str, decimal: str) -> str:
 
 
 def boolean(expression: str, kind: str) -> str:
-    """Return SQL for yes or no; missing reads as no."""
-    return f"coalesce({expression if kind == 'BOOLEAN' else f'TRY_CAST({expression} AS BOOLEAN)'}, false)"
+    """Return SQL for yes or no."""
+    return expression if kind == "BOOLEAN" else f"TRY_CAST({expression} AS BOOLEAN)"
 
 
 def word(expression: str, kind: str) -> str:
@@ -185,9 +184,3 @@ def attribute(expression: str, kind: str) -> str:
     if is_number(kind):
         return f"CASE WHEN isfinite({expression}) THEN {expression} END" if kind in ("FLOAT", "DOUBLE") else expression
     return expression if kind.startswith(("TIMESTAMP", "DATE", "BOOLEAN")) else word(expression, kind)
-
-
-def join_reasons(conditions: Iterable[tuple[str, str]], otherwise: str) -> str:
-    """Return SQL for the first reason whose condition holds."""
-    cases = " ".join(f"WHEN {condition} THEN {text(reason)}" for reason, condition in conditions)
-    return f"CASE {cases} ELSE {otherwise} END"

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from segkit.cards import TableSource
-from segkit.sources.files import text
+from segkit.sources.convert import sql_text
 
 # What the canonical column is called that each breach is about.
 _ABOUT = {
@@ -96,7 +96,7 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
         "or exclude them with a reason in [orders.exclude]",
         "positive_return": 'Amounts of returns are negative; write it so, such as amount = { sql = "CASE WHEN ... THEN '
         '-amount ELSE amount END" }',
-        "bad_discount": 'Discounts are money >= 0; if the file has them negative, write discount = { sql = "-discount" }',
+        "bad_discount": 'Discounts are money >= 0; where the file has them negative, write { sql = "-discount" }',
         "missing_order_id": "Name another column, or exclude these lines with a reason in [orders.exclude]",
         "missing_product_id": "Name another column, such as the product's name, or exclude these lines with a reason",
     }
@@ -108,7 +108,7 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
 
 def fitting_formats(connection, relation: str, expression: str) -> list[str]:
     """Return the common date formats that read a sample of the texts best; two where day and month can't be told."""
-    tries = ", ".join(f"count(try_strptime(shown, {text(one)}))" for one in _FORMATS)
+    tries = ", ".join(f"count(try_strptime(shown, {sql_text(one)}))" for one in _FORMATS)
     counts = connection.execute(
         f"SELECT {tries} FROM (SELECT ({expression})::VARCHAR AS shown FROM {relation} "
         f"WHERE ({expression}) IS NOT NULL LIMIT 10000)"
@@ -138,4 +138,4 @@ def explain_numeric_date(connection, relation: str, expression: str, where: str)
             return (
                 f"{where}: {expression} holds numbers such as {value:.10g}, not dates; they look like {meaning}: {way}"
             )
-    return f"{where}: {expression} holds numbers such as {value:.10g}, not dates; name another column or give an expression"
+    return f"{where}: {expression} holds numbers such as {value:.10g}, not dates; name another column or an expression"

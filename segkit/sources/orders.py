@@ -10,29 +10,17 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from segkit.cards import REQUIRED, Card, TableSource, quote
+from segkit.cards import Card, locate_files, quote, way_to_get
 from segkit.errors import InputError
+from segkit.sources import canonical
 from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
+from segkit.sources.convert import sql_text
 from segkit.sources.explain import explain_breaches
-from segkit.sources.files import digest_file, locate_files, parquet_files, scan, text
+from segkit.sources.files import digest_file, parquet_files
+from segkit.sources.views import connect, describe_table, in_card, integer_ids
 
 MAX_BREACH_SHARE = 0.05
-BREACHES = (
-    "bad_date",
-    "date_before_1990",
-    "bad_quantity",
-    "bad_amount",
-    "bad_discount",
-    "missing_order_id",
-    "missing_product_id",
-    "negative_amount",
-    "positive_return",
-)
-KEPT = ("sale", "return")
-
-_WORDS = ("category", "channel", "country", "brand", "name")
-_IDS = ("customer_id", "order_id", "product_id", "campaign_id", "store_id")
 
 
 @dataclass
@@ -73,7 +61,7 @@ class Orders:
 
     def __repr__(self) -> str:
         day = self.as_of or self.last_day
-        kept = self.ledger.set_index("reason")["rows"].reindex(KEPT).fillna(0).astype(int).sum()
+        kept = self.ledger.set_index("reason")["rows"].reindex(canonical.KEPT).fillna(0).astype(int).sum()
         return f"{self.card.name}, {kept:,} order lines as of {day}"
 
     @cached_property
@@ -81,7 +69,7 @@ class Orders:
         """Return the lines that broke the contract: source columns as text, then ``reason``; sorted."""
         found = [row[0] for row in self.connection.execute("DESCRIBE raw_orders").fetchall()]
         listed = ", ".join(f"{quote(name)}::VARCHAR AS {quote(name)}" for name in found if name != "reason")
-        reasons = ", ".join(text(reason) for reason in BREACHES)
+        reasons = ", ".join(sql_text(reason) for reason in canonical.BREACHES)
         return self.connection.execute(
             f'SELECT {listed}, "=reason" AS reason FROM judged_orders WHERE "=reason" IN ({reasons}) ORDER BY ALL'
         ).df()
@@ -157,66 +145,46 @@ def read_orders(
     named = dict(card.sources)
     named |= {f"raw_{name}": table.file for name, table in card.tables.items() if table.file}
     originals: list[Path] = []
-    way_out = f"`segkit fetch {card.name}` downloads it" if card.fetch else ""
+    way_out = way_to_get(card) if card.fetch else ""
     for name, source in named.items():
         found = locate_files(source, card.folder, way_out)
         originals += found
         files[name] = parquet_files(source, found)
     folder = tempfile.mkdtemp(prefix="segkit-")
-    connection = _connect(files, folder, memory, threads)
+    connection = connect(files, folder, memory, threads)
     try:
-        return _build(card, as_of, connection, files, sorted(set(originals)), folder)
+        return _build(card, as_of, connection, sorted(set(originals)), folder)
     except BaseException:
         connection.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _connect(files: dict[str, list[Path]], folder: str, memory: str | None, threads: int | None):
-    """Return a connection that can read the given files and nothing else."""
-    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "temp_directory": folder}
-    if memory:
-        config["memory_limit"] = memory
-    if threads:
-        config["threads"] = threads
-    connection = duckdb.connect(config=config)
-    allowed = ", ".join(text(str(path)) for paths in files.values() for path in paths)
-    connection.execute(
-        "SET TimeZone = 'UTC'; SET python_enable_replacements = false; SET enable_progress_bar = false;"
-        f"SET allowed_paths = [{allowed}]; SET enable_external_access = false"
-    )
-    for name, paths in files.items():
-        relation = "all_orders" if name == "raw_orders" else name
-        try:
-            connection.execute(f"CREATE VIEW {quote(relation)} AS FROM {scan(paths)}")
-        except duckdb.Error as error:
-            raise InputError(f"{paths[0].name} can't be read as parquet: {str(error).splitlines()[0]}") from None
-    return connection
-
-
-def _build(card: Card, as_of: date | None, connection, files, originals: list[Path], folder: str) -> Orders:
-    orders = card.tables["orders"]
-    _create_query(connection, "all_orders", orders, "[orders]")
-    types = {"orders": as_sql.column_types(connection, "all_orders", orders.columns, "[orders.columns]")}
-    _check_time(connection, orders, types["orders"], "all_orders", "[orders.columns]")
+def _build(card: Card, as_of: date | None, connection, originals: list[Path], folder: str) -> Orders:
     limit = f"TIMESTAMP '{as_of + timedelta(days=1)}'" if as_of else None
-    ordered_at = as_sql.moment(orders.columns["ordered_at"], types["orders"]["ordered_at"], orders)
-    until = f" WHERE coalesce({ordered_at} < {limit}, true)" if limit else ""
-    connection.execute(f"CREATE VIEW raw_orders AS FROM all_orders{until}")
-    for name, table in card.tables.items():
-        if name != "orders":
-            _create_query(connection, f"raw_{name}", table, f"[{name}]")
-            types[name] = as_sql.column_types(connection, f"raw_{name}", table.columns, f"[{name}.columns]")
-            _check_time(connection, table, types[name], f"raw_{name}", f"[{name}.columns]")
-    integers = _integer_ids(card, connection, types)
-    canonical = {name: _canonical(name, card.tables[name], types[name], integers) for name in card.tables}
-    _create_orders(connection, orders, types["orders"], canonical["orders"], limit)
-    ledger, first_day, last_day = _read_ledger(card, connection, as_of, originals)
+    relations = {name: "all_orders" if name == "orders" else f"raw_{name}" for name in card.tables}
+    types: dict[str, dict[str, str]] = {}
+    for name, table in card.tables.items():  # orders come first, since other tables may be queries over raw_orders
+        types[name] = describe_table(connection, name, table, relations[name])
+        if name == "orders":
+            ordered_at = as_sql.moment(table.columns["ordered_at"], types[name]["ordered_at"], table)
+            until = f" WHERE coalesce({ordered_at} < {limit}, true)" if limit else ""
+            connection.execute(f"CREATE VIEW raw_orders AS FROM all_orders{until}")
+    integers = integer_ids(card, connection, types, relations)
+    sql = {name: canonical.canonical_columns(name, table, types[name], integers) for name, table in card.tables.items()}
+    reasons = canonical.reject_reasons(card.tables["orders"])
+    with in_card("[orders]"):
+        connection.execute(f"CREATE VIEW judged_orders AS {canonical.judged_orders(sql['orders'], reasons)}")
+        ledger, first_day, last_day = _read_ledger(card, connection, as_of)
+    found = set(ledger.loc[ledger["rows"] > 0, "reason"])
+    connection.execute(f"CREATE VIEW orders AS {canonical.kept_orders(sql['orders'], reasons, found, limit)}")
+    columns = {"orders": [name for name in sql["orders"] if name != "unit_price"]}
     notes: list[str] = []
-    columns = {"orders": [name for name in canonical["orders"] if name != "unit_price"]}
-    for name in card.tables:
-        if name != "orders":
-            columns[name] = _create_table(connection, name, canonical[name], limit, notes)
+    for name in [name for name in card.tables if name != "orders"]:
+        with in_card(f"[{name}]"):
+            connection.execute(f"CREATE TABLE {name} AS {canonical.table_by_key(name, sql[name], limit)}")
+        columns[name] = list(sql[name])
+        notes += _repeated_keys(connection, name)
     left_out = {}
     if "customers" in columns:
         attributes = [name for name in columns["customers"] if name != "customer_id"]
@@ -224,188 +192,48 @@ def _build(card: Card, as_of: date | None, connection, files, originals: list[Pa
         for name in left_out:
             connection.execute(f"ALTER TABLE customers DROP COLUMN {quote(name)}")
         columns["customers"] = [name for name in columns["customers"] if name not in left_out]
-    return Orders(
-        card, as_of, connection, columns, ledger, first_day, last_day, originals, left_out, notes, _folder=folder
-    )
+    return Orders(card, as_of, connection, columns, ledger, first_day, last_day, originals, left_out, notes, folder)
 
 
-def _create_query(connection, relation: str, table: TableSource, where: str) -> None:
-    if table.sql:
-        as_sql.check_query(table.sql, f"{where} sql")
-        try:
-            connection.execute(f"CREATE VIEW {quote(relation)} AS {table.sql}")
-        except duckdb.Error as error:
-            raise InputError(f"{where} sql: {str(error).splitlines()[0]}") from None
+def _repeated_keys(connection, name: str) -> list[str]:
+    if name == "campaigns":  # many sendings of a campaign to a customer are one
+        return []
+    read, held = (connection.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in (f"raw_{name}", name))
+    if read == held:
+        return []
+    return [f"{name}: {read - held:,} of {read:,} rows have no key or one that occurs before; one row per key is kept"]
 
 
-def _integer_ids(card: Card, connection, types: dict[str, dict[str, str]]) -> dict[str, bool]:
-    """Return for each id whether it is a whole number in every table, so that tables join on one type."""
-    integers = dict.fromkeys(_IDS, True)
-    for name, table in card.tables.items():
-        relation = "all_orders" if name == "orders" else f"raw_{name}"
-        for column in set(_IDS) & set(table.columns):
-            integers[column] &= as_sql.identifier_is_integer(
-                connection, relation, table.columns[column], types[name][column]
-            )
-    return integers
-
-
-def _canonical(name: str, table: TableSource, types: dict[str, str], integers: dict[str, bool]) -> dict[str, str]:
-    """Return SQL by canonical column; the amount and is_return are there in any case."""
-    sql = {}
-    for column, expression in table.columns.items():
-        kind = types[column]
-        if column in _IDS:
-            sql[column] = as_sql.identifier(expression, kind, integers[column])
-        elif column in ("ordered_at", "sent_at", "responded_at"):
-            sql[column] = as_sql.moment(expression, kind, table)
-        elif name == "customers":
-            sql[column] = as_sql.attribute(expression, kind)
-        elif column in ("quantity", "unit_price"):
-            sql[column] = as_sql.number(expression, kind, table.decimal)
-        elif column in ("amount", "discount", "coupon_discount"):
-            sql[column] = as_sql.money(expression, kind, table.decimal)
-        elif column in _WORDS:
-            sql[column] = as_sql.word(expression, kind)
-        else:
-            sql[column] = as_sql.boolean(expression, kind)
-    if name == "orders":
-        if "unit_price" in sql:
-            sql["amount"] = f"TRY_CAST(({sql['quantity']}) * ({sql['unit_price']}) AS {as_sql.MONEY})"
-        sql["is_return"] = f"coalesce({sql['is_return']}, false)" if "is_return" in sql else f"({sql['amount']}) < 0"
-        for column in {"discount", "coupon_discount"} & set(sql):
-            if as_sql.is_number(types[column]):
-                sql[column] = f"coalesce({sql[column]}, 0)"
-    return sql
-
-
-def _conditions(table: TableSource, types: dict[str, str]) -> list[tuple[str, str]]:
-    """Return reason and condition of every line that isn't kept, in the order in which they are tested."""
-    discounts = [name for name in ("discount", "coupon_discount") if name in table.columns]
-    bad_discount = [f'"={name}" < 0 AND "=amount" > 0' for name in discounts]
-    bad_discount += [f'"={name}" IS NULL' for name in discounts]
-    tests = {
-        "bad_date": '"=ordered_at" IS NULL OR NOT isfinite("=ordered_at")',
-        "date_before_1990": "\"=ordered_at\" < TIMESTAMP '1990-01-01'",
-        "bad_quantity": '"=quantity" IS NULL OR ("=quantity" < 0 AND "=amount" > 0)',
-        "bad_amount": '"=amount" IS NULL',
-        "bad_discount": " OR ".join(f"({test})" for test in bad_discount) or "false",
-        "missing_order_id": '"=order_id" IS NULL',
-        "missing_product_id": '"=product_id" IS NULL',
-    }
-    if "is_return" in table.columns:
-        tests["negative_amount"] = '"=amount" < 0 AND NOT "=is_return"'
-        tests["positive_return"] = '"=amount" > 0 AND "=is_return"'
-    conditions = [(reason, f"coalesce({test}, false)") for reason, test in tests.items()]
-    for reason, condition in table.exclude.items():
-        if reason in (*BREACHES, *KEPT, "no_customer", "zero_amount"):
-            raise InputError(f"[orders.exclude] `{reason}` is a reason of segkit's own; take another name")
-        as_sql.check_expression(condition, f"[orders.exclude] {reason}")
-        conditions.append((reason, f"coalesce(({condition})::BOOLEAN, false)"))
-    conditions.append(("no_customer", '"=customer_id" IS NULL'))
-    conditions.append(("zero_amount", '"=amount" = 0 OR "=quantity" = 0'))
-    return conditions
-
-
-def _create_orders(connection, table: TableSource, types, canonical: dict[str, str], limit: str | None) -> None:
-    """Create the views of all lines with their reason, and of the kept ones in canonical columns."""
-    conditions = _conditions(table, types)
-    listed = ", ".join(f'{sql} AS "={name}"' for name, sql in canonical.items())
-    reason = as_sql.join_reasons(conditions, "CASE WHEN \"=is_return\" THEN 'return' ELSE 'sale' END")
-    try:
-        connection.execute(f'CREATE VIEW judged_orders AS SELECT *, {reason} AS "=reason" '
-                           f"FROM (SELECT *, {listed} FROM raw_orders)")  # fmt: skip
-    except duckdb.Error as error:
-        raise InputError(f"[orders]: {str(error).splitlines()[0]}") from None
-    # The same conditions as a plain conjunction, which the engine can push down to the file, unlike a CASE.
-    kept = " AND ".join(f"NOT ({condition})" for _, condition in conditions)
-    until = f' AND "=ordered_at" < {limit}' if limit else ""
-    columns = ", ".join(f'"={name}" AS {name}' for name in canonical if name != "unit_price")
-    connection.execute(
-        f"CREATE VIEW orders AS SELECT {columns} FROM (SELECT *, {listed} FROM all_orders) WHERE {kept}{until}"
-    )
-
-
-def _read_ledger(card: Card, connection, as_of: date | None, originals: list[Path]):
+def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFrame, date, date]:
     """Return ledger, first and last kept day; refuse what breaks the contract too often."""
-    try:
-        found = (
-            connection.execute("""
-            SELECT "=reason" AS reason, count(*) AS rows, count(DISTINCT "=order_id") AS orders,
-                count(DISTINCT "=customer_id") AS customers, coalesce(sum("=amount"), 0)::DOUBLE AS amount,
-                min("=ordered_at")::DATE AS first_day, max("=ordered_at")::DATE AS last_day
-            FROM judged_orders GROUP BY ALL
-        """)
-            .df()
-            .set_index("reason")
-        )
-    except duckdb.Error as error:
-        raise InputError(f"{card.path.name}, [orders]: {str(error).splitlines()[0]}") from None
+    found = (
+        connection.execute("""
+        SELECT "=reason" AS reason, count(*) AS rows, count(DISTINCT "=order_id") AS orders,
+            count(DISTINCT "=customer_id") AS customers, coalesce(sum("=amount"), 0)::DOUBLE AS amount,
+            min("=ordered_at")::DATE AS first_day, max("=ordered_at")::DATE AS last_day
+        FROM judged_orders GROUP BY ALL
+    """)
+        .df()
+        .set_index("reason")
+    )
     table = card.tables["orders"]
-    where = table.file.source if table.file else "the query of [orders]"
-    if not found["rows"].sum():
-        first = connection.execute(
-            f"SELECT min({as_sql.moment(table.columns['ordered_at'], 'VARCHAR', table)})::DATE FROM all_orders"
-        ).fetchone()[0]
-        if first is None:
-            raise InputError(f"{where} has no rows; export it again")
-        raise InputError(f"{card.name} has no orders up to {as_of}; the data begins on {first}")
-    if found["rows"].reindex(BREACHES).sum() > MAX_BREACH_SHARE * found["rows"].sum():
-        raise InputError(explain_breaches(connection, table, found["rows"].reindex(BREACHES).fillna(0), where))
-    kept = found.reindex(KEPT).dropna()
+    where = Path(table.file.source).name if table.file else "the query of [orders]"
+    if found.empty:
+        later = connection.execute("SELECT count(*) FROM all_orders").fetchone()[0]
+        if later:
+            raise InputError(f"{card.name} has no order lines up to {as_of}; all {later:,} are later")
+        raise InputError(f"{where} has no rows; export it again")
+    broken = found["rows"].reindex(canonical.BREACHES).fillna(0)
+    if broken.sum() > MAX_BREACH_SHARE * found["rows"].sum():
+        raise InputError(explain_breaches(connection, table, broken, where))
+    kept = found[found.index.isin(canonical.KEPT)]
     if kept.empty:
-        raise InputError(f"{card.name} has no sale up to {as_of or 'its end'}: {found['rows'].to_dict()}")
-    always = ("sale", *table.exclude)
-    order = [*KEPT, *table.exclude, "no_customer", "zero_amount", *BREACHES]
-    order = [reason for reason in order if reason in found.index or reason in always]
+        rows = ", ".join(f"{reason} {count:,}" for reason, count in found["rows"].items())
+        raise InputError(
+            f"{where} has no line that counts as a sale up to {as_of or 'its end'}; lines by reason: {rows}"
+        )
+    order = [*canonical.KEPT, *table.exclude, "no_customer", "zero_amount", *canonical.BREACHES]
+    order = [reason for reason in order if reason in found.index or reason == "sale" or reason in table.exclude]
     ledger = found.reindex(order)[["rows", "orders", "customers", "amount"]].fillna(0)
-    counts = ["rows", "orders", "customers"]
-    ledger[counts] = ledger[counts].astype("int64")
+    ledger = ledger.astype({"rows": "int64", "orders": "int64", "customers": "int64"})
     return ledger.reset_index(), kept["first_day"].min().date(), kept["last_day"].max().date()
-
-
-def _create_table(connection, name: str, canonical: dict[str, str], limit: str | None, notes: list[str]) -> list[str]:
-    """Hold a small table, one row per key; return its columns."""
-    listed = ", ".join(f"{sql} AS {quote(column)}" for column, sql in canonical.items())
-    key = REQUIRED[name][0]
-    rows = f"SELECT {listed} FROM raw_{name}"
-    if name == "campaigns":
-        until = f" AND sent_at < {limit}" if limit else ""
-        answered = f"min(responded_at) FILTER (responded_at < {limit})" if limit else "min(responded_at)"
-        answered = f"{answered} AS responded_at" if "responded_at" in canonical else "NULL::TIMESTAMP AS responded_at"
-        query = (
-            f"SELECT customer_id, campaign_id, min(sent_at) AS sent_at, {answered} FROM ({rows}) "
-            f"WHERE customer_id IS NOT NULL AND campaign_id IS NOT NULL{until} GROUP BY customer_id, campaign_id"
-        )
-    else:
-        others = ", ".join(quote(column) for column in canonical if column != key) or key
-        query = (
-            f"SELECT * FROM ({rows}) WHERE {key} IS NOT NULL "
-            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {others}) = 1"
-        )
-    try:
-        connection.execute(f"CREATE TABLE {name} AS {query}")
-    except duckdb.Error as error:
-        raise InputError(f"[{name}]: {str(error).splitlines()[0]}") from None
-    if name != "campaigns":
-        read = connection.execute(f"SELECT count(*) FROM raw_{name}").fetchone()[0]
-        held = connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
-        if read > held:
-            notes.append(
-                f"{name}: {read - held:,} of {read:,} rows have no {key} or one that occurs before; "
-                "the first in sort order is kept"
-            )
-    return ["customer_id", "campaign_id", "sent_at", "responded_at"] if name == "campaigns" else list(canonical)
-
-
-def _check_time(connection, table: TableSource, types: dict[str, str], relation: str, where: str) -> None:
-    """Refuse an unknown time zone, and numbers where a date is needed."""
-    from segkit.sources.explain import explain_numeric_date
-
-    if table.time_zone:
-        known = connection.execute("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [table.time_zone])
-        if not known.fetchone()[0]:
-            raise InputError(f'{where}: unknown time_zone {table.time_zone!r}; write it as in "Europe/Paris"')
-    for column in {"ordered_at", "sent_at", "responded_at"} & set(types):
-        if as_sql.is_number(types[column]) and not table.date_format:
-            raise InputError(explain_numeric_date(connection, relation, table.columns[column], f"{where} {column}"))

