@@ -1,6 +1,7 @@
 """Fit the matrix on customers: what goes in, how it is scaled, what it weighs."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from segkit.cards import KINDS, nearest
 from segkit.errors import InputError
 from segkit.matrix.frozen import Matrix, MatrixColumn
-from segkit.matrix.steps import find_steps
+from segkit.matrix.steps import distinct, find_steps
 from segkit.matrix.transforms import OTHER, TRANSFORMS, as_numbers, as_texts, choose_transform, indicator, robust_scale
 
 DEFAULT_FAMILY_WEIGHTS = {
@@ -35,6 +36,12 @@ NEAR_CONSTANT = 0.95  # a value that this share of customers has says nothing ab
 NEAR_DUPLICATE = 0.98  # |correlation|, linear or by rank
 KNOWN_SHARE = 0.25  # a number known for fewer customers is mostly its median
 RARE_LEVEL = 0.02  # levels of a category with a smaller share of customers are pooled
+
+
+class _Fitted(NamedTuple):
+    column: MatrixColumn
+    positions: np.ndarray  # of the customers, before the weight
+    says: float
 
 
 def fit_matrix(
@@ -76,28 +83,32 @@ def fit_matrix(
     segkit.errors.InputError: features lack order_count, which the matrix was fitted on: compute them first
     """
     dictionary = _checked(features, dictionary)
+    if not features.index.is_monotonic_increasing:
+        features = features.sort_index()  # sums, to the last digit, must not depend on the order of rows
     weights = _family_weights(dictionary, family_weights or {})
     counts = {
         feature: as_numbers(features[feature], "count") for feature in dictionary.index[dictionary["kind"] == "count"]
     }
     left_out: list[tuple[str, str]] = []
-    fitted: list[tuple[MatrixColumn, np.ndarray]] = []
+    fitted: list[_Fitted] = []
     for feature, row in dictionary.iterrows():
         if weights[row["family"]] == 0:
             left_out.append(
                 (feature, f"family {row['family']} has weight 0: it describes segments, it doesn't form them")
             )
             continue
-        reason = _hardly_varies(features[feature], row["kind"])
-        if reason:
-            left_out.append((feature, reason))
+        if row["kind"] == "category":
+            columns, why = _fit_category(features[feature], row)
         else:
             divisors = {name: count for name, count in counts.items() if name != feature}
-            fitted += _fit_columns(features[feature], row, divisors)
+            columns, why = _fit_number(features[feature], row, divisors)
+        fitted += columns
+        if why:
+            left_out.append((feature, why))
     fitted, duplicates = _without_duplicates(fitted)
     if not fitted:
         raise InputError("no feature tells the customers apart: " + "; ".join(f"{f} ({why})" for f, why in left_out))
-    return Matrix(tuple(_weighted(fitted, weights, features)), tuple(left_out + duplicates))
+    return Matrix(tuple(_weighted(fitted, weights)), tuple(left_out + duplicates))
 
 
 def _checked(features: pd.DataFrame, dictionary: pd.DataFrame) -> pd.DataFrame:
@@ -134,47 +145,73 @@ def _family_weights(dictionary: pd.DataFrame, asked: dict[str, float]) -> dict[s
     return {family: float({**DEFAULT_FAMILY_WEIGHTS, **asked}.get(family, 1.0)) for family in families}
 
 
-def _hardly_varies(values: pd.Series, kind: str) -> str:
-    known = values.notna().mean()
-    if kind != "category" and known < KNOWN_SHARE:
-        return f"known for {known:.0%} of customers only"
-    if kind == "category":
-        levels = _levels(values)
-        values = as_texts(values).where(lambda texts: texts.isin(levels), OTHER)
-    counts = values.value_counts(dropna=False)
-    if len(counts) and counts.iloc[0] >= NEAR_CONSTANT * len(values):
-        return f"near-constant: {counts.iloc[0] / len(values):.1%} of customers have {counts.index[0]}"
-    return ""
-
-
-def _fit_columns(
-    values: pd.Series, row: pd.Series, divisors: dict[str, np.ndarray]
-) -> list[tuple[MatrixColumn, np.ndarray]]:
-    """Return a feature's columns, unweighted, with the customers' positions."""
-    feature, kind = values.name, row["kind"]
-    common = {"feature": feature, "family": row["family"], "kind": kind, "weight": 1.0, "variance": 1.0}
-    common["unit"] = row["whole"] or feature
+def _fit_category(values: pd.Series, row: pd.Series) -> tuple[list[_Fitted], str]:
+    """Return a category's columns, or why there are none."""
+    levels = _levels(values)
+    indicators = {level: indicator(values, level, levels) for level in levels}
+    shares = {level: float(has_level.mean()) for level, has_level in indicators.items()}
+    commonest = max(shares, key=shares.get)
+    if shares[commonest] >= NEAR_CONSTANT:
+        return [], f"near-constant: {shares[commonest]:.1%} of customers have {commonest}"
     fitted = []
-    if kind == "category":
-        # One scale for all levels of a category, not one each: any two levels are equally far apart, and a rare
-        # level isn't blown up into an outlier.
-        levels = _levels(values)
-        for level in levels:
-            has_level = indicator(values, level, levels)
-            steps = find_steps(has_level, {})
-            shape = {"transform": "one-hot", "centre": float(np.mean(has_level)), "scale": 1.0, "bounded": False}
-            column = MatrixColumn(f"{feature}={level}", level=level, steps=steps, **shape, **common)
-            fitted.append((column, column.place(has_level)))
-        return fitted
-    numbers = as_numbers(values, kind)
-    known = np.sort(numbers[~np.isnan(numbers)])  # sorted: sums that don't depend on the order of customers
-    transform = choose_transform(kind, row["whole"], known)
+    for level, has_level in indicators.items():
+        # One scale for all levels, not one each: any two levels are equally far apart, and a rare level isn't blown
+        # up into an outlier.
+        share = shares[level]
+        column = MatrixColumn(
+            column=f"{values.name}={level}",
+            **_described(values, row),
+            **{"transform": "one-hot", "level": level, "centre": share, "scale": 1.0, "bounded": False},
+            variance=share * (1 - share),
+            steps=find_steps(has_level, {}),
+        )
+        fitted.append(_Fitted(column, column.place(has_level), _says(shares[commonest], 1.0)))
+    return fitted, ""
+
+
+def _fit_number(values: pd.Series, row: pd.Series, divisors: dict[str, np.ndarray]) -> tuple[list[_Fitted], str]:
+    """Return a number's column, or why there is none."""
+    numbers = as_numbers(values, row["kind"])
+    known = np.sort(numbers[~np.isnan(numbers)])
+    known_share = len(known) / len(numbers) if len(numbers) else 0.0
+    if known_share < KNOWN_SHARE:
+        return [], f"known for {known_share:.0%} of customers only"
+    value, runs = distinct(known)
+    commonest = runs.max()
+    if max(commonest, len(numbers) - len(known)) >= NEAR_CONSTANT * len(numbers):
+        return [], f"near-constant: {commonest / len(numbers):.1%} of customers have {value[runs.argmax()]:g}"
+    transform = choose_transform(row["kind"], row["whole"], known)
     transformed = TRANSFORMS[transform](known)
-    bounded = kind != "binary" and transform != "square root"
+    bounded = row["kind"] != "binary" and transform != "square root"
     centre, scale = robust_scale(transformed) if bounded else (float(transformed.mean()), 1.0)
-    shape = {"transform": transform, "level": "", "centre": centre, "scale": scale, "bounded": bounded}
-    column = MatrixColumn(feature, steps=find_steps(numbers, divisors), **shape, **common)
-    return [(column, column.place(TRANSFORMS[transform](numbers)))]
+    column = MatrixColumn(
+        column=values.name,
+        **_described(values, row),
+        **{"transform": transform, "level": "", "centre": centre, "scale": scale, "bounded": bounded},
+        variance=1.0,
+        steps=find_steps(numbers, divisors),
+    )
+    positions = column.place(transformed)  # those who lack it are at 0
+    mean, mean_square = positions.sum() / len(numbers), (positions**2).sum() / len(numbers)
+    column = replace(column, variance=float(mean_square - mean**2))
+    says = _says(commonest / len(known), known_share)
+    return [_Fitted(column, column.place(TRANSFORMS[transform](numbers)), says)], ""
+
+
+def _described(values: pd.Series, row: pd.Series) -> dict:
+    unit = row["whole"] or values.name
+    return {"feature": values.name, "family": row["family"], "kind": row["kind"], "unit": unit, "weight": 1.0}
+
+
+def _says(commonest: float, known: float) -> float:
+    """Return how much a feature may weigh, 0 to 1: as a coin that falls on its commonest value, and where known.
+
+    Scaled to full variance, a yes that 5 % of customers give puts them 4.6 sd away, and k-means gives the feature a
+    segment of its own. With 4 p (1 - p) two answers are never farther apart than those of an even coin. Likewise the
+    known values of a feature that half of the customers lack would be stretched to make up for the others.
+    """
+    commonest = max(0.5, commonest)
+    return float(4 * commonest * (1 - commonest) * known)
 
 
 def _levels(values: pd.Series) -> list[str]:
@@ -183,63 +220,41 @@ def _levels(values: pd.Series) -> list[str]:
     return frequent if len(frequent) == len(shares) or OTHER in frequent else [*frequent, OTHER]
 
 
-def _without_duplicates(
-    fitted: list[tuple[MatrixColumn, np.ndarray]],
-) -> tuple[list[tuple[MatrixColumn, np.ndarray]], list[tuple[str, str]]]:
+def _without_duplicates(fitted: list[_Fitted]) -> tuple[list[_Fitted], list[tuple[str, str]]]:
     """Return the columns that don't repeat an earlier one of another feature or whole, and the others with why."""
     if not fitted:
         return [], []
-    positions = np.array([position for _, position in fitted], dtype="float32")
+    positions = np.array([one.positions for one in fitted], dtype="float32")
     positions -= positions.mean(axis=1, keepdims=True)
-    positions /= np.maximum(np.linalg.norm(positions, axis=1, keepdims=True), 1e-12)
+    positions /= np.sqrt(np.maximum((positions**2).sum(axis=1, keepdims=True), 1e-12))
     linear = np.abs(positions @ positions.T)
     kept, duplicates = [], []
-    for place, (column, position) in enumerate(fitted):
+    for place, one in enumerate(fitted):
         for earlier in kept:
-            other, other_position = fitted[earlier]
-            if column.unit == other.unit or "category" in (column.kind, other.kind):
+            other = fitted[earlier]
+            if one.column.unit == other.column.unit or "category" in (one.column.kind, other.column.kind):
                 continue
             r = linear[place, earlier]
-            if 0.9 <= r < NEAR_DUPLICATE:  # ranks are dear, and agree that far only where the line does nearly
-                r = max(r, abs(pd.Series(position).rank().corr(pd.Series(other_position).rank())))
+            if 0.9 <= r < NEAR_DUPLICATE:  # ranks are dear, and agree that far only where the line nearly does
+                r = max(r, abs(pd.Series(one.positions).rank().corr(pd.Series(other.positions).rank())))
             if r >= NEAR_DUPLICATE:
-                duplicates.append((column.feature, f"repeats {other.feature} (|r| = {r:.3f})"))
+                duplicates.append((one.column.feature, f"repeats {other.column.feature} (|r| = {r:.3f})"))
                 break
         else:
             kept.append(place)
     return [fitted[place] for place in kept], duplicates
 
 
-def _weighted(
-    fitted: list[tuple[MatrixColumn, np.ndarray]], weights: dict[str, float], features: pd.DataFrame
-) -> list[MatrixColumn]:
+def _weighted(fitted: list[_Fitted], weights: dict[str, float]) -> list[MatrixColumn]:
     """Return the columns with weights that give each family its variance, shared among its units."""
-    table = pd.DataFrame(
-        {
-            "family": [column.family for column, _ in fitted],
-            "unit": [column.unit for column, _ in fitted],
-            "says": [_says(features[column.feature], column.kind) for column, _ in fitted],
-            "variance": [float(np.sort(position).var()) for _, position in fitted],
-        }
-    )
+    table = pd.DataFrame([(one.column.family, one.column.unit, one.says, one.column.variance) for one in fitted])
+    table.columns = ["family", "unit", "says", "variance"]
     units = table.groupby(["family", "unit"]).agg(says=("says", "max"), variance=("variance", "sum"))
     families = units.groupby("family")["says"]
     total = units.index.get_level_values("family").map(weights) * families.transform("max")
     factor = np.sqrt(total * units["says"] / families.transform("sum") / units["variance"])
     weighted = []
-    for (column, _), variance in zip(fitted, table["variance"], strict=True):
-        weight = float(factor[column.family, column.unit])
-        weighted.append(replace(column, weight=weight, variance=variance * weight**2))
+    for one in fitted:
+        weight = float(factor[one.column.family, one.column.unit])
+        weighted.append(replace(one.column, weight=weight, variance=one.column.variance * weight**2))
     return weighted
-
-
-def _says(values: pd.Series, kind: str) -> float:
-    """Return how much a feature may weigh, 0 to 1: as a coin that falls on its commonest value, and where known.
-
-    Scaled to full variance, a yes that 5 % of customers give puts them 4.6 sd away, and k-means gives the feature a
-    segment of its own. With 4 p (1 - p) two answers are never farther apart than those of an even coin. Likewise the
-    known values of a feature that half of the customers lack would be stretched to make up for the others.
-    """
-    known = as_texts(values) if kind == "category" else values.dropna()
-    commonest = max(0.5, known.value_counts(normalize=True).iloc[0])
-    return 4 * commonest * (1 - commonest) * len(known) / len(values)
