@@ -4,11 +4,14 @@ import re
 
 from segkit.cards import quote
 
-_NAMES = re.compile(
-    r"(^|_)(e_?mail|mail|phone|telephone|mobile|tel|fax|telefon|handy|telephone|portable|telefono|movil|"
-    r"first_?name|last_?name|full_?name|sur_?name|vor_?name|nach_?name|customer_?name|given_?name|prenom|nom|nombre|"
-    r"apellidos?|name|address|street|adresse|strasse|rue|direccion|calle|birth_?name)(_?\d+)?($|_)"
+# The whole name must say it: `email` is contact data, `email_open_share` is behaviour.
+_OWNER = r"(?:(?:customer|client|user|contact|billing|shipping|delivery|default|primary|home|work|kunden?|cliente)_)*"
+_CONTACT = (
+    r"(?:e_?mail|mail|(?:mobile_|tele)?phone|fax|telefon|handy(?:nummer)?|telefono|movil|"
+    r"(?:first_?|last_?|full_?|sur|given_?|family_?|vor|nach)?name|prenom|nom|nombre|apellidos?|"
+    r"(?:street_?)?address|street|adresse|strasse|rue|direccion|calle)"
 )
+_NAMES = re.compile(_OWNER + _CONTACT + r"(?:_?(?:address|adresse|number|no|nr|line|\d+))*")
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _PHONE = r"^(\+|00)?[\d\s()./-]{9,20}$"
 
@@ -34,11 +37,11 @@ def contact_name(column: str) -> bool:
 
     Examples
     --------
-    >>> [contact_name(name) for name in ("E-Mail", "Phone 2", "firstName", "income", "product_name_count")]
-    [True, True, True, False, True]
+    >>> [contact_name(name) for name in ("E-Mail", "Phone 2", "firstName", "Customer Name", "income", "email_open_share")]
+    [True, True, True, True, False, False]
     """
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", column)
-    return bool(_NAMES.search(re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")))
+    return bool(_NAMES.fullmatch(re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")))
 
 
 def _contact_content(connection, table: str, column: str) -> str | None:

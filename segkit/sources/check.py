@@ -1,0 +1,105 @@
+"""What `segkit check` prints: where every row of a dataset went, and what more columns would add."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from segkit.cards import OPTIONAL, Card
+from segkit.sources.orders import Orders, read_orders
+from segkit.sources.ready import ReadyRows, read_ready
+
+
+def check_dataset(card: Card, wanted: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the report on a dataset as text: ledger with total, columns, days, duplicates, what is missing.
+
+    Parameters
+    ----------
+    card : Card
+    wanted : mapping, optional
+        Names of features by the canonical column that they need (``orders.discount``; ``a|b`` for either of two).
+
+    Raises
+    ------
+    InputError
+        As `read_orders` and `read_ready`.
+
+    Examples
+    --------
+    >>> from segkit.cards import read_card
+    >>> report = check_dataset(read_card("complete-journey"), {"orders.channel": ["web_order_share"]})
+    >>> print(report[report.index("reason"):report.index("days")])
+    reason            rows   orders  customers        amount
+    sale         1,458,032  155,368      2,469  4,596,027.06
+    zero_amount     11,275    9,588      1,827         12.52
+    total        1,469,307                      4,596,039.58
+    (amounts in USD)
+    <BLANKLINE>
+    """
+    heading = f"{card.name}: {card.title}"
+    if card.ready:
+        return "\n".join([heading, "", *_describe_ready(read_ready(card))])
+    with read_orders(card) as orders:
+        return "\n".join([heading, "", *_describe_orders(orders, wanted or {})])
+
+
+def _describe_orders(orders: Orders, wanted: Mapping[str, Sequence[str]]) -> list[str]:
+    lines = [*_ledger_lines(orders.ledger, orders.card.currency), ""]
+    lines.append(f"days       {orders.first_day} to {orders.last_day}")
+    for name, columns in orders.columns.items():
+        lines.append(f"{name:10} {', '.join(columns)}")
+    lines += [f"note       {note}" for note in orders.notes]
+    lines += [f"left out   customers.{name}: {why}" for name, why in orders.left_out.items()]
+    if orders.duplicates:
+        lines.append(f"warning    {orders.duplicates:,} lines repeat another one in every column; they are kept")
+    broken = len(orders.quarantine)
+    if broken:
+        lines.append(
+            f"warning    {broken:,} lines break the contract and are left out; a run lists them in its quarantine"
+        )
+    missing = _missing(orders.columns, wanted)
+    if missing:
+        lines += ["", "not there, and what it would add"]
+        width = max(len(column) for column in missing)
+        lines += [f"  {column:{width}}  {what}" for column, what in missing.items()]
+    return lines
+
+
+def _missing(columns: dict[str, list[str]], wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return what each absent column would add, those that add the most first."""
+    there = {f"{table}.{column}" for table, names in columns.items() for column in names}
+    gone = {need: list(names) for need, names in wanted.items() if not there & set(need.split("|"))}
+    known = [f"{table}.{column}" for table, names in OPTIONAL.items() for column in names or ()]
+    known = [column for column in known if column not in ("orders.amount", "orders.unit_price", "orders.is_return")]
+    mentioned = {part for need in wanted for part in need.split("|")}
+    for column in known if not wanted else ():
+        if column not in there and column not in mentioned:
+            gone[column] = []
+    ordered = sorted(gone.items(), key=lambda item: (-len(item[1]), item[0]))
+    return {need.replace("|", " or "): ", ".join(names) or "nothing yet" for need, names in ordered}
+
+
+def _describe_ready(ready: ReadyRows) -> list[str]:
+    lines = [*_ledger_lines(ready.ledger.drop(columns=["orders", "amount"]), ""), ""]
+    width = max(len(name) for name in (*ready.kinds, *ready.left_out, *ready.outcomes))
+    for name, kind in ready.kinds.items():
+        missing = int(ready.table[name].isna().sum())
+        why = f"inferred: {ready.inferred[name]}" if name in ready.inferred else "as the card says"
+        lines.append(f"{name:{width}}  {kind:8}  {why}{f'; {missing:,} missing' if missing else ''}")
+    lines += [f"{name:{width}}  outcome   never clustered on" for name in ready.outcomes]
+    return lines + [f"{name:{width}}  left out  {why}" for name, why in ready.left_out.items()]
+
+
+def _ledger_lines(ledger: pd.DataFrame, currency: str) -> list[str]:
+    """Return the ledger as aligned text, with the totals that add up: rows and amount."""
+    sums = {column: ledger[column].sum() if column in ("rows", "amount") else None for column in ledger.columns[1:]}
+    columns = [["reason", *ledger["reason"], "total"]]
+    for column, total in sums.items():
+        style = ",.2f" if column == "amount" else ","
+        cells = [format(cell, style) for cell in ledger[column]]
+        columns.append([column, *cells, "" if total is None else format(total, style)])
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in zip(*columns, strict=True)
+    ]
+    return lines + ([f"(amounts in {currency})"] if currency and "amount" in ledger else [])
