@@ -163,7 +163,7 @@ def _fit_category(values: pd.Series, row: pd.Series) -> tuple[list[_Fitted], str
             **_described(values, row),
             **{"transform": "one-hot", "level": level, "centre": share, "scale": 1.0, "bounded": False},
             variance=share * (1 - share),
-            steps=find_steps(has_level, {}),
+            steps=find_steps(has_level, np.sort(has_level), {}),
         )
         fitted.append(_Fitted(column, column.place(has_level), _says(shares[commonest], 1.0)))
     return fitted, ""
@@ -189,7 +189,7 @@ def _fit_number(values: pd.Series, row: pd.Series, divisors: dict[str, np.ndarra
         **_described(values, row),
         **{"transform": transform, "level": "", "centre": centre, "scale": scale, "bounded": bounded},
         variance=1.0,
-        steps=find_steps(numbers, divisors),
+        steps=find_steps(numbers, known, divisors),
     )
     positions = column.place(transformed)  # those who lack it are at 0
     mean, mean_square = positions.sum() / len(numbers), (positions**2).sum() / len(numbers)

@@ -28,15 +28,15 @@ class Steps:
     quantiles: tuple[float, ...]
 
 
-def find_steps(values: np.ndarray, counts: dict[str, np.ndarray]) -> Steps:
-    """Return how finely `values` (NaN where missing) were measured; `counts` are possible divisors.
+def find_steps(values: np.ndarray, known: np.ndarray, counts: dict[str, np.ndarray]) -> Steps:
+    """Return how finely `values` were measured; `known` are those not missing, sorted, `counts` possible divisors.
 
     Examples
     --------
-    >>> find_steps(np.array([0.5, 1 / 3, 0.0, 0.25]), {"order_count": np.array([2.0, 3.0, 1.0, 4.0])}).divisor
+    >>> shares = np.array([0.5, 1 / 3, 0.0, 0.25])
+    >>> find_steps(shares, np.sort(shares), {"order_count": np.array([2.0, 3.0, 1.0, 4.0])}).divisor
     'order_count'
     """
-    known = np.sort(values[~np.isnan(values)])
     quantiles = tuple(np.quantile(known, _QUANTILES).tolist())
     value, runs = distinct(known)
     fractions = ~np.isnan(values) & (values != np.rint(values))
