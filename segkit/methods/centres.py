@@ -53,17 +53,16 @@ def ward_tree(X, *, seed: int, sample: int | None = None) -> tuple[np.ndarray, n
 
         merges = linkage(rows, "ward")[:, :2].astype(int) if len(rows) > 1 else np.empty((0, 2), int)
         return rows, np.ones(len(rows)), merges
-    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.cluster import KMeans
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Number of distinct clusters")
-        micro = MiniBatchKMeans(MICRO_CLUSTERS, batch_size=4 * MICRO_CLUSTERS, n_init=1, random_state=seed).fit(rows)
-    centres = centre_rule(micro.cluster_centers_)
-    member, _ = centres.assign(rows)
-    weights = np.bincount(member, minlength=MICRO_CLUSTERS).astype(float)
-    sums = np.stack([np.bincount(member, column, MICRO_CLUSTERS) for column in rows.T], axis=1)
-    points = sums[weights > 0] / weights[weights > 0, None]
-    return points, weights[weights > 0], weighted_merges(points, weights[weights > 0])
+        # A few steps from random customers: micro-clusters need to be small, not good.
+        micro = KMeans(MICRO_CLUSTERS, init="random", n_init=1, max_iter=5, random_state=seed).fit(rows).labels_
+    weights = np.bincount(micro)
+    sums = np.stack([np.bincount(micro, column) for column in rows.T], axis=1)
+    points, weights = sums[weights > 0] / weights[weights > 0, None], weights[weights > 0].astype(float)
+    return points, weights, weighted_merges(points, weights)
 
 
 def weighted_merges(points: np.ndarray, weights: np.ndarray) -> np.ndarray:

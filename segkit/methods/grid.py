@@ -69,6 +69,6 @@ def _dbscan_params(X, dequantised, seed: int, params: dict) -> Iterator[tuple[fl
     neighbours = min(2 * points.shape[1], len(points) - 1)
     distances = cKDTree(points).query(points, [neighbours + 1])[0] if neighbours else np.zeros(1)
     size = _round_size(0.01 * len(points))
-    quantiles = np.quantile(distances, (0.5, 0.6, 0.7, 0.8, 0.9, 0.95))
+    quantiles = np.quantile(distances, (0.3, 0.5, 0.7, 0.8, 0.9))
     for eps in sorted({float(f"{eps:.2g}") for eps in quantiles if eps > 0}):
         yield eps, {"eps": eps, "min_samples": neighbours, "min_cluster_size": size} | params

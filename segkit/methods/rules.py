@@ -4,8 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK = 1 << 16  # rows assigned at a time, so that ten million customers need little memory
+CELLS = 1 << 22  # scores held at a time, so that ten million customers need little memory
 
+_ARRAYS = {
+    "nearest_centre": {"labels", "centres"},
+    "highest_posterior": {"labels", "means", "scales", "offsets"},
+    "nearest_customer": {"labels", "cores", "radius", "origin", "projection"},
+}
 # What each kind of rule holds per centre, component or core customer; other arrays belong to the rule as a whole.
 _PER_UNIT = ("labels", "centres", "means", "scales", "offsets", "cores", "radius")
 
@@ -33,6 +38,10 @@ class Rule:
     kind: str
     arrays: dict[str, np.ndarray]
 
+    def __post_init__(self):
+        if self.kind not in _ARRAYS or set(self.arrays) != _ARRAYS[self.kind]:
+            raise ValueError(f"no rule of kind {self.kind!r} has the arrays {', '.join(sorted(self.arrays))}")
+
     @property
     def segments(self) -> int:
         """The number of labels."""
@@ -45,8 +54,9 @@ class Rule:
         if not len(self.arrays["labels"]):
             return np.full_like(labels, -1), np.full_like(labels, -1)
         assign = _ASSIGN[self.kind](**self.arrays)
-        for start in range(0, len(X), CHUNK):
-            part = slice(start, start + CHUNK)
+        rows = 1 + CELLS // max(len(self.arrays["labels"]), X.shape[1])
+        for start in range(0, len(X), rows):
+            part = slice(start, start + rows)
             labels[part], nearest[part] = assign(X[part])
         return labels, nearest
 
