@@ -9,7 +9,6 @@ from segkit.errors import InputError
 
 OTHER, UNKNOWN = "other", "unknown"  # levels of a category
 SOFT_BOUND = 3.0  # robust sds from the median up to which distances count in full
-_WORDS = {"yes": 1.0, "true": 1.0, "y": 1.0, "no": 0.0, "false": 0.0, "n": 0.0}
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:
@@ -61,23 +60,21 @@ def soft_bound(z: np.ndarray, bound: float = SOFT_BOUND) -> np.ndarray:
 
 
 def as_numbers(values: pd.Series, kind: str) -> np.ndarray:
-    """Return a numeric feature as float64, NaN where missing; yes/no and true/false count as 1/0 in a binary one.
+    """Return a numeric feature as float64, NaN where missing.
 
     Raises
     ------
     InputError
-        The values are text, infinite, or shares that aren't within 0 and 1; the message names feature and customers.
+        Values are text, infinite, or outside 0 to 1 where they mustn't be; the message names feature and customers.
 
     Examples
     --------
-    >>> as_numbers(pd.Series(["yes", None, "no"], name="tasty"), "binary").tolist()
+    >>> as_numbers(pd.Series([True, None, False], name="tasty"), "binary").tolist()
     [1.0, nan, 0.0]
     >>> as_numbers(pd.Series([0.2, float("inf")], name="coupon_share", index=["a", "b"]), "share")
     Traceback (most recent call last):
     segkit.errors.InputError: feature coupon_share is infinite for 1 of 2 customers (b): divided by zero? Leave it empty
     """
-    if kind == "binary" and not pd.api.types.is_numeric_dtype(values):
-        values = values.map(lambda answer: _WORDS.get(str(answer).strip().lower(), answer), na_action="ignore")
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     _refuse(values, numbers.isna() & values.notna(), "isn't a number", "correct it, or declare its kind as category")
     _refuse(values, np.isinf(numbers), "is infinite", "divided by zero? Leave it empty")
