@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from segkit.cards import OPTIONAL, Card
+from segkit.cards import Card
 from segkit.sources.orders import Orders, read_orders
 from segkit.sources.ready import ReadyRows, read_ready
 
@@ -68,14 +68,8 @@ def _missing(columns: dict[str, list[str]], wanted: Mapping[str, Sequence[str]])
     """Return what each absent column would add, those that add the most first."""
     there = {f"{table}.{column}" for table, names in columns.items() for column in names}
     gone = {need: list(names) for need, names in wanted.items() if not there & set(need.split("|"))}
-    known = [f"{table}.{column}" for table, names in OPTIONAL.items() for column in names or ()]
-    known = [column for column in known if column not in ("orders.amount", "orders.unit_price", "orders.is_return")]
-    mentioned = {part for need in wanted for part in need.split("|")}
-    for column in known if not wanted else ():
-        if column not in there and column not in mentioned:
-            gone[column] = []
     ordered = sorted(gone.items(), key=lambda item: (-len(item[1]), item[0]))
-    return {need.replace("|", " or "): ", ".join(names) or "nothing yet" for need, names in ordered}
+    return {need.replace("|", " or "): ", ".join(names) for need, names in ordered}
 
 
 def _describe_ready(ready: ReadyRows) -> list[str]:

@@ -37,8 +37,8 @@ def contact_name(column: str) -> bool:
 
     Examples
     --------
-    >>> [contact_name(name) for name in ("E-Mail", "Phone 2", "firstName", "Customer Name", "income", "email_open_share")]
-    [True, True, True, True, False, False]
+    >>> [contact_name(name) for name in ("E-Mail", "Phone 2", "Customer Name", "income", "email_open_share")]
+    [True, True, True, False, False]
     """
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", column)
     return bool(_NAMES.fullmatch(re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")))

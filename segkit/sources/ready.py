@@ -1,5 +1,6 @@
 """A ready table with one row per customer: read, checked, and the kind of each column told or guessed."""
 
+import re
 from dataclasses import dataclass
 
 import duckdb
@@ -193,6 +194,8 @@ def infer_kind(values: pd.Series) -> tuple[str, str]:
     if pd.api.types.is_datetime64_any_dtype(known):
         return "", "a date; give the days since then instead"
     distinct = sorted(known.unique(), key=str)
+    if len(distinct) == len(values) > 2 and re.search(r"(^|_)id$|Id$|ID$", str(values.name)):
+        return "", "an identifier: different in every row"
     if len(distinct) <= 2 and _as_yes_no(known).notna().all():
         return "binary", f"yes or no: {', '.join(str(value) for value in distinct)}"
     if not pd.api.types.is_numeric_dtype(known):

@@ -1,0 +1,130 @@
+"""Which column plays which role in an order line, by its name and by what is in it."""
+
+from dataclasses import dataclass, field
+
+from segkit.cards import quote
+from segkit.new_card.look import Look
+from segkit.new_card.synonyms import SYNONYMS, name_score
+from segkit.sources.explain import fitting_formats
+
+REQUIRED_ROLES = ("customer_id", "order_id", "ordered_at", "product_id", "quantity")
+_NEVER_EMPTY = ("order_id", "ordered_at", "product_id", "quantity", "amount", "unit_price")
+
+
+@dataclass
+class Guess:
+    """Column by role, why, and the candidates that lost with the reason."""
+
+    roles: dict[str, Look] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    date_formats: list[str] = field(default_factory=list)
+
+
+def guess_roles(connection, looks: list[Look]) -> Guess:
+    """Return the likeliest column for each role of an order line; each column plays one role at most.
+
+    Names decide between columns that could play a role; whether a column could is decided by what is in it: a date
+    that can be read, numbers where a number is needed, no gaps where the contract allows none.
+    """
+    guess = Guess()
+    scores = []
+    for position, look in enumerate(looks):
+        for role, synonyms in SYNONYMS.items():
+            score = name_score(look.name, synonyms)
+            if not score:
+                continue
+            unfit = _unfit(connection, role, look)
+            if unfit:
+                guess.rejected.setdefault(look.name, f"its name says {role}, but {unfit}")
+            else:
+                scores.append((-score, list(SYNONYMS).index(role), position, role, look))
+    taken: set[str] = set()
+    for _, _, _, role, look in sorted(scores, key=lambda row: row[:3]):
+        if role in guess.roles:
+            guess.rejected.setdefault(look.name, f"could be {role}, but {guess.roles[role].name} is named more like it")
+        elif look.name not in taken:
+            guess.roles[role] = look
+            taken.add(look.name)
+    _guess_by_content(connection, guess, looks, taken)
+    _settle_amount(connection, guess)
+    for look in guess.roles.values():
+        guess.rejected.pop(look.name, None)
+    if (when := guess.roles.get("ordered_at")) is not None and not when.is_date and when.dates_share < 0.95:
+        guess.date_formats = fitting_formats(connection, "sample", quote(when.name))
+    return guess
+
+
+def _unfit(connection, role: str, look: Look) -> str:
+    """Return why a column can't play a role; empty if it can."""
+    if look.filled_share == 0:
+        return "it is empty"
+    if role in _NEVER_EMPTY and look.filled_share < 0.8:
+        return f"{1 - look.filled_share:.0%} of its cells are empty"
+    if role == "ordered_at":
+        return "" if _is_time(connection, look) else f"its values are no dates ({', '.join(look.examples)})"
+    if look.is_date:
+        return "it holds dates"
+    if role in ("quantity", "amount", "unit_price", "discount", "coupon_discount"):
+        if not look.is_money_like:
+            return f"its values are no numbers ({', '.join(look.examples)})"
+        if role == "discount" and not look.whole and look.high is not None and look.low >= 0 and look.high <= 1:
+            return "it runs from 0 to 1: a rate, while discounts are money (price x quantity x rate)"
+        if role in ("discount", "coupon_discount") and look.negative_share > 0.05:
+            return "it is negative, while discounts are money >= 0; turn the sign in an expression"
+        return ""
+    if role == "is_return":
+        return "" if look.distinct <= 2 else f"it has {look.distinct:,} different values, not yes and no"
+    if role in ("channel", "category", "country") and look.distinct > 1000:
+        return f"it has {look.distinct:,} different values"
+    if (
+        role in ("customer_id", "order_id", "product_id")
+        and not look.is_text
+        and not look.whole
+        and look.type != "UUID"
+    ):
+        return "its numbers have fractions"
+    return ""
+
+
+def _is_time(connection, look: Look) -> bool:
+    if look.is_date or look.dates_share > 0.95:
+        return True
+    if look.is_text or look.type == "VARCHAR":
+        formats = fitting_formats(connection, "sample", quote(look.name))
+        return bool(formats) and _reads(connection, look, formats[0]) > 0.95
+    return look.low is not None and look.whole and (5e8 < look.low < 5e15 or 19e6 < look.low < 21e6)
+
+
+def _reads(connection, look: Look, date_format: str) -> float:
+    shown = f"{quote(look.name)}::VARCHAR"
+    read, filled = connection.execute(
+        f"SELECT count(try_strptime({shown}, ?)), count({shown}) FROM sample", [date_format]
+    ).fetchone()
+    return read / max(filled, 1)
+
+
+def _guess_by_content(connection, guess: Guess, looks: list[Look], taken: set[str]) -> None:
+    """Give the time of the order to the only column with dates where no name says it."""
+    if "ordered_at" not in guess.roles:
+        dates = [look for look in looks if look.name not in taken and _is_time(connection, look) and not look.whole]
+        if len(dates) == 1:
+            guess.roles["ordered_at"] = dates[0]
+            taken.add(dates[0].name)
+
+
+def _settle_amount(connection, guess: Guess) -> None:
+    """Keep either the amount of a line or its unit price; an amount that repeats within orders is an order's total."""
+    amount, price, order = (guess.roles.get(role) for role in ("amount", "unit_price", "order_id"))
+    if amount is not None and order is not None:
+        same, orders = connection.execute(
+            "SELECT count(*) FILTER (amounts = 1), count(*) FROM "
+            f"(SELECT count(DISTINCT {quote(amount.name)}) AS amounts FROM sample "
+            f"GROUP BY {quote(order.name)} HAVING count(*) > 2)"
+        ).fetchone()
+        if orders and same > 0.9 * orders:
+            guess.rejected[amount.name] = "is the same on all lines of an order: an order's total, not a line's amount"
+            del guess.roles["amount"]
+            amount = None
+    if amount is not None and price is not None:
+        guess.rejected[price.name] = f"could be unit_price, but {amount.name} is the amount already"
+        del guess.roles["unit_price"]

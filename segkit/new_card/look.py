@@ -1,0 +1,103 @@
+"""What can be seen of each column of a file: its type, how full it is, how many values, what they look like."""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from segkit.cards import quote
+from segkit.sources.columns import is_number, missing_text, number
+from segkit.sources.contacts import contact_name
+
+SAMPLE_ROWS = 200_000  # the first ones: enough to see a column's nature, and the same each time
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a column. Shares are of the rows; `numbers`, `decimals`, `dates` of the filled ones."""
+
+    name: str
+    type: str
+    rows: int
+    filled_share: float
+    distinct: int
+    examples: tuple[str, ...]
+    numbers_share: float  # can be read as numbers
+    comma_share: float  # are texts with a decimal comma
+    dates_share: float  # can be read as dates without being told the format
+    whole: bool
+    low: float | None
+    high: float | None
+    negative_share: float
+
+    @property
+    def is_date(self) -> bool:
+        """Return whether the column is a date already."""
+        return self.type.startswith(("TIMESTAMP", "DATE"))
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether the column is text that isn't numbers throughout."""
+        return self.type == "VARCHAR" and self.numbers_share < 0.95
+
+    @property
+    def is_money_like(self) -> bool:
+        """Return whether the column can be a number with any fraction."""
+        return not self.is_date and self.type != "BOOLEAN" and max(self.numbers_share, self.comma_share) > 0.95
+
+    def __str__(self) -> str:
+        kind = (
+            "dates"
+            if self.is_date
+            else "text"
+            if self.is_text
+            else "yes or no"
+            if self.type == "BOOLEAN"
+            else "numbers"
+        )
+        empty = f", {1 - self.filled_share:.0%} empty" if self.filled_share < 0.995 else ""
+        private = contact_name(self.name) or any("@" in example for example in self.examples)
+        shown = f"; e.g. {', '.join(self.examples)}" if self.examples and not private else ""
+        return f"{kind}, {self.distinct:,} different{empty}{shown}"
+
+
+def look_at_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Look]:
+    """Return a look at each column of `relation`, over its first rows."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {relation} LIMIT {SAMPLE_ROWS}")
+    types = {row[0]: row[1] for row in connection.execute("DESCRIBE sample").fetchall()}
+    rows = connection.execute("SELECT count(*) FROM sample").fetchone()[0]
+    return [_look(connection, name, kind, rows) for name, kind in types.items()]
+
+
+def _look(connection, name: str, kind: str, rows: int) -> Look:
+    column = quote(name)
+    written = missing_text(f"{column}::VARCHAR")
+    value = number(column, kind) if is_number(kind) or kind == "VARCHAR" else "NULL::DOUBLE"
+    comma = f"regexp_full_match(trim({written}), '-?[0-9.]+,[0-9]+')" if kind == "VARCHAR" else "false"
+    filled, distinct, numbers, commas, dates, whole, low, high, negative = connection.execute(f"""
+        SELECT count(shown), count(DISTINCT shown), count(value), count(*) FILTER (comma),
+            count(TRY_CAST(shown AS TIMESTAMP)) FILTER (NOT regexp_full_match(shown, '[0-9.]+')),
+            coalesce(bool_and(value = floor(value)), false), min(value), max(value), count(*) FILTER (value < 0)
+        FROM (SELECT {written} AS shown, {value} AS value, {comma} AS comma FROM sample)
+    """).fetchone()
+    if whole:
+        written = f"regexp_replace({written}, '\\.0$', '')"  # 13085.0 is a float only because some are missing
+    examples = connection.execute(
+        f"SELECT shown FROM (SELECT {written} AS shown FROM sample) WHERE shown IS NOT NULL "
+        "GROUP BY shown ORDER BY count(*) DESC, shown LIMIT 2"
+    ).fetchall()
+    known = max(filled, 1)
+    return Look(
+        name,
+        kind,
+        rows,
+        filled / max(rows, 1),
+        distinct,
+        tuple(" ".join(example[0].split())[:40] for example in examples),
+        numbers / known,
+        commas / known,
+        dates / known,
+        whole,
+        low,
+        high,
+        negative / known,
+    )
