@@ -21,6 +21,7 @@ def gmm(X, *, seed: int, dequantised=None, k: int, covariance: str, sample: int 
 
     rows = X if dequantised is None else dequantised
     rows = rows[fit_order(rows, seed, sample)]
+    rows = rows.repeat(2, axis=0) if len(rows) == 1 else rows  # the library wants two
     spread = float(rows.var(axis=0).mean())
     model = GaussianMixture(
         min(k, len(rows)), covariance_type=covariance, reg_covar=REGULAR * spread or 1e-6, random_state=seed,

@@ -1,0 +1,148 @@
+"""A frozen segmentation assigns the same segments after a round trip through files, and refuses what doesn't fit."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segkit.errors import InputError
+from segkit.matrix import fit_matrix
+from segkit.methods import Candidate
+from segkit.segmentation import Segmentation, assign_customers, fit_candidate, fit_segmentation
+
+CANDIDATES = [
+    Candidate("kmeans-3", "kmeans", {"k": 3}),
+    Candidate("ward-3", "hierarchical", {"k": 3}),
+    Candidate("gmm-tied-2", "gmm", {"k": 2, "covariance": "tied"}),
+    Candidate("hdbscan-20", "hdbscan", {"min_cluster_size": 20, "min_samples": 10}),
+    Candidate("dbscan-0.2", "dbscan", {"eps": 0.2, "min_samples": 5, "min_cluster_size": 10}),
+    Candidate("rfm-10", "rfm", {"version": "rfm-10"}),
+    Candidate("tiers-5", "tiers", {}),
+]
+EVERY = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.candidate_id)
+
+
+@pytest.fixture(scope="module")
+def features():
+    random = np.random.default_rng(0)
+    orders = np.concatenate([random.poisson(2, 150) + 1, random.poisson(30, 100) + 1])
+    table = {"days_since_last_order": random.integers(0, 365, 250), "order_count": orders}
+    ids = pd.Index([f"c{number:03d}" for number in range(250)], name="customer_id")
+    return pd.DataFrame({**table, "spend": orders * random.uniform(5, 50, 250)}, index=ids)
+
+
+@pytest.fixture(scope="module")
+def matrix(features):
+    dictionary = pd.DataFrame(
+        {"family": ["lifecycle", "lifecycle", "value"], "kind": ["days", "count", "money"]}, index=list(features)
+    )
+    return fit_matrix(features, dictionary)
+
+
+@pytest.fixture
+def frozen(features, matrix):
+    def make(candidate):
+        return fit_segmentation(features, matrix, candidate, seed=0, as_of=date(2017, 9, 30), recipe={"top": ["tea"]})
+
+    return make
+
+
+@EVERY
+def test_saved_and_loaded_it_is_the_same_and_assigns_the_same_row_by_row(candidate, frozen, features, tmp_path):
+    before = frozen(candidate)
+    after = Segmentation.load(before.save(tmp_path / "model"))
+    assert repr(after) == repr(before)
+    assert (after.recipe, after.names, after.segment_ids) == (before.recipe, before.names, before.segment_ids)
+    pd.testing.assert_frame_equal(assign_customers(after, features), assign_customers(before, features))
+
+
+@EVERY
+def test_the_same_segmentation_is_the_same_bytes(candidate, frozen, tmp_path):
+    once, again = (frozen(candidate).save(tmp_path / name) for name in "ab")
+    for name in ("segmentation.json", "rule.npz"):
+        assert (once / name).read_bytes() == (again / name).read_bytes()
+
+
+@EVERY
+def test_assigning_the_customers_it_was_fitted_on_gives_the_labels_of_the_fit(candidate, frozen, features, matrix):
+    labels = fit_candidate(features, matrix, candidate, seed=0).labels
+    segmentation = frozen(candidate)
+    expected = np.array([*segmentation.segment_ids, "S0"])[labels]
+    assert assign_customers(segmentation, features)["segment_id"].tolist() == expected.tolist()
+
+
+def test_customers_left_out_are_unsegmented_with_a_nearest_segment_and_a_reason(frozen, features):
+    assigned = assign_customers(frozen(CANDIDATES[4]), features)
+    out = assigned[assigned["segment_id"] == "S0"]
+    assert len(out)
+    assert set(out["segment"]) == {"Unsegmented"}
+    assert "S0" not in set(assigned["nearest_segment_id"])
+    assert out["reason"].notna().all()
+    assert assigned.drop(out.index)["reason"].isna().all()
+
+
+def test_customers_can_be_assigned_in_any_order_and_company(frozen, features):
+    segmentation = frozen(CANDIDATES[0])
+    alone = assign_customers(segmentation, features.loc[["c249", "c007"]])
+    pd.testing.assert_frame_equal(alone, assign_customers(segmentation, features).loc[["c249", "c007"]])
+
+
+def test_the_repr_says_what_it_is_in_one_line(frozen):
+    assert repr(frozen(CANDIDATES[0])) == "kmeans-3, 250 customers as of 2017-09-30, seed 0"
+
+
+def test_segments_can_be_given_lasting_ids_and_names(frozen, features):
+    segmentation = frozen(CANDIDATES[0])
+    renamed = segmentation.with_segments(("S7", "S2", "S9"), {"S7": "Rare", "S2": "Regular", "S9": "Rich"})
+    before, after = (assign_customers(one, features) for one in (segmentation, renamed))
+    assert dict(zip(before["segment_id"], after["segment"], strict=True)) == {
+        "S1": "Rare",
+        "S2": "Regular",
+        "S3": "Rich",
+    }
+
+
+@pytest.mark.parametrize("ids", [("S1", "S1", "S2"), ("S1", "S2"), ("S0", "S1", "S2"), ("S1", "S2", "S8")])
+def test_ids_that_dont_tell_every_segment_apart_are_refused(frozen, ids):
+    with pytest.raises(ValueError, match="S1"):
+        frozen(CANDIDATES[0]).with_segments(ids, {"S0": "Nobody", "S1": "One", "S2": "Two", "S3": "Three"})
+
+
+@EVERY
+def test_features_that_lack_a_column_are_refused_by_name(candidate, frozen, features):
+    with pytest.raises(InputError, match="features lack spend"):
+        assign_customers(frozen(candidate), features.drop(columns="spend"))
+
+
+def test_an_rfm_map_needs_its_columns(features, matrix):
+    with pytest.raises(InputError, match="rfm-10 needs days_since_last_order, order_count and spend"):
+        fit_candidate(features[["spend"]], matrix, CANDIDATES[5], seed=0)
+
+
+def test_a_folder_without_a_segmentation_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no finished segmentation: segmentation.json is missing"):
+        Segmentation.load(tmp_path)
+
+
+def test_a_damaged_segmentation_is_refused(frozen, tmp_path):
+    folder = frozen(CANDIDATES[0]).save(tmp_path)
+    (folder / "rule.npz").write_bytes(b"no archive")
+    with pytest.raises(InputError, match="is damaged"):
+        Segmentation.load(folder)
+
+
+def test_a_pickle_in_the_place_of_an_array_is_not_run(frozen, tmp_path):
+    folder = frozen(CANDIDATES[0]).save(tmp_path)
+    np.savez(folder / "rule.npz", centres=np.array([print], dtype=object), labels=np.zeros(1, int))
+    with pytest.raises(InputError, match="is damaged"):
+        Segmentation.load(folder)
+
+
+def test_a_segmentation_of_another_version_is_refused(frozen, tmp_path):
+    folder = frozen(CANDIDATES[0]).save(tmp_path)
+    stored = json.loads((folder / "segmentation.json").read_text())
+    (folder / "segmentation.json").write_text(json.dumps(stored | {"format": 99}))
+    with pytest.raises(InputError, match="of another version of segkit"):
+        Segmentation.load(folder)
