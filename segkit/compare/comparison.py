@@ -89,20 +89,23 @@ def compare_segmentations(
     [40, 30]
     """
     import joblib
+    from threadpoolctl import threadpool_limits
 
     seed = parameters.seed
     X, dequantised = matrix.transform(features), matrix.dequantised(features, seed)
-    grid = candidate_grid(X, max_segments=parameters.max_segments, seed=seed, dequantised=dequantised)
+    with threadpool_limits(limits=1):
+        grid = candidate_grid(X, max_segments=parameters.max_segments, seed=seed, dequantised=dequantised)
+        judged = [_judge_baseline(X, features, baseline) for baseline in RULES]
     if jobs is None:
         jobs = 1 if len(X) < SERIAL_BELOW else joblib.cpu_count()
-    judged = [_judge_baseline(X, features, baseline) for baseline in RULES]
     together = [candidate for candidate in grid if candidate.family == "hierarchical"]  # one tree, many cuts
     tasks = [together] + [[candidate] for candidate in grid if candidate.family != "hierarchical"]
     arguments = [(X, dequantised, task, seed) for task in tasks]
     judged += chain(*run_tasks(_judge_fits, arguments, jobs=jobs, progress=progress, what="fitting candidates"))
     place = {candidate: position for position, (candidate, _, _) in enumerate(RULES + grid)}
     found = sorted((one for one in judged if one is not None), key=lambda one: place[one.candidate.candidate_id])
-    return _line_up(found, X, features.index, seed)
+    with threadpool_limits(limits=1):
+        return _line_up(found, X, features.index, seed)
 
 
 def align_labels(labels: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -118,7 +121,7 @@ def align_labels(labels: pd.DataFrame, reference: str) -> pd.DataFrame:
     [0, 0, 1]
     """
     place = labels[reference].to_numpy()
-    return labels.apply(lambda column: pd.Series(match_labels(place, column.to_numpy()), index=labels.index))
+    return labels.apply(lambda column: match_labels(place, column.to_numpy())).astype("int32")
 
 
 class _Judged(NamedTuple):
