@@ -54,8 +54,9 @@ def separated_pairs(
     """Return for each pair of segments of each candidate whether the saddle test separates it.
 
     The recipe is fitted on one half of the customers; the other half is counted. The space is that of the fit up to 6
-    dimensions; above, at most 4 shrunken discriminant coordinates of the learning half (6 principal components for
-    segments of any shape), since no density can be told in more. A pair that is separated is tested again within the
+    dimensions, scaled so that the learning half's segments are as wide in all directions; above, at most 4 discriminant
+    coordinates of the learning half, since no density can be told in more. For segments of any shape it is that of
+    the fit, above 6 dimensions the first 6 principal components. A pair that is separated is tested again within the
     largest stratum of each feature whose shared values differ between the two: what vanishes there is separated
     by that feature, by definition, and does not count.
 
@@ -77,9 +78,9 @@ def separated_pairs(
     cloud = _Cloud(
         X[rows], take(dequantised, rows), find_strata(features.iloc[rows]), *two_halves(len(rows), seed, "saddle")
     )
-    spaces = {density: cloud.shared_space(density) for density in {recipe.density for recipe in recipes.values()}}
+    shared = cloud.shared_space() if any(recipe.density for recipe in recipes.values()) else None
     arguments = [
-        (name, recipe, fits[name].rule.assign(cloud.X)[0], cloud, spaces[recipe.density], seed)
+        (name, recipe, fits[name].rule.assign(cloud.X)[0], cloud, shared if recipe.density else None, seed)
         for name, recipe in recipes.items()
     ]
     results = list(run_tasks(_test_candidate, arguments, jobs=jobs, progress=progress, what="separated pairs"))
@@ -115,21 +116,18 @@ class _Cloud:
     def points(self, rows: np.ndarray) -> np.ndarray:
         return (self.X if self.dequantised is None else self.dequantised)[rows]
 
-    def shared_space(self, density: bool) -> _Space | None:
-        """Return the space that doesn't depend on the candidate; None where each has discriminants of its own."""
+    def shared_space(self) -> _Space:
+        """Return the space for segments of any shape, the same for every candidate."""
         learning, counting = self.points(self.learning), self.points(self.counting)
         if learning.shape[1] > DIMENSIONS:
-            if not density:
-                return None
             centre = learning.mean(axis=0)
             axes = np.linalg.svd(learning - centre, full_matrices=False)[2][:DIMENSIONS].T
             learning, counting = (learning - centre) @ axes, (counting - centre) @ axes
         return _Space(learning, counting, density_tree(learning))
 
     def space(self, labels: np.ndarray) -> _Space:
-        """Return the discriminant coordinates of the learning half's segments."""
-        learning, counting = self.points(self.learning), self.points(self.counting)
-        learning, counting = _discriminants(learning, labels, counting)
+        """Return the space in which the learning half's segments are as wide in all directions."""
+        learning, counting = _discriminants(self.points(self.learning), labels, self.points(self.counting))
         return _Space(learning, counting, density_tree(learning))
 
     def strata_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -137,14 +135,22 @@ class _Cloud:
 
 
 def _discriminants(learning: np.ndarray, labels: np.ndarray, counting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both halves in at most 4 discriminant coordinates, shrunken as Ledoit & Wolf (2004)."""
+    """Return both halves scaled by the segments' common covariance, shrunken as Ledoit & Wolf (2004).
+
+    Balls of one radius see little where one column is wide and another narrow. Up to 6 dimensions all directions are
+    kept; above, the at most 4 that discriminate best.
+    """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     inside = labels >= 0
-    kept = min(len(np.unique(labels[inside])) - 1, DISCRIMINANTS)
-    discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", n_components=kept)
+    dimensions, segments = learning.shape[1], len(np.unique(labels[inside]))
+    discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
     discriminants.fit(learning[inside], labels[inside])
-    return discriminants.transform(learning)[:, :kept], discriminants.transform(counting)[:, :kept]
+    if dimensions > DIMENSIONS:
+        kept = min(segments - 1, DISCRIMINANTS)
+        return discriminants.transform(learning)[:, :kept], discriminants.transform(counting)[:, :kept]
+    scaling = np.linalg.cholesky(np.linalg.inv(discriminants.covariance_))
+    return learning @ scaling, counting @ scaling
 
 
 def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Space | None, seed: int):
@@ -214,7 +220,6 @@ def _split_test(learning: np.ndarray, counting: np.ndarray, seed: int) -> float:
     halves = KMeans(2, n_init=5, random_state=int(stream(seed, "split").integers(2**31))).fit_predict(learning)
     if np.bincount(halves, minlength=2).min() < FEWEST:
         return 1.0
-    if learning.shape[1] > DIMENSIONS:
-        learning, counting = _discriminants(learning, halves, counting)
+    learning, counting = _discriminants(learning, halves, counting)
     pair = saddle_test(density_tree(learning), halves, counting)
     return float(pair["p_single"].iloc[0]) if passed(pair).all() else 1.0
