@@ -1,0 +1,129 @@
+"""What one would try first with a segment, from the words that are true of it: suggestions, nothing measured.
+
+The rules are read from the top; the first whose words all hold gives the suggestion. They are marketing
+practice, not results: whether any of it pays is for an experiment to say, which is why every suggestion ends so.
+"""
+
+UNMEASURED = "(a suggestion; its effect is not measured)"
+
+# words that must all be true of the segment (alternatives by "|"), what to do, what not to do
+RULES = (
+    (
+        ("Lapsed|Lapsing", "big spenders"),
+        "Win them back in person: ask what went wrong, remind them of what they used to buy.",
+        "Don't wait for the next campaign, and don't open with a discount.",
+    ),
+    (
+        ("Lapsed", "light buyers"),
+        "Send one inexpensive reminder, then leave them on low-cost channels.",
+        "Don't spend the win-back budget here: they brought little while they were active.",
+    ),
+    (
+        ("Lapsed|Lapsing",),
+        "Send a reminder with what they bought before, soon after the usual gap between orders has passed.",
+        "Don't mail them as often as active customers.",
+    ),
+    (
+        ("Cooling", "big spenders"),
+        "Call on them before they leave: ask, and offer service that fits how they buy.",
+        "Don't answer with a blanket discount.",
+    ),
+    (
+        ("New",),
+        "Welcome them and make the second and third order easy.",
+        "Don't judge them by their spend yet: they have had little time.",
+    ),
+    (
+        ("One-time",),
+        "Give one good reason for a second order, close to what they bought first.",
+        "Don't treat them as loyal, and don't pay for a second order more than it brings.",
+    ),
+    (
+        ("Coupon-led|Deal-seeking", "big spenders"),
+        "Keep them with offers on what they don't buy yet; try smaller discounts on what they buy anyway.",
+        "Don't raise the general discount: they would take it on their usual basket.",
+    ),
+    (
+        ("big spenders",),
+        "Protect them: early access, reliable service, thanks.",
+        "Don't discount what they buy at full price.",
+    ),
+    (
+        ("Coupon-led|Deal-seeking",),
+        "Lead with offers, chosen so that each order still earns its cost.",
+        "Don't send them full-price launches first.",
+    ),
+    (
+        ("Full-price|Premium",),
+        "Lead with what is new and good.",
+        "Don't teach them to wait for discounts.",
+    ),
+    (
+        ("Return-prone",),
+        "Find out why things come back, and improve size, picture and description there.",
+        "Don't reward orders before the return period is over.",
+    ),
+    (
+        ("Top-up",),
+        "Suggest one thing more per order: bundles, refills, a threshold for free delivery just above their basket.",
+        "Don't push big baskets at once.",
+    ),
+    (
+        ("Stock-up|Big-ticket",),
+        "Write ahead of their next big shop with lists and multi-buys.",
+        "Don't interrupt between shops with small offers.",
+    ),
+    (
+        ("Occasional",),
+        "Give a reason to come back sooner: reminders at the usual gap, a small next-order benefit.",
+        "Don't expect big baskets to follow by themselves.",
+    ),
+    (
+        ("Frequent",),
+        "Reward the habit, and show them a neighbouring category.",
+        "Don't pay for visits that they make anyway.",
+    ),
+)
+BY_THEME = {
+    "taste": ("Lead with what they like, then its neighbours.", "Don't send the general newsletter first."),
+    "timing": ("Send when they shop.", "Don't read the time of day as a taste."),
+    "place": ("Speak of their store, channel or country.", "Don't assume that it explains what they buy."),
+    "who": ("Choose range and pictures that fit their households.", "Don't address anyone by a guessed attribute."),
+}
+OTHERWISE = (
+    "Treat them as usual; they are the yardstick for the others.",
+    "Don't spend on a treatment of their own before something sets them apart.",
+)
+LEFT_OUT = (
+    "Use the nearest segment where one is needed.",
+    "Don't read them as a group: they are those that fit nowhere.",
+)
+
+
+def suggest_action(found):
+    """What to do and what not to do with a segment.
+
+    Parameters
+    ----------
+    found : list
+        ``(word, row)`` of every word that is true of the segment, strongest first.
+
+    Returns
+    -------
+    tuple of str
+        The action and the caution; the action ends by saying that its effect is not measured.
+
+    Examples
+    --------
+    >>> suggest_action([])
+    ('Treat them as usual; ... (a suggestion; its effect is not measured)', "Don't spend on a treatment ...")
+    """
+    true = {word.text for word, _ in found}
+    for needed, action, caution in RULES:
+        if all(true & set(words.split("|")) for words in needed):
+            return f"{action} {UNMEASURED}", caution
+    for word, _ in found:
+        if word.theme in BY_THEME:
+            action, caution = BY_THEME[word.theme]
+            return f"{action} {UNMEASURED}", caution
+    return f"{OTHERWISE[0]} {UNMEASURED}", OTHERWISE[1]

@@ -1,0 +1,179 @@
+"""One sentence about a segment, with its figures, in the words of a reader."""
+
+import math
+
+MOST_DIFFERENCES = 3
+# How a feature reads in a sentence; others read as their name. Each is what the figure before it counts.
+_READS = {
+    "spend": "spend",
+    "mean_order_value": "amount per order",
+    "largest_order_value": "largest order",
+    "order_count": "orders",
+    "days_since_last_order": "days since the last order",
+    "tenure_days": "days since the first order",
+    "active_span_days": "days between first and last order",
+    "mean_gap_days": "days between orders",
+    "gap_variation": "irregularity of ordering",
+    "weekend_order_share": "orders at weekends",
+    "morning_order_share": "orders in the morning",
+    "afternoon_order_share": "orders in the afternoon",
+    "evening_order_share": "orders in the evening",
+    "night_order_share": "orders at night",
+    "lines_per_order": "lines per order",
+    "products_per_order": "products per order",
+    "distinct_product_count": "different products",
+    "repeat_product_share": "products bought before",
+    "category_entropy": "evenness over categories",
+    "own_brand_share": "own brands",
+    "discount_share": "discounts",
+    "coupon_share": "price paid with coupons",
+    "coupon_order_share": "orders with a coupon",
+    "relative_price": "price level",
+    "return_order_share": "orders with returns",
+    "return_spend_share": "money returned",
+    "store_count": "stores",
+    "main_store_share": "orders at the main store",
+    "campaign_response_share": "campaigns answered",
+    "campaigns_received_count": "campaigns received",
+    "campaigns_answered_count": "campaigns answered",
+}
+# Second readings of something said already: the same money, the same orders.
+_SAID = (
+    {"spend", "largest_order_value", "distinct_product_count"},
+    {"order_count", "mean_gap_days", "repeat_product_share"},
+    {"days_since_last_order", "quarter_change", "spend_slope"},
+    {"tenure_days", "active_span_days"},
+    {"products_per_order", "lines_per_order", "mean_order_value"},
+    {"coupon_share", "coupon_order_share"},
+    {"store_count", "main_store_share"},
+    {"return_order_share", "return_spend_share"},
+)
+_WITHOUT_UNIT = {"quarter_change", "spend_slope", "category_entropy", "gap_variation"}  # figures that need a lesson
+
+
+def describe_segment(size, profile, currency="", window_days=365):
+    """One sentence: how many, what they bring, their usual figures, and what sets them apart most.
+
+    Parameters
+    ----------
+    size : row
+        ``customers, customer_share, revenue_share``.
+    profile : DataFrame
+        The segment's rows of the profile.
+    currency : str
+    window_days : int
+
+    Returns
+    -------
+    str
+    """
+    customers = f"{size.customers:,} customers ({percent(size.customer_share)})"
+    bring = f" who bring {percent(size.revenue_share)} of revenue" if known(size.revenue_share) else ""
+    centre = profile[profile["level"] == ""].set_index("feature")["centre"].dropna()
+    usual = []
+    if {"order_count", "spend"} <= set(centre.index):
+        orders = f"{number(centre['order_count'])} order{'' if centre['order_count'] == 1 else 's'}"
+        usual.append(f"a median of {orders} and {money(centre['spend'], currency)} in {_window(window_days)}")
+    if "days_since_last_order" in centre:
+        usual.append(f"last seen {_ago(centre['days_since_last_order'])}")
+    sentence = f"{customers}{bring}" + (f": {', '.join(usual)}" if usual else "")
+    apart = [_difference(row, currency) for row in _telling(profile, usual)]
+    if apart:
+        return f"{sentence}; they differ most by {_listed(apart)}."
+    return f"{sentence}; nothing sets them clearly apart from all customers."
+
+
+def _telling(profile, usual):
+    """The rows that differ most, one for each thing said."""
+    said = [_SAID[0], _SAID[1], _SAID[2]] if usual else []
+    rows = []
+    ranked = profile[profile["differs"]].sort_values("effect_sd", key=abs, ascending=False, kind="stable")
+    for row in ranked.itertuples(index=False):
+        group = next((group for group in _SAID if row.feature in group), {row.feature})
+        if group in said or row.feature in _WITHOUT_UNIT or row.feature.endswith("_other_share"):
+            continue
+        said.append(group)
+        rows.append(row)
+    return rows[:MOST_DIFFERENCES]
+
+
+def _difference(row, currency):
+    if row.level:
+        label = f"{row.feature.replace('_', ' ')} {row.level}"
+        return f"{label} ({percent(row.centre)} of those known, {percent(row.overall)} of all)"
+    label = _READS.get(row.feature, _plain(row.feature))
+    centre, overall = figure(row.centre, row.kind, currency), figure(row.overall, row.kind, currency)
+    if centre == overall:  # medians of counts can agree where the customers behind them do not
+        return f"{'more' if row.effect > 0 else 'less'} {label}"
+    return f"{label} ({centre}, all customers {overall})"
+
+
+def _plain(feature):
+    """A feature's name as a reader would say it.
+
+    Examples
+    --------
+    >>> _plain("category_drug_gm_share"), _plain("gift_order_share")
+    ('share of spend on drug gm', 'gift orders')
+    """
+    if feature.startswith("category_"):
+        return "share of spend on " + feature[9:].removesuffix("_share").replace("_", " ")
+    if feature.startswith("channel_"):
+        return "share of orders by " + feature[8:].removesuffix("_share").replace("_", " ")
+    if feature.endswith("_order_share"):
+        return feature.removesuffix("_order_share").replace("_", " ") + " orders"
+    return feature.removesuffix("_share").removesuffix("_count").removesuffix("_days").replace("_", " ")
+
+
+def _listed(parts):
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _window(window_days):
+    return "the year" if window_days in (364, 365, 366) else f"{window_days} days"
+
+
+def _ago(days):
+    return "today" if days < 0.5 else f"{number(days)} day{'' if round(days) == 1 else 's'} ago"
+
+
+def figure(amount, kind, currency=""):
+    """A figure with its unit.
+
+    Examples
+    --------
+    >>> figure(0.182, "share"), figure(3940.4, "money", "USD"), figure(9.27, "count"), figure(1.084, "number")
+    ('18\xa0%', '3,940\xa0USD', '9.3', '1.08')
+    """
+    if kind in ("share", "binary", "category"):
+        return percent(amount)
+    if kind == "money":
+        return money(amount, currency)
+    return number(amount) if kind in ("count", "days") else f"{amount:,.2f}"
+
+
+def money(amount, currency):
+    """Money without coins, but for small sums."""
+    text = f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:,.2f}"
+    return f"{text}\xa0{currency}" if currency else text
+
+
+def number(count):
+    """A count, with one decimal where it has any and is small."""
+    return f"{count:,.0f}" if abs(count) >= 20 or float(count).is_integer() else f"{count:,.1f}"
+
+
+def percent(share):
+    """A share in percent.
+
+    Examples
+    --------
+    >>> percent(0.25), percent(0.004), percent(0.0)
+    ('25\xa0%', '0.4\xa0%', '0\xa0%')
+    """
+    return f"{100 * share:.1f}\xa0%" if 0 < abs(share) < 0.0095 else f"{100 * share:.0f}\xa0%"
+
+
+def known(figure):
+    """Whether there is a figure at all."""
+    return figure is not None and not math.isnan(figure)

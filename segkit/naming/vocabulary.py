@@ -1,0 +1,156 @@
+"""The words a segment's name is made of, each with the feature that must back it.
+
+A word may be used when its feature `differs` in the profile (large and certain) in the word's direction, and when
+the segment's own figure makes the word true in plain English: nobody is "Lapsed" after four days, however
+unusual four days are in that shop. Themes keep a name from saying one thing twice, and say in which order
+words are read and preferred.
+"""
+
+import re
+from dataclasses import dataclass
+
+# Themes in the order in which a name is read.
+READING = ("stage", "pace", "trend", "habit", "who", "place", "timing", "price", "returns", "taste", "basket", "other")
+
+# How much a theme counts against the others when words compete: what a marketer acts on first comes first.
+WEIGHT = {
+    "stage": 1.6,
+    "pace": 1.3,
+    "price": 1.2,
+    "taste": 1.1,
+    "basket": 1.0,
+    "trend": 0.9,
+    "who": 0.9,
+    "returns": 0.9,
+    "place": 0.8,
+    "timing": 0.8,
+    "habit": 0.7,
+    "other": 0.7,
+}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, its theme, the feature (and level) behind it, the direction, and limits of the segment's own figure."""
+
+    text: str
+    theme: str
+    feature: str
+    sign: int
+    least: float = float("-inf")
+    most: float = float("inf")
+    level: str = ""  # a regular expression over the levels of a category
+    lapsed: bool = False  # says that they are leaving
+    proper: bool = False  # a name that keeps its capital
+
+
+# The noun says how much they spend; without a difference there it is only "shoppers".
+NOUNS = (
+    Word("big spenders", "noun", "spend", +1),
+    Word("light buyers", "noun", "spend", -1),
+)
+PLAIN_NOUN, PLAIN_NOUN_WITHOUT_ORDERS, NOTHING_DIFFERS = "shoppers", "customers", "Average"
+UNSEGMENTED_NAME = "Unsegmented"
+
+# Within a theme, the first word that holds is the only one.
+WORDS = (
+    # lifecycle
+    Word("Lapsed", "stage", "days_since_last_order", +1, least=90, lapsed=True),
+    Word("Lapsing", "stage", "days_since_last_order", +1, least=30, lapsed=True),
+    Word("New", "stage", "tenure_days", -1, most=120),
+    Word("One-time", "pace", "order_count", -1, most=1),
+    Word("Frequent", "pace", "order_count", +1, least=3),
+    Word("Occasional", "pace", "order_count", -1),
+    # trend
+    Word("Growing", "trend", "spend_slope", +1, least=0.1),
+    Word("Cooling", "trend", "spend_slope", -1, most=-0.1, lapsed=True),
+    # rhythm
+    Word("Regular", "habit", "gap_variation", -1, most=0.8),
+    Word("Irregular", "habit", "gap_variation", +1, least=1.2),
+    Word("Weekend", "timing", "weekend_order_share", +1, least=0.4),
+    Word("Morning", "timing", "morning_order_share", +1, least=0.4),
+    Word("Afternoon", "timing", "afternoon_order_share", +1, least=0.4),
+    Word("Evening", "timing", "evening_order_share", +1, least=0.4),
+    Word("Night-time", "timing", "night_order_share", +1, least=0.3),
+    # basket
+    Word("Stock-up", "basket", "products_per_order", +1),
+    Word("Top-up", "basket", "products_per_order", -1),
+    Word("Big-ticket", "basket", "mean_order_value", +1),
+    # price and promotion
+    Word("Coupon-led", "price", "coupon_order_share", +1, least=0.1),
+    Word("Deal-seeking", "price", "discount_share", +1, least=0.15),
+    Word("Full-price", "price", "discount_share", -1, most=0.1),
+    Word("Premium", "price", "relative_price", +1, least=1.1),
+    Word("Budget", "price", "relative_price", -1, most=0.9),
+    # taste
+    Word("Own-brand", "taste", "own_brand_share", +1, least=0.3),
+    Word("Branded", "taste", "own_brand_share", -1, most=0.15),
+    Word("Single-category", "taste", "category_entropy", -1, most=1.0),
+    # returns
+    Word("Return-prone", "returns", "return_order_share", +1, least=0.15),
+    # channel and place
+    Word("Multi-store", "place", "store_count", +1, least=3),
+    # who they are, where that is known for most of the segment
+    Word("Family", "who", "kids_count", +1, level=r"^[1-9]"),
+    Word("Senior", "who", "age", +1, level=r"^(6[0-9]|[7-9][0-9])"),
+    Word("Young", "who", "age", +1, level=r"^(1[0-9]|2[0-9])"),
+)
+
+# Departments as shops call them, and the word for somebody who lives on them; others keep their own name.
+CATEGORY_WORDS = {
+    "grocery": "Grocery",
+    "drug_gm": "Drugstore",
+    "produce": "Fresh-produce",
+    "meat_pckgd": "Packaged-meat",
+    "miscellaneous": "",
+    "other": "",
+    "unknown": "",
+    "unnamed": "",
+}
+LEAST_CATEGORY_SHARE = 0.15
+_COMPOSED = re.compile(r"^(category|channel)_(.+)_share$")
+
+
+def composed_word(feature, level=""):
+    """The word for a share of spend in a category, of orders in a channel, or a country; None for other features.
+
+    Examples
+    --------
+    >>> composed_word("category_drug_gm_share").text, composed_word("channel_web_share").text
+    ('Drugstore', 'Web')
+    >>> composed_word("country", "Germany").text
+    'Germany'
+    >>> composed_word("category_other_share") is None
+    True
+    """
+    if feature == "country" and level and level != "other":
+        return Word(hyphenated(level), "place", feature, +1, least=0.5, level=f"^{re.escape(level)}$", proper=True)
+    match = _COMPOSED.match(feature)
+    if not match:
+        return None
+    text = CATEGORY_WORDS.get(match[2], hyphenated(match[2]))
+    theme = "taste" if match[1] == "category" else "place"
+    least = LEAST_CATEGORY_SHARE if theme == "taste" else 0.3
+    return Word(text, theme, feature, +1, least=least) if text else None
+
+
+def given_words(feature, kind):
+    """Words for a feature that the vocabulary doesn't know, such as a question of a survey.
+
+    Examples
+    --------
+    >>> [word.text for word in given_words("repeat_visits", "number")]
+    ['High-repeat-visits', 'Low-repeat-visits']
+    >>> [word.text for word in given_words("spicy", "binary")]
+    ['Spicy', 'Non-spicy']
+    """
+    plain = hyphenated(re.sub(r"_(order_share|share|days|count)$", "", feature))
+    if kind in ("binary", "share"):
+        return [Word(plain, "other", feature, +1), Word(f"Non-{plain.lower()}", "other", feature, -1)]
+    return [Word(f"High-{plain.lower()}", "other", feature, +1), Word(f"Low-{plain.lower()}", "other", feature, -1)]
+
+
+def hyphenated(text):
+    """A label as one word: ``Fresh produce`` becomes ``Fresh-produce``."""
+    word = "-".join(re.findall(r"\w+", str(text).replace("_", " ")))
+    return word[:1].upper() + word[1:]

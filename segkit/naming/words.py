@@ -1,0 +1,215 @@
+"""Which words are true of a segment, and which of them make its name."""
+
+import re
+from collections import Counter
+
+import pandas as pd
+
+from segkit.features import FEATURES
+from segkit.naming.vocabulary import (
+    NOTHING_DIFFERS,
+    NOUNS,
+    PLAIN_NOUN,
+    PLAIN_NOUN_WITHOUT_ORDERS,
+    READING,
+    UNSEGMENTED_NAME,
+    WEIGHT,
+    WORDS,
+    composed_word,
+    given_words,
+)
+
+MOST_WORDS = 4
+KNOWN_SHARE = 0.5  # a word holds for a segment only where its feature is known for half of it
+UNSEGMENTED = "S0"
+_BUILT_IN = {feature.name for feature in FEATURES}  # what the vocabulary passes over here, it passes over on purpose
+# Several words of one theme can hold at once: in these the strongest is taken, in the others the first listed.
+_STRONGEST_FIRST = ("taste", "place", "timing", "other")
+# Where two segments still have one name, the order of these figures tells them apart.
+_COMPARED = (("spend", "spend"), ("order_count", "frequency"), ("products_per_order", "basket"))
+
+
+def find_words(profile, sizes):
+    """Every word that is true of each segment, strongest first.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        As `segkit.profile.profile_segments` returns it.
+    sizes : DataFrame
+        ``segment_id, customers, revenue``.
+
+    Returns
+    -------
+    dict
+        Segment id to a list of ``(word, row)``: a `Word` and the row of the profile that backs it. A theme gives
+        at most one word. The segment with the most revenue is never said to have lapsed.
+    """
+    usable = profile[profile["differs"]].merge(
+        sizes[["segment_id", "customers"]], on="segment_id", suffixes=("", "_of")
+    )
+    usable = usable[usable["customers"] >= KNOWN_SHARE * usable["customers_of"]]
+    top = sizes["segment_id"][sizes["revenue"] == sizes["revenue"].max()].tolist()
+    known_features = {word.feature for word in (*WORDS, *NOUNS)}
+    found = {}
+    for segment_id in sizes["segment_id"]:
+        own = list(usable[usable["segment_id"] == segment_id].itertuples(index=False))
+        vocabulary = [*NOUNS, *WORDS]
+        for row in own:
+            if row.feature not in known_features:
+                word = composed_word(row.feature, row.level)
+                of_the_analyst = row.feature not in _BUILT_IN and not row.level
+                vocabulary += [word] if word else given_words(row.feature, row.kind) if of_the_analyst else []
+        true = [(word, row) for word in vocabulary for row in own if _holds(word, row)]
+        true = [pair for pair in true if not (segment_id in top and pair[0].lapsed)]
+        found[segment_id] = sorted(_one_per_theme(true), key=_rank)
+    return found
+
+
+def _holds(word, row):
+    return (
+        row.feature == word.feature
+        and bool(re.search(word.level, row.level)) == bool(word.level or not row.level)
+        and row.effect * word.sign > 0
+        and word.least <= row.centre <= word.most
+    )
+
+
+def _one_per_theme(true):
+    themes = {}
+    for pair in true:
+        held = themes.get(pair[0].theme)
+        stronger = held and pair[0].theme in _STRONGEST_FIRST and _strength(pair) > _strength(held)
+        if held is None or stronger:
+            themes[pair[0].theme] = pair
+    return themes.values()
+
+
+def _strength(pair):
+    word, row = pair
+    return abs(row.effect_sd) * WEIGHT.get(word.theme, 1.0)
+
+
+def _rank(pair):
+    return -_strength(pair), pair[0].text
+
+
+def choose_names(found, profile, sizes):
+    """A unique name for each segment, from the words that are true of it.
+
+    A name is the noun for what they spend, where that differs, and the strongest other word. More words come only
+    where two segments would share a name: then the one with the strongest further word takes it, and so on; a
+    short name rests on fewer comparisons and so outlasts a resample or another month. Where words run out, the
+    order of the segments in a figure tells them apart, and only if nothing does a number.
+
+    Parameters
+    ----------
+    found : dict
+        As `find_words` returns it.
+    profile, sizes : DataFrame
+        As for `find_words`.
+
+    Returns
+    -------
+    dict
+        Segment id to ``(name, [(word, row), ...])``, the words in the order in which they are read.
+    """
+    plain = PLAIN_NOUN if (profile["feature"] == "order_count").any() else PLAIN_NOUN_WITHOUT_ORDERS
+    segments = [name for name in sizes["segment_id"] if name != UNSEGMENTED]
+    count = dict.fromkeys(segments, 1)
+    while True:
+        names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments}
+        shared = [segment for segment in segments if Counter(names.values())[names[segment]] > 1]
+        longer = {segment: _further(found[segment], count[segment]) for segment in shared}
+        longer = {segment: pair for segment, pair in longer.items() if pair}
+        if not longer:
+            break
+        strongest = min(longer, key=lambda segment: _rank(longer[segment]))
+        count[strongest] += 1
+    names = _told_apart(names, profile, sizes)
+    if UNSEGMENTED in set(sizes["segment_id"]):
+        names[UNSEGMENTED] = UNSEGMENTED_NAME
+    return {
+        segment: (name, _picked(found[segment], count[segment]) if segment in count else [])
+        for segment, name in names.items()
+    }
+
+
+def _modifiers(pairs):
+    return [pair for pair in pairs if pair[0].theme != "noun"]
+
+
+def _picked(pairs, count):
+    noun = [pair for pair in pairs if pair[0].theme == "noun"]
+    return sorted(_modifiers(pairs)[:count], key=lambda pair: READING.index(pair[0].theme)) + noun
+
+
+def _further(pairs, count):
+    """The next word a name could take, if there is one and room for it."""
+    modifiers = _modifiers(pairs)
+    noun_words = 2 if any(pair[0].theme == "noun" for pair in pairs) else 1
+    return modifiers[count] if count < len(modifiers) and noun_words + count < MOST_WORDS else None
+
+
+def _phrase(picked, plain):
+    words = [word.text if word.proper else word.text.lower() for word, _ in picked]
+    if not words:
+        words = [NOTHING_DIFFERS]
+    if not picked or picked[-1][0].theme != "noun":
+        words.append(plain)
+    phrase = " ".join(words)
+    return phrase[0].upper() + phrase[1:]
+
+
+def _told_apart(names, profile, sizes):
+    """Names made unique by the order of the segments in a figure, lastly by a number in order of revenue."""
+    counts = Counter(names.values())
+    for name in [name for name, shared in counts.items() if shared > 1]:
+        members = [segment for segment in names if names[segment] == name]
+        if len(members) == 2 and len(name.split()) < MOST_WORDS:
+            for feature, noun in _COMPARED:
+                own = profile[(profile["feature"] == feature) & profile["segment_id"].isin(members)]
+                own = own.sort_values("centre").reset_index(drop=True)
+                if len(own) == 2 and own["high"][0] < own["low"][1]:
+                    names[own["segment_id"][0]] = f"Lower-{noun} {name[0].lower()}{name[1:]}"
+                    names[own["segment_id"][1]] = f"Higher-{noun} {name[0].lower()}{name[1:]}"
+                    break
+        members = [segment for segment in members if names[segment] == name]
+        ordered = sizes[sizes["segment_id"].isin(members)].sort_values(
+            ["revenue", "customers", "segment_id"], ascending=[False, False, True]
+        )
+        for number, segment in enumerate(ordered["segment_id"][1:], start=2):
+            names[segment] = f"{name} {number}"
+    return names
+
+
+def list_words(chosen, profile):
+    """The figures behind the words of each name.
+
+    Returns
+    -------
+    DataFrame
+        ``segment_id, word, feature, level, figure, low, high, overall, effect, effect_low, effect_high, basis``;
+        `basis` is ``descriptive`` where the segments were made from the feature, so that they differ in it by
+        construction, and ``evidence`` where they were not.
+    """
+    rows = [
+        {
+            "segment_id": segment_id,
+            "word": word.text,
+            "feature": row.feature,
+            "level": row.level,
+            "figure": row.centre,
+            "low": row.low,
+            "high": row.high,
+            "overall": row.overall,
+            "effect": row.effect,
+            "effect_low": row.effect_low,
+            "effect_high": row.effect_high,
+            "basis": "descriptive" if row.used else "evidence",
+        }
+        for segment_id, (_, picked) in chosen.items()
+        for word, row in picked
+    ]
+    columns = ["segment_id", "word", "feature", "level", "figure", "low", "high", "overall"]
+    return pd.DataFrame(rows, columns=[*columns, "effect", "effect_low", "effect_high", "basis"])

@@ -1,0 +1,26 @@
+"""Figures: a finished table in, matplotlib axes out. Nothing is computed here that a table could hold.
+
+`style` holds the one visual language, `shop` draws orders and features, `candidates` compares segmentations,
+`segments` shows the chosen one. matplotlib is imported when the first figure is drawn.
+"""
+
+from segkit.plots.candidates import plot_agreement, plot_candidates, plot_maps
+from segkit.plots.segments import plot_map, plot_profile, plot_sizes, plot_stability
+from segkit.plots.shop import plot_categories, plot_concentration, plot_distributions, plot_sales
+from segkit.plots.style import segment_colours, use_style
+
+__all__ = [
+    "plot_agreement",
+    "plot_candidates",
+    "plot_categories",
+    "plot_concentration",
+    "plot_distributions",
+    "plot_map",
+    "plot_maps",
+    "plot_profile",
+    "plot_sales",
+    "plot_sizes",
+    "plot_stability",
+    "segment_colours",
+    "use_style",
+]

@@ -1,0 +1,181 @@
+"""Figures that compare segmentations: criteria, agreement, and the same map coloured by each."""
+
+import numpy as np
+
+from segkit.plots.segments import plot_map
+from segkit.plots.style import (
+    INK,
+    PALETTE,
+    PAPER,
+    QUIET,
+    panels,
+    spread_apart,
+    wrapped,
+)
+
+FAMILY_NAMES = {
+    "kmeans": "k-means",
+    "hierarchical": "hierarchical",
+    "gmm": "Gaussian mixture",
+    "hdbscan": "HDBSCAN",
+    "dbscan": "DBSCAN",
+    "predictive": "predictive",
+    "rfm": "RFM map",
+    "tiers": "value tiers",
+}
+_FAMILY_COLOURS = dict(zip(FAMILY_NAMES, PALETTE, strict=False))
+# criterion: what to write on the panel, whether more is better
+CRITERIA = {
+    "within_ss": ("within sum of squares", False),
+    "silhouette": ("silhouette", True),
+    "calinski_harabasz": ("Calinski-Harabasz", True),
+    "davies_bouldin": ("Davies-Bouldin", False),
+    "dbcv": ("DBCV", True),
+    "bic": ("BIC", False),
+    "icl": ("ICL", False),
+    "gap": ("gap", True),
+    "prediction_strength": ("prediction strength", True),
+    "stability_ari": ("stability (adjusted Rand)", True),
+    "stability_jaccard_min": ("least stable segment (Jaccard)", True),
+    "forward_share": ("forward skill", True),
+}
+
+
+def plot_candidates(candidates, criteria=("within_ss", "silhouette", "calinski_harabasz", "davies_bouldin")):
+    """Criteria over the number of segments, a line per family; the chosen candidate is ringed.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        ``family, segments, chosen`` and the criteria; missing where one does not apply. Where a family has
+        several candidates with as many segments, the line runs through the best, the others are faint.
+    criteria : sequence of str
+        Columns to draw; those without any figure are left out.
+
+    Returns
+    -------
+    Figure
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    criteria = [name for name in criteria if name in candidates and candidates[name].notna().any()]
+    figure, axes = panels(len(criteria), 2, 3.0)
+    for ax, name in zip(axes, criteria, strict=True):
+        meaning, more = CRITERIA.get(name, (name.replace("_", " "), True))
+        own = candidates[candidates[name].notna() & (candidates["segments"] >= 1)]
+        ends = []
+        for family in [family for family in FAMILY_NAMES if (own["family"] == family).any()]:
+            points = own[own["family"] == family]
+            best = points.groupby("segments")[name].agg("max" if more else "min")
+            colour = _FAMILY_COLOURS[family]
+            ax.plot(points["segments"], points[name], "o", color=colour, markersize=4, alpha=0.35, mew=0)
+            ax.plot(best.index, best, color=colour, marker="o", markersize=4)
+            ends.append((family, best.index[-1], best.iloc[-1]))
+        chosen = own[own["chosen"]]
+        ax.plot(chosen["segments"], chosen[name], "o", markersize=13, mfc="none", mec=INK, mew=1.8)
+        ax.set_title(meaning)
+        ax.set_ylabel("higher is better" if more else "lower is better")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_xlabel("segments")
+        ax.grid(axis="y")
+        ax.margins(y=0.12)
+        ax.tick_params(length=0, labelcolor=QUIET, labelsize=10)
+        _label_ends(ax, ends)
+    return figure
+
+
+def _label_ends(ax, ends):
+    low, high = ax.get_ylim()
+    left, right = ax.get_xlim()
+    at = spread_apart([value for *_, value in ends], 0.085 * (high - low))
+    for (family, segments, value), height in zip(ends, at, strict=True):
+        colour = _FAMILY_COLOURS[family]
+        place = right + 0.03 * (right - left)
+        ax.annotate(
+            FAMILY_NAMES[family], (segments, value), (place, height), textcoords="data", va="center",
+            color=colour, fontsize=10, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5},
+        )  # fmt: skip
+    ax.set_xlim(left, right)
+
+
+def plot_maps(positions, labels, names, columns=3):
+    """The same map of customers once per candidate, coloured by its segments.
+
+    Parameters
+    ----------
+    positions : DataFrame
+        Index ``customer_id``; ``x, y``.
+    labels : DataFrame
+        Index ``customer_id``; a column of integer labels per candidate, -1 for customers left out. Colours of
+        every candidate follow those of the first: a segment takes the colour of the one it shares most with.
+    names : dict
+        What to write above each panel, by candidate.
+    columns : int
+
+    Returns
+    -------
+    Figure
+    """
+    import pandas as pd
+
+    figure, axes = panels(len(names), columns, 2.6)
+    first = labels[next(iter(names))]
+    for ax, (candidate, name) in zip(axes, names.items(), strict=True):
+        ids = _follow(labels[candidate], first)
+        drawn = positions[["x", "y"]].assign(segment_id=ids.reindex(positions.index))
+        plot_map(drawn, pd.DataFrame({"segment_id": all_ids(ids), "segment": ""}), ax, labels=False)
+        ax.set_title(wrapped(name, 24), fontsize=11)
+    return figure
+
+
+def all_ids(ids):
+    """Every id up to the largest, so that a colour belongs to a number whatever numbers occur."""
+    largest = max((int(name[1:]) for name in ids.unique()), default=0)
+    return [f"S{number}" for number in range(largest + 1)]
+
+
+def _follow(labels, first):
+    """Ids for colouring: each segment gets the number of the first candidate's segment it overlaps most."""
+    import pandas as pd
+    from scipy.optimize import linear_sum_assignment
+
+    both = pd.crosstab(labels, first)
+    both = both.loc[both.index >= 0, both.columns >= 0]
+    rows, columns = linear_sum_assignment(-both.to_numpy())
+    number = {both.index[row]: both.columns[column] + 1 for row, column in zip(rows, columns, strict=True)}
+    free = (count for count in range(1, 1000) if count not in set(number.values()))
+    number |= {label: next(free) for label in both.index if label not in number}
+    return labels.map(number).fillna(0).astype(int).map("S{}".format)
+
+
+def plot_agreement(agreement, ax=None):
+    """How far candidates agree about who belongs together: adjusted Rand index of each pair.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        Square; index and columns are candidates, 1 on the diagonal.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    size = len(agreement)
+    figure_size = min(7.0, 2.2 + 0.55 * size)
+    if ax is None:
+        ax = panels(1, 1, figure_size, figure_size + 0.6)[1][0]
+    lower = np.tril(np.ones((size, size), bool), -1)
+    shown = np.where(lower, agreement.to_numpy(float), np.nan)[1:, :-1]
+    ax.imshow(shown, cmap="Blues", vmin=0, vmax=1.15)
+    for (row, column), value in np.ndenumerate(shown):
+        if np.isfinite(value):
+            colour = PAPER if value > 0.65 else INK
+            ax.annotate(f"{value:.2f}", (column, row), ha="center", va="center", color=colour, fontsize=10)
+    ax.set_xticks(range(size - 1), agreement.columns[:-1], rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(size - 1), agreement.index[1:])
+    ax.set_xlabel("adjusted Rand index (1 = the same segments, 0 = as by chance)", loc="left")
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0, labelcolor=INK)
+    return ax

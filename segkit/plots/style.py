@@ -1,0 +1,172 @@
+"""The visual language of every figure: type, ink, colours of segments, panels, direct labels."""
+
+import textwrap
+
+INK, QUIET, RULE, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
+ACCENT = "#0072B2"
+UNSEGMENTED, UNSEGMENTED_COLOUR = "S0", "#BBBBBB"
+
+# Okabe & Ito (2008) without yellow and black, which vanish on paper or read as text, then five of Tol's
+# muted scheme (2021) and a brown; told apart with the common colour deficiencies, and never without a label
+PALETTE = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#882255", "#332288", "#999933", "#DDCC77", "#7A4A2A", "#44AA99"),
+)
+WIDTH = 7.0  # inches: scaled to a phone, 12 points stay readable
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "text.color": INK,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlepad": 8,
+    "axes.labelsize": 11,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": RULE,
+    "axes.linewidth": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": "#EBEBEB",
+    "grid.linewidth": 0.8,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 11,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "figure.facecolor": PAPER,
+    "figure.dpi": 110,
+    "savefig.dpi": 150,
+    "savefig.bbox": "tight",
+    "figure.constrained_layout.use": True,
+}
+
+
+def use_style():
+    """Set matplotlib's defaults to segkit's visual language, for the rest of the process.
+
+    Examples
+    --------
+    >>> use_style()
+    >>> import matplotlib
+    >>> matplotlib.rcParams["font.size"]
+    11.0
+    """
+    import matplotlib
+
+    matplotlib.rcParams.update(_RC)
+
+
+def segment_colours(segment_ids):
+    """A colour for each segment, the same in every figure of a run.
+
+    Parameters
+    ----------
+    segment_ids : iterable of str
+        Ids such as ``S2``; their order does not matter. From the thirteenth segment on, colours repeat.
+
+    Returns
+    -------
+    dict
+        Segment id to hex colour; ``S0`` is grey.
+
+    Examples
+    --------
+    >>> segment_colours(["S2", "S1", "S0"])
+    {'S0': '#BBBBBB', 'S1': '#0072B2', 'S2': '#D55E00'}
+    """
+    ordered = sorted(set(map(str, segment_ids)), key=lambda name: (len(name), name))
+    segments = [name for name in ordered if name != UNSEGMENTED]
+    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(segments)}
+    return ({UNSEGMENTED: UNSEGMENTED_COLOUR} if UNSEGMENTED in ordered else {}) | colours
+
+
+def panels(count, columns, height, width=WIDTH, **options):
+    """A figure of `count` panels in `columns`; `height` inches each. Returns the figure and its axes."""
+    import matplotlib.pyplot as plt
+
+    columns = min(columns, max(count, 1))
+    rows = -(-max(count, 1) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * height), squeeze=False, **options)
+    axes = list(axes.flat)
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    return figure, axes[:count]
+
+
+def axes_of(ax, height, width=WIDTH):
+    """The given axes, or new ones."""
+    return ax if ax is not None else panels(1, 1, height, width)[1][0]
+
+
+def percent(share):
+    """A share as text for a reader.
+
+    Examples
+    --------
+    >>> percent(0.254), percent(0.004), percent(0), percent(0.9996)
+    ('25\xa0%', '0.4\xa0%', '0\xa0%', '100\xa0%')
+    """
+    few = 0 < abs(share) < 0.0095
+    return f"{100 * share:.1f}\xa0%" if few else f"{100 * share:.0f}\xa0%"
+
+
+def percent_axis(axis):
+    """Ticks of a share as percentages."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda share, _: percent(round(share, 6))))
+
+
+def short_money(amount, _=None):
+    """Money for a tick: 1,200 stays, 120 k, 1.2 M.
+
+    Examples
+    --------
+    >>> short_money(950), short_money(12000), short_money(1250000), short_money(450000)
+    ('950', '12\xa0k', '1.25\xa0M', '450\xa0k')
+    """
+    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):
+        if abs(amount) >= size:
+            return f"{amount / (1e3 if letter == 'k' else size):.3g}\xa0{letter}"
+    return f"{amount:,.0f}"
+
+
+def wrapped(text, width):
+    """Text over several lines of at most `width` characters."""
+    return "\n".join(textwrap.wrap(str(text), width, break_long_words=False)) or ""
+
+
+def spread_apart(positions, gap):
+    """Positions moved as little as needed so that neighbours are at least `gap` apart, in the same order.
+
+    Examples
+    --------
+    >>> [round(float(place), 2) for place in spread_apart([0.0, 0.1, 5.0], 1.0)]
+    [-0.45, 0.55, 5.0]
+    """
+    order = sorted(range(len(positions)), key=lambda place: positions[place])
+    blocks = []  # [sum of wanted starts, count]: labels that touch move together, about their mean
+    for rank, place in enumerate(order):
+        blocks.append([positions[place] - 0.0, 1, rank])
+        while len(blocks) > 1 and _start(blocks[-2], gap) + blocks[-2][1] * gap > _start(blocks[-1], gap):
+            total, count, _ = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += count
+    moved = [0.0] * len(positions)
+    for block in blocks:
+        for step in range(block[1]):
+            moved[order[block[2] + step]] = _start(block, gap) + step * gap
+    return moved
+
+
+def _start(block, gap):
+    total, count, _ = block
+    return total / count - gap * (count - 1) / 2
