@@ -10,6 +10,7 @@ _ARRAYS = {
     "nearest_centre": {"labels", "centres"},
     "highest_posterior": {"labels", "means", "scales", "offsets"},
     "nearest_customer": {"labels", "cores", "radius", "origin", "projection"},
+    "nearest_prediction": {"labels", "centres", "knots", "coefficients"},
 }
 # What each kind of rule holds per centre, component or core customer; other arrays belong to the rule as a whole.
 _PER_UNIT = ("labels", "centres", "means", "scales", "offsets", "cores", "radius")
@@ -24,6 +25,8 @@ class Rule:
       (k; log weight and log determinant) of Gaussian components.
     - ``nearest_customer``: ``cores`` (m, p), the customers in dense regions, each with the ``radius`` (m) within which
       it takes others along; ``origin`` (d) and ``projection`` (d, p) lead from the matrix to its principal components.
+    - ``nearest_prediction``: ``centres`` (k, p) of predicted outcomes; ``knots`` (m, d) and ``coefficients``
+      (d (m - 1), p) of the piecewise straight lines that predict them (see `predict_outcomes`).
 
     ``labels`` names the label of each centre, component or core. They are sorted by place, and ties go to the first,
     so that equal customers always get equal labels.
@@ -106,11 +109,40 @@ def _nearest_customer(cores, radius, labels, origin, projection):
     return assign
 
 
+def _nearest_prediction(centres, labels, knots, coefficients):
+    nearest = _nearest_centre(centres, labels)
+
+    def assign(X):
+        return nearest(predict_outcomes(X, knots, coefficients))
+
+    return assign
+
+
 _ASSIGN = {
     "nearest_centre": _nearest_centre,
     "highest_posterior": _highest_posterior,
     "nearest_customer": _nearest_customer,
+    "nearest_prediction": _nearest_prediction,
 }
+
+
+def predict_outcomes(X: np.ndarray, knots: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Return what each row predicts: a sum of piecewise straight lines of its columns (n, p).
+
+    Column j rises by ``coefficients[j (m - 1) + i]`` per unit between ``knots[i, j]`` and ``knots[i + 1, j]``, and is
+    flat outside of the first and the last knot.
+
+    Examples
+    --------
+    >>> knots, coefficients = np.array([[0.0], [1.0], [4.0]]), np.array([[2.0], [10.0]])
+    >>> predict_outcomes(np.array([[-5.0], [0.5], [2.0], [99.0]]), knots, coefficients).ravel()
+    array([ 0.,  1., 12., 32.])
+    """
+    predicted, pieces = np.zeros((len(X), coefficients.shape[1])), len(knots) - 1
+    for place, (column, at) in enumerate(zip(X.T, knots.T, strict=True)):
+        risen = np.clip(column[:, None], at[:-1], at[1:]) - at[:-1]
+        predicted += risen @ coefficients[place * pieces : (place + 1) * pieces]
+    return predicted
 
 
 def _first_best(scores: np.ndarray, unit: float) -> np.ndarray:
