@@ -6,7 +6,9 @@ nullif, text and ties are settled by min, nothing depends on the order of rows, 
 whole number or a DECIMAL, so that the same rows give the same figures whatever the number of threads.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from segkit.cards import quote
 
 FAMILIES = (
     "value",
@@ -22,15 +24,15 @@ FAMILIES = (
     "who",
 )
 
-TRANSFORMS = {  # by kind; a share of a whole together with the others of that whole
+TRANSFORMS = {  # by kind, as segkit.matrix names them
     "money": "log1p",
     "count": "log1p",
-    "days": "log1p",
-    "number": "as it is",
-    "share": "as it is",
-    "binary": "as it is",
-    "category": "one column per level",
-    "whole": "square root (Hellinger)",
+    "days": "log1p, or as is where that is less skewed",
+    "number": "as is",
+    "share": "arcsine root",
+    "binary": "as is",
+    "category": "one-hot",
+    "whole": "square root",  # the shares of a whole together: their Hellinger distance
 }
 
 QUARTER_DAYS = 90
@@ -43,8 +45,9 @@ class Feature:
     """One feature of a customer.
 
     `needs` are canonical columns as ``table.column``; ``a|b`` stands for either. A share of a whole has the name of
-    that composition in `whole`. `history_days` is the least history (and window) for which it means anything. `none_is_zero` says that a customer
-    without a row in the stage has 0, where others are unknown.
+    that composition in `whole`; what the parts are is chosen from the data where `stage` is ``parts``. `history_days`
+    is the least history (and window) for which it means anything, `needs_hours` says that dates without a time of
+    day won't do, `none_is_zero` that a customer without a row in the stage has 0, where others are unknown.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Feature:
     needs: tuple[str, ...] = ()
     whole: str = ""
     history_days: int = 0
+    needs_hours: bool = False
     none_is_zero: bool = False
 
     @property
@@ -191,8 +195,8 @@ FEATURES: tuple[Feature, ...] = (
             f"Share of orders from {first:02}:00 to {last:02}:59.",
             "purchases",
             _share(f"hour_of_day BETWEEN {first} AND {last}"),
-            needs=("a time of day in orders.ordered_at",),
             whole="daypart",
+            needs_hours=True,
         )
         for part, (first, last) in _DAYPARTS.items()
     ),
@@ -232,6 +236,17 @@ FEATURES: tuple[Feature, ...] = (
         "Share of the products in the orders that an earlier order of the window had already contained.",
         "products",
         "(sum(orders) - count(*)) / sum(orders)",
+    ),
+    Feature(
+        "category_share",
+        "taste",
+        "share",
+        "share of spend",
+        "Share of spend in each of the main categories and in the rest, one feature each, together 1.",
+        "parts",
+        "",
+        needs=("orders.category|products.category",),
+        whole="category",
     ),
     Feature(
         "category_entropy",
@@ -279,12 +294,10 @@ FEATURES: tuple[Feature, ...] = (
         "price",
         "number",
         "times the category's price",
-        "How dear the products are that the customer picks: the products' mean price in the window over the "
-        "geometric mean price of their category, as the geometric mean over products in orders; 1 is usual. A "
-        "product counts as at most 4 times and at least a quarter of its category's price.",
-        "products",
-        "exp(CAST(sum(orders * log_relative_price) AS DOUBLE) "
-        "/ nullif(sum(CASE WHEN log_relative_price IS NOT NULL THEN orders ELSE 0 END), 0))",
+        "What the customer pays per unit beside what everybody pays in the same category: the geometric mean over the "
+        "lines bought, 1 is usual; no category counts as more than 4 times or less than a quarter of usual.",
+        "prices",
+        "exp(sum(log_relative_price) / sum(purchase_lines) / 1000000)",
         needs=("orders.category|products.category",),
     ),
     Feature(
@@ -304,6 +317,27 @@ FEATURES: tuple[Feature, ...] = (
         "Money returned in the window over money bought in it, at most 1 (what is returned may be older).",
         "orders",
         "least(1, greatest(0, CAST(sum(bought) - sum(net) AS DOUBLE) / nullif(CAST(sum(bought) AS DOUBLE), 0)))",
+    ),
+    Feature(
+        "channel_share",
+        "channel",
+        "share",
+        "share of orders",
+        "Share of orders in each of the main channels and in the rest, one feature each, together 1.",
+        "parts",
+        "",
+        needs=("orders.channel",),
+        whole="channel",
+    ),
+    Feature(
+        "country",
+        "channel",
+        "category",
+        "",
+        "Country of most orders in the window, the first in the alphabet where two tie; rare ones are `other`.",
+        "countries",
+        "max(country)",
+        needs=("orders.country",),
     ),
     Feature(
         "store_count",
@@ -403,65 +437,51 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def composition_features(whole: str, parts: list[dict]) -> list[Feature]:
+def part_features(composition: Feature, parts: list[dict]) -> list[Feature]:
     """Return one share per part of a composition, and the share of the rest.
 
     Parameters
     ----------
-    whole : str
-        ``category`` (shares of spend) or ``channel`` (shares of orders).
+    composition : Feature
+        Of stage ``parts``: the categories (shares of spend) or channels (shares of orders) together.
     parts : list of dict
         ``feature`` and ``label`` of each part, from a recipe; the label of the rest is None.
     """
-    family, unit, stage, needs = {
-        "category": ("taste", "share of spend", "tastes", ("orders.category|products.category",)),
-        "channel": ("channel", "share of orders", "purchases", ("orders.channel",)),
-    }[whole]
+    whole, unit = composition.whole, composition.unit
     named = ", ".join(quote_text(part["label"]) for part in parts if part["label"] is not None)
     features = []
     for part in parts:
-        if part["label"] is None:
-            condition = f"{whole} IS NULL OR {whole} NOT IN ({named})" if named else "1 = 1"
-            definition = f"{unit.capitalize()} in any other {whole}, or an unknown one."
-        else:
+        if part["label"] is not None:
             condition = f"{whole} = {quote_text(part['label'])}"
             definition = f'{unit.capitalize()} in {whole} "{part["label"]}".'
-        sql = _share(condition)
-        if whole == "category":
+        else:
+            condition = f"{whole} IS NULL OR {whole} NOT IN ({named})" if named else "1 = 1"
+            definition = f"{unit.capitalize()} in any other {whole}, or in none."
+        stage, sql = "purchases", _share(condition)
+        if unit == "share of spend":
             bought = f"CAST(sum(CASE WHEN {condition} THEN bought ELSE 0 END) AS DOUBLE)"
-            sql = f"{bought} / nullif(CAST(sum(bought) AS DOUBLE), 0)"
-        features.append(
-            Feature(part["feature"], family, "share", unit, definition, stage, sql, needs=needs, whole=whole)
-        )
+            stage, sql = "tastes", f"{bought} / nullif(CAST(sum(bought) AS DOUBLE), 0)"
+        features.append(replace(composition, name=part["feature"], definition=definition, stage=stage, sql=sql))
     return features
 
 
-def country_feature(countries: list[str]) -> Feature:
-    """Return the feature of the country with most orders, the rare ones called ``other``."""
-    named = ", ".join(map(quote_text, countries))
-    return Feature(
-        "country",
-        "channel",
-        "category",
-        "",
-        "Country of most orders in the window, the first in the alphabet where two tie; rare ones are `other`.",
-        "countries",
-        f"max(CASE WHEN country IN ({named}) THEN country ELSE 'other' END)" if named else "'other'",
-        needs=("orders.country",),
-    )
+def country_feature(country: Feature, labels: list[str]) -> Feature:
+    """Return the feature of the country with most orders, those not in `labels` called ``other``."""
+    named = ", ".join(map(quote_text, labels))
+    sql = f"max(CASE WHEN country IN ({named}) THEN country ELSE 'other' END)" if labels else "'other'"
+    return replace(country, sql=sql)
 
 
 def attribute_feature(name: str, column: str, kind: str) -> Feature:
     """Return the feature of one column of the customers table."""
-    quoted = '"' + column.replace('"', '""') + '"'
     as_type = {"category": "VARCHAR", "binary": "DOUBLE", "number": "DOUBLE"}[kind]
     return Feature(
         name,
         "who",
         kind,
         "",
-        f"{column} as stated in the customers table.",
+        f"`{column}` as it stands in the customers table; unknown for customers who are not in it.",
         "customers",
-        f"max(CAST({quoted} AS {as_type}))",
+        f"max(CAST({quote(column)} AS {as_type}))",
         needs=(f"customers.{column}",),
     )

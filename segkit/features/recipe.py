@@ -8,13 +8,8 @@ import re
 
 import duckdb
 
-from segkit.features.dictionary import (
-    FEATURES,
-    Feature,
-    attribute_feature,
-    composition_features,
-    country_feature,
-)
+from segkit.cards import quote
+from segkit.features.dictionary import FEATURES, Feature, attribute_feature, country_feature, part_features
 from segkit.features.stages import has_column
 
 MOST_CATEGORIES = 8
@@ -22,9 +17,8 @@ MOST_CHANNELS = 6
 MOST_COUNTRIES = 8
 MOST_LEVELS = 30  # an attribute with more different texts is a note or a number, not a class
 
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
-_CONTACT = {"consent", "email", "mail", "phone", "mobile", "fax", "contact", "address", "street"}
-_CONTACT |= {"name", "firstname", "lastname", "surname", "username", "forename"}
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINY", "USMALL", "UINT", "UBIG", "UHUGE")
+_NUMBERS += ("FLOAT", "DOUBLE", "DECIMAL")
 
 
 def slug(label: str) -> str:
@@ -88,25 +82,23 @@ def choose_recipe(connection: duckdb.DuckDBPyConnection, columns: dict[str, list
         recipe["channel"] = composition_parts("channel", of_orders("channel", MOST_CHANNELS))
     if has_column(columns, "orders.country"):
         recipe["country"] = of_orders("country", MOST_COUNTRIES)
-    recipe["attributes"], recipe["refused"] = _choose_attributes(connection, columns.get("customers", []))
+    attributes = [column for column in columns.get("customers", []) if column != "customer_id"]
+    recipe["attributes"], recipe["refused"] = _choose_attributes(connection, attributes)
     times = "SELECT count(*) FROM order_stage WHERE extract(hour FROM ordered_at) > 0"
     recipe["time_of_day"] = connection.execute(times).fetchone()[0] > 0
     return recipe
 
 
 def recipe_features(recipe: dict) -> list[Feature]:
-    """Return every feature that the recipe's data could have, in the order of the families."""
-    features = list(FEATURES)
-    for whole, absent in (("category", "spend per category"), ("channel", "orders per channel")):
-        features += composition_features(whole, recipe.get(whole, []))
-        if whole not in recipe:
-            family, column = ("taste", "orders.category|products.category"), ("channel", "orders.channel")
-            family, need = family if whole == "category" else column
-            share = f"Share of {absent}, one feature each, together 1."
-            features.append(
-                Feature(f"{whole}_share", family, "share", "share", share, "", "", needs=(need,), whole=whole)
-            )
-    features.append(country_feature(recipe.get("country", [])))
+    """Return every feature there could be with this recipe, in the order of the dictionary."""
+    features = []
+    for feature in FEATURES:
+        if feature.stage == "parts" and feature.whole in recipe:
+            features += part_features(feature, recipe[feature.whole])
+        elif feature.name == "country" and "country" in recipe:
+            features.append(country_feature(feature, recipe["country"]))
+        else:
+            features.append(feature)
     names = {feature.name for feature in features}
     for column, kind in recipe["attributes"].items():
         features.append(attribute_feature(f"customer_{column}" if column in names else column, column, kind))
@@ -114,26 +106,22 @@ def recipe_features(recipe: dict) -> list[Feature]:
 
 
 def _choose_attributes(connection, attributes: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the kind of each attribute that is a feature, and why the others are none."""
     chosen, refused = {}, {}
     types = {name: kind for name, kind, *_ in connection.execute("DESCRIBE customers").fetchall()} if attributes else {}
     for column in attributes:
-        words = set(slug(column).split("_"))
         kind = types[column]
-        quoted = '"' + column.replace('"', '""') + '"'
-        if column == "customer_id":
-            continue
-        if words & _CONTACT:
-            refused[column] = "a contact detail is never a feature"
-        elif kind == "BOOLEAN":
+        if kind == "BOOLEAN":
             chosen[column] = "binary"
-        elif kind in (*_NUMBERS, "FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
+        elif kind.startswith(_NUMBERS):
             chosen[column] = "number"
-        elif kind == "VARCHAR":
-            count = connection.execute(f"SELECT count(DISTINCT {quoted}) FROM customers").fetchone()[0]
+        elif kind != "VARCHAR":
+            refused[column] = f"a {kind.lower()} is neither a class nor a number"
+        else:
+            levels = f"SELECT count(DISTINCT {quote(column)}) FROM customers"
+            count = connection.execute(levels).fetchone()[0]
             if count <= MOST_LEVELS:
                 chosen[column] = "category"
             else:
                 refused[column] = f"{count} different texts, more than {MOST_LEVELS}"
-        else:
-            refused[column] = f"a {kind.lower()} is neither a class nor a number"
     return chosen, refused

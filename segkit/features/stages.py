@@ -1,20 +1,29 @@
 """The way from order lines to customers, in SQL: three intermediate tables, then one row per customer.
 
-Lines are read three times and joined to nothing bigger than the products. `order_stage` has a row per order,
-`taste_stage` per customer and category, `product_stage` per customer and product; each is a temporary table, since
-what is chosen from the data (the main categories, say) is chosen from them. The second stage groups each of them by
-customer and joins the groups, which are small.
+Lines are read three times and joined to nothing bigger than the products: into orders, into categories per customer,
+and into products per customer. The first two are temporary tables, since what is chosen from the data (the main
+categories, say) is chosen from them. The second stage groups each of the three by customer and joins the groups.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+
+import duckdb
+import pandas as pd
 
 from segkit.cards import quote
 from segkit.features.dictionary import Feature
 
-STAGES = ("order_stage", "taste_stage", "product_stage")
+_MONDAY = "DATE '1900-01-01'"  # counted from a Monday, a weekday has the same number in every engine
 
-_MONDAY = "DATE '1900-01-01'"  # a Monday, so that the number of a weekday does not depend on the engine
-_EXTREME_PRICE = "1.386294361"  # ln(4): mixed bags such as "miscellaneous" hold prices of all sizes
+# Sums of money stay exact; 18 digits keep them in 8 bytes, which halves the time of what follows.
+_MONEY = "DECIMAL(18, 4)"
+
+# Logarithms are summed in whole millionths, so that the order of summation does not matter.
+_MILLION = 1_000_000
+_LOG_PRICE = f"CAST(round({_MILLION} * ln(CAST(lines.amount AS DOUBLE) / lines.quantity)) AS BIGINT)"
+_FOURFOLD = 1_386_294  # ln(4): in a mixed bag such as "miscellaneous" one unit is a thousand times another
 
 
 def has_column(columns: dict[str, list[str]], need: str) -> bool:
@@ -44,21 +53,49 @@ def stage_statements(columns: dict[str, list[str]], after: date, until: date) ->
         ``order_stage`` has customer_id, order_id, ordered_at, days_before, weekday (0 is Monday), hour_of_day,
         purchase_lines, return_lines, net, bought (net without returned lines), and, where the orders have them,
         discount, coupon_discount (both of lines that are not returns), channel, country, store_id.
-        ``taste_stage``: customer_id, category, bought, bought_log, branded, own_brand (money on products whose
-        brand is known, and on own brands); only if there are categories or own brands.
-        ``product_stage``: customer_id, product_id, orders.
+        ``taste_stage``: customer_id, category, bought, bought_log (bought times its logarithm), log_price (sum over
+        purchase_lines, in millionths), branded, own_brand (money on products whose brand is known, and on own ones);
+        only if there are categories or own brands.
     """
-    lines = f"SELECT * FROM orders WHERE {_within('ordered_at', after, until)}"
-    statements = {"order_stage": _order_stage(columns, lines, until), "product_stage": _product_stage(lines)}
+    lines = _lines(after, until)
+    statements = {"order_stage": _order_stage(columns, lines, until)}
     if any(has_column(columns, need) for need in ("orders.category", "products.category", "products.own_brand")):
         statements["taste_stage"] = _taste_stage(columns, lines)
     return statements
 
 
+@contextmanager
+def open_stages(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, list[str]], after: date, until: date
+) -> Iterator[None]:
+    """Make the intermediate tables of a window on `connection` for as long as the block lasts."""
+    statements = stage_statements(columns, after, until)
+    try:
+        for stage, statement in statements.items():
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {stage} AS {statement}")
+        yield
+    finally:
+        for stage in statements:
+            connection.execute(f"DROP TABLE IF EXISTS {stage}")
+
+
+def _lines(after: date, until: date) -> str:
+    return f"SELECT * FROM orders WHERE {_within('ordered_at', after, until)}"
+
+
+def _within(column: str, after: date, until: date) -> str:
+    start, end = after + timedelta(days=1), until + timedelta(days=1)
+    return f"{column} >= CAST('{start}' AS TIMESTAMP) AND {column} < CAST('{end}' AS TIMESTAMP)"
+
+
+def _money(expression: str, name: str) -> str:
+    return f"CAST(sum({expression}) AS {_MONEY}) AS {name}"
+
+
 def _order_stage(columns: dict[str, list[str]], lines: str, until: date) -> str:
     present = columns["orders"]
-    money = [
-        f"sum(CASE WHEN is_return THEN 0 ELSE coalesce({column}, 0) END) AS {column}"
+    discounts = [
+        _money(f"CASE WHEN is_return THEN 0 ELSE coalesce({column}, 0) END", column)
         for column in ("discount", "coupon_discount")
         if column in present
     ]
@@ -70,9 +107,9 @@ def _order_stage(columns: dict[str, list[str]], lines: str, until: date) -> str:
         "min(ordered_at) AS ordered_at",
         "count(CASE WHEN is_return THEN NULL ELSE 1 END) AS purchase_lines",
         "count(CASE WHEN is_return THEN 1 END) AS return_lines",
-        "sum(amount) AS net",
-        "sum(CASE WHEN is_return THEN 0 ELSE amount END) AS bought",
-        *money,
+        _money("amount", "net"),
+        _money("CASE WHEN is_return THEN 0 ELSE amount END", "bought"),
+        *discounts,
         *places,
     ]
     return f"""
@@ -91,25 +128,26 @@ FROM (
 def _taste_stage(columns: dict[str, list[str]], lines: str) -> str:
     present = columns.get("products", ())
     own_brand = "own_brand" in present
+    category = "products.category" if "category" in present else "CAST(NULL AS VARCHAR)"
     if "category" in columns["orders"]:
         category = "lines.category"
-    else:
-        category = "products.category" if "category" in present else "CAST(NULL AS VARCHAR)"
-    join = own_brand or category == "products.category"
     sums = [
         "lines.customer_id",
         f"{category} AS category",
-        "sum(lines.amount) AS bought",
+        _money("lines.amount", "bought"),
+        "count(*) AS purchase_lines",
+        f"CAST(sum({_LOG_PRICE}) AS BIGINT) AS log_price",  # a purchase has an amount and a quantity above 0
     ]
     if own_brand:
         sums += [
-            "sum(CASE WHEN products.own_brand IS NULL THEN 0 ELSE lines.amount END) AS branded",
-            "sum(CASE WHEN products.own_brand THEN lines.amount ELSE 0 END) AS own_brand",
+            _money("CASE WHEN products.own_brand IS NULL THEN 0 ELSE lines.amount END", "branded"),
+            _money("CASE WHEN products.own_brand THEN lines.amount ELSE 0 END", "own_brand"),
         ]
+    join = own_brand or category == "products.category"
     return f"""
 SELECT
     *,
-    CASE WHEN bought > 0 THEN CAST(bought * ln(bought) AS DECIMAL(30, 9)) ELSE 0 END AS bought_log
+    CASE WHEN bought > 0 THEN CAST(bought * ln(CAST(bought AS DOUBLE)) AS DECIMAL(30, 9)) ELSE 0 END AS bought_log
 FROM (
     SELECT {", ".join(sums)}
     FROM ({lines}) AS lines {"LEFT JOIN products ON lines.product_id = products.product_id" if join else ""}
@@ -129,37 +167,6 @@ FROM (
 GROUP BY customer_id, product_id"""
 
 
-def price_statement(columns: dict[str, list[str]], after: date, until: date) -> str:
-    """Return the SELECT of product_id, log_relative_price: each product's mean price in its category's.
-
-    A category's price is the geometric mean over its lines of the products' prices, which a few odd units (fuel in
-    thousandths of a gallon, say) cannot own; logarithms are summed as DECIMAL, so that their order is no matter.
-    """
-    category = "lines.category" if "category" in columns["orders"] else "products.category"
-    join = "" if "category" in columns["orders"] else "JOIN products ON lines.product_id = products.product_id"
-    lines = f"SELECT * FROM orders WHERE {_within('ordered_at', after, until)} AND NOT is_return"
-    return f"""
-WITH prices AS (
-    SELECT product_id, category, lines, CAST(ln(CAST(bought AS DOUBLE) / CAST(units AS DOUBLE)) AS DECIMAL(18, 9)) AS log_price
-    FROM (
-        SELECT lines.product_id, min({category}) AS category, count(*) AS lines, sum(amount) AS bought,
-            sum(CAST(quantity AS DECIMAL(18, 4))) AS units
-        FROM ({lines}) AS lines {join}
-        GROUP BY lines.product_id
-    ) AS products_sold
-    WHERE bought > 0 AND units > 0 AND category IS NOT NULL
-),
-usual AS (
-    SELECT category, CAST(CAST(sum(lines * log_price) AS DOUBLE) / sum(lines) AS DECIMAL(18, 9)) AS log_price
-    FROM prices
-    GROUP BY category
-)
-SELECT
-    prices.product_id,
-    least({_EXTREME_PRICE}, greatest(-{_EXTREME_PRICE}, prices.log_price - usual.log_price)) AS log_relative_price
-FROM prices JOIN usual ON prices.category = usual.category"""
-
-
 # The second stage: what is grouped by customer.
 _GROUPED = {
     "orders": "order_stage",
@@ -171,7 +178,15 @@ _GROUPED = {
         FROM order_stage WHERE purchase_lines > 0
     ) AS gaps""",
     "tastes": "taste_stage",
-    "products": "product_stage",
+    "prices": f"""(
+        SELECT customer_id, purchase_lines,
+            CAST(round(purchase_lines * least({_FOURFOLD}, greatest(-{_FOURFOLD}, log_price / purchase_lines - usual)))
+                AS BIGINT) AS log_relative_price
+        FROM taste_stage JOIN (
+            SELECT category AS usual_category, sum(log_price) / sum(purchase_lines) AS usual
+            FROM taste_stage WHERE category IS NOT NULL GROUP BY category
+        ) AS categories ON category = usual_category
+    ) AS prices""",
     "stores": """(
         SELECT customer_id, store_id, count(*) AS orders
         FROM order_stage WHERE purchase_lines > 0 AND store_id IS NOT NULL GROUP BY customer_id, store_id
@@ -225,17 +240,12 @@ def customer_statement(features: list[Feature], columns: dict[str, list[str]], a
             grouped.setdefault(feature.stage, []).append(f"{feature.sql} AS {quote(feature.name)}")
     if any(feature.stage == "customer" for feature in features):
         grouped.setdefault("products", []).append("sum(orders) AS product_orders")
-    sources = dict(_GROUPED)
+    sources = dict(_GROUPED, products=f"({_product_stage(_lines(after, until))}) AS products")
     if "campaigns" in grouped:
         sources["campaigns"] = f"({campaign_statement(columns, after, until)}) AS campaigns"
     if "custom" in grouped:
         own = ", ".join(f"{sql} AS {name}" for name, sql in custom_orders(columns).items())
         sources["custom"] = f"(SELECT customer_id, {own} FROM order_stage WHERE purchase_lines > 0) AS orders"
-    if any(feature.name == "relative_price" for feature in features):
-        prices = price_statement(columns, after, until)
-        sources["products"] = (
-            f"product_stage LEFT JOIN ({prices}) AS prices ON product_stage.product_id = prices.product_id"
-        )
     groups = ",\n".join(
         f"by_{stage} AS (\n    SELECT customer_id, {', '.join(sums)}\n    FROM {sources[stage]} GROUP BY customer_id\n)"
         for stage, sums in grouped.items()
@@ -245,14 +255,26 @@ def customer_statement(features: list[Feature], columns: dict[str, list[str]], a
         for stage in grouped
         if stage != "purchases"
     )
-    selected = ",\n    ".join(f"{_from_group(feature)} AS {quote(feature.name)}" for feature in features)
+    selected = "".join(f",\n    {_from_group(feature)} AS {quote(feature.name)}" for feature in features)
     return f"""
 WITH {groups}
-SELECT CAST(by_purchases.customer_id AS VARCHAR) AS customer_id,
-    {selected}
+SELECT CAST(by_purchases.customer_id AS VARCHAR) AS customer_id{selected}
 FROM by_purchases
 {joins}
 ORDER BY 1"""
+
+
+def customer_table(
+    connection: duckdb.DuckDBPyConnection,
+    features: list[Feature],
+    columns: dict[str, list[str]],
+    after: date,
+    until: date,
+) -> pd.DataFrame:
+    """Return the rows of `customer_statement`, within `open_stages`: index customer_id (text, sorted)."""
+    table = connection.execute(customer_statement(features, columns, after, until)).df().set_index("customer_id")
+    table.index = table.index.astype("str")
+    return table.astype({feature.name: "str" for feature in features if feature.kind == "category"})
 
 
 def _from_group(feature: Feature) -> str:
@@ -260,8 +282,3 @@ def _from_group(feature: Feature) -> str:
         return feature.sql
     column = f"by_{feature.stage}.{quote(feature.name)}"
     return f"coalesce({column}, 0)" if feature.none_is_zero else column
-
-
-def _within(column: str, after: date, until: date) -> str:
-    start, end = after + timedelta(days=1), until + timedelta(days=1)
-    return f"{column} >= CAST('{start}' AS TIMESTAMP) AND {column} < CAST('{end}' AS TIMESTAMP)"
