@@ -140,16 +140,20 @@ def _discriminants(learning: np.ndarray, labels: np.ndarray, counting: np.ndarra
     Balls of one radius see little where one column is wide and another narrow. Up to 6 dimensions all directions are
     kept; above, the at most 4 that discriminate best.
     """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.covariance import ledoit_wolf
 
-    inside = labels >= 0
-    dimensions, segments = learning.shape[1], len(np.unique(labels[inside]))
-    discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
-    discriminants.fit(learning[inside], labels[inside])
-    if dimensions > DIMENSIONS:
-        kept = min(segments - 1, DISCRIMINANTS)
-        return discriminants.transform(learning)[:, :kept], discriminants.transform(counting)[:, :kept]
-    scaling = np.linalg.cholesky(np.linalg.inv(discriminants.covariance_))
+    segments = [labels == label for label in np.unique(labels) if label >= 0]
+    means = np.stack([learning[members].mean(axis=0) for members in segments])
+    within = np.concatenate([learning[members] - mean for members, mean in zip(segments, means, strict=True)])
+    # Shrinking pulls towards a sphere, which suits columns of one scale.
+    spread = np.maximum(within.std(axis=0), 1e-9 * (learning.std(axis=0) + 1))
+    covariance = ledoit_wolf(within / spread, assume_centered=True)[0]
+    scaling = np.linalg.cholesky(np.linalg.inv(covariance)) / spread[:, None]
+    if learning.shape[1] > DIMENSIONS:
+        weights = np.sqrt([members.sum() for members in segments])[:, None]
+        centred = weights * ((means - learning[labels >= 0].mean(axis=0)) @ scaling)
+        kept = min(len(segments) - 1, DISCRIMINANTS)
+        scaling = scaling @ np.linalg.svd(centred, full_matrices=False)[2][:kept].T
     return learning @ scaling, counting @ scaling
 
 

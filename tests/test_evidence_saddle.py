@@ -1,0 +1,146 @@
+"""The saddle test and the verdict: valleys that are there are found, others are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_blobs, make_moons
+
+from segkit.evidence import candidate_recipe, gather_evidence, separated_pairs
+from segkit.evidence.density_tree import density_tree, passes
+from segkit.evidence.saddle import decide, holm, saddle_test
+from segkit.evidence.strata import find_strata
+
+KMEANS = {f"kmeans-{k}": ("kmeans", {"k": k}) for k in (2, 3, 4, 6)}
+HDBSCAN = {"hdbscan-50": ("hdbscan", {"min_cluster_size": 50, "min_samples": 25})}
+
+
+def evidence(judge, X, candidates, seed=0, dequantised=None, **more):
+    recipes = {name: candidate_recipe(family, params, len(X)) for name, (family, params) in candidates.items()}
+    fits = {name: recipe.fit(X, seed=seed, dequantised=dequantised) for name, recipe in recipes.items()}
+    return judge(X, recipes, fits, seed=seed, dequantised=dequantised, **more)
+
+
+def apart(X, candidates, seed=0, **more):
+    found = evidence(separated_pairs, X, candidates, seed, **more).candidates
+    return set(found.loc[found["all_separated"], "candidate_id"])
+
+
+def structures(X, candidates, **more):
+    verdicts = evidence(gather_evidence, X, candidates, resamples=10, **more).verdicts
+    return verdicts.set_index("candidate_id")["structure"].to_dict()
+
+
+def two_lumps(n=200, gap=20.0):
+    points = np.random.default_rng(0).normal(size=(2 * n, 2))
+    points[n:, 0] += gap
+    return points, np.repeat([0, 1], n)
+
+
+def test_the_pass_of_two_lumps_lies_in_the_middle_and_parts_them():
+    points, truth = two_lumps()
+    way = passes(density_tree(points), [0, 399])[0, 1]
+    assert 5 < way.place[0] < 15
+    assert (way.side == (truth == 0)).all()
+    assert way.sparseness > 10
+
+
+def test_a_saddle_between_far_lumps_is_empty_and_its_interval_excludes_a_shallow_valley():
+    points, truth = two_lumps()
+    pair = saddle_test(density_tree(points), truth, two_lumps()[0] + 0.01).iloc[0]
+    assert (pair["pass_customers"], pair["ratio"], pair["own_side"]) == (0, 0, 1)
+    assert pair["p_single"] < 1e-4
+    assert pair["low"] == 0 < pair["high"] < 0.5
+
+
+def test_no_needs_evidence_and_a_pair_too_small_is_undetermined():
+    pairs = pd.DataFrame(
+        {
+            "p_single": [0.001, 0.3, 0.3, 0.9, 0.001],
+            "own_side": [1.0, 1.0, 1.0, 1.0, 0.7],
+            "power": [0.3, 0.3, 0.9, 0.3, 0.3],
+            "low": [0.0, 0.2, 0.4, 0.6, 0.1],
+        }
+    )
+    assert decide(pairs)["separated"].tolist() == ["yes", "undetermined", "no", "no", "no"]
+
+
+def test_holm_leaves_what_is_unknown_alone():
+    assert holm(np.array([0.02, np.nan, 0.01])) == pytest.approx([0.02, np.nan, 0.02], nan_ok=True)
+    assert holm(np.array([])).size == 0
+
+
+NULLS = {
+    "correlated normal": lambda g, n: g.normal(size=(n, 4)) @ np.linalg.cholesky(0.7 + 0.3 * np.eye(4)).T,
+    "log-normal": lambda g, n: np.exp(g.normal(size=(n, 3))),
+    "uniform box": lambda g, n: g.uniform(size=(n, 2)),
+    "elongated": lambda g, n: g.normal(size=(n, 4)) * [8, 1, 1, 1],
+    "twelve dimensions": lambda g, n: g.normal(size=(n, 12)),
+}
+
+
+@pytest.mark.parametrize("null", NULLS)
+def test_nothing_is_separated_where_nothing_is(null):
+    X = NULLS[null](np.random.default_rng(3), 1200)
+    ward = {"ward-3": ("hierarchical", {"k": 3})}
+    assert apart(X, KMEANS | HDBSCAN | ward) == set()
+
+
+def test_four_blobs_are_natural_at_four_never_at_six_and_at_two_coarser_than_the_data():
+    X, _ = make_blobs(1200, 4, centers=4, cluster_std=1.0, random_state=0)
+    found = evidence(separated_pairs, X, KMEANS).candidates.set_index("candidate_id")
+    assert found.loc["kmeans-4", "all_separated"]
+    assert found.loc["kmeans-4", "splits"] == ""
+    assert not found.loc["kmeans-6", "all_separated"]
+    assert found.loc["kmeans-2", "splits"] != ""
+
+
+def test_two_moons_are_natural_for_hdbscan_and_not_for_kmeans():
+    generator = np.random.default_rng(1)
+    X, truth = make_moons(900, noise=0.06, random_state=1)
+    X = np.r_[X, generator.uniform([-1.5, -1], [2.5, 1.5], (90, 2))]
+    assert structures(X, HDBSCAN) == {"hdbscan-50": "natural"}
+    assert apart(X, KMEANS) == set()
+
+
+def test_normal_clouds_of_very_unequal_size_are_natural():
+    generator = np.random.default_rng(0)
+    truth = np.repeat([0, 1, 2], [1200, 200, 100])
+    X = generator.normal(size=(1500, 3)) + 10 * np.eye(3)[truth]
+    assert structures(X, {"gmm-3": ("gmm", {"k": 3, "covariance": "full"})}) == {"gmm-3": "natural"}
+
+
+def test_planted_segments_are_found_among_noise_in_forty_dimensions():
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(1200, 40))
+    X[np.arange(1200), np.repeat([0, 1, 2, 3], 300)] += 6
+    assert apart(X, KMEANS) >= {"kmeans-4"}
+
+
+def test_a_pair_apart_only_by_a_shared_value_is_said_to_be_so():
+    generator = np.random.default_rng(0)
+    never = generator.random(1500) < 0.6
+    share = np.where(never, 0.0, generator.uniform(0.4, 0.8, 1500))
+    X = np.stack([6 * share, *generator.normal(0, 0.5, (2, 1500))], axis=1)
+    dequantised = X + np.where(never, generator.normal(0, 0.1, 1500), 0)[:, None] * [1, 0, 0]
+    features = pd.DataFrame({"coupon_share": share, "spend": X[:, 1]})
+    separation = evidence(
+        separated_pairs, X, {"kmeans-2": KMEANS["kmeans-2"]}, dequantised=dequantised, features=features
+    )
+    assert separation.pairs[["separated", "separated_by"]].to_numpy().tolist() == [["no", "coupon_share"]]
+    assert not separation.candidates["all_separated"].any()
+
+
+def test_a_missing_value_is_a_stratum_like_any_other():
+    gaps = pd.DataFrame({"order_gap_days": [np.nan, np.nan, 3.5, 4.5], "spend": [1.0, 2.0, 3.0, 4.0]})
+    assert {name: stratum.tolist() for name, stratum in find_strata(gaps, 0.5).items()} == {
+        "order_gap_days": [0, 0, 1, 1]
+    }
+
+
+def test_homogeneous_shoppers_with_small_order_counts_are_not_natural():
+    generator = np.random.default_rng(0)
+    orders = 1 + generator.poisson(1.5, 1500)
+    features = pd.DataFrame({"order_count": orders, "spend": orders * np.exp(generator.normal(3, 0.5, 1500))})
+    X = np.log1p(features.to_numpy(dtype=float))
+    dequantised = np.log1p(features + np.stack([generator.uniform(-0.5, 0.5, 1500), np.zeros(1500)], axis=1)).to_numpy()
+    assert apart(X, KMEANS | HDBSCAN, dequantised=dequantised, features=features) == set()
