@@ -39,19 +39,10 @@ _FILE_KEYS = ("source", "sheet", "separator", "encoding", "decimal")
 _TABLE_KEYS = (*_FILE_KEYS, "sql", "columns", "date_format", "time_zone")
 _READY_KEYS = (*_FILE_KEYS, "id", "columns", "kinds", "outcomes")
 CARD_KEYS = ("title", "currency", "licence", "citation")
-SECTIONS = (
-    "orders",
-    "products",
-    "customers",
-    "campaigns",
-    "features",
-    "sources",
-    "fetch",
-    "custom_features",
-    "defaults",
-)
+SECTIONS = (*REQUIRED, "features", "sources", "fetch", "custom_features", "defaults")
 _FETCH_KEYS = ("url", "sha256", "member", "member_sha256", "path")
 _CUSTOM_KEYS = ("sql", "kind", "family", "unit", "definition")
+_RESERVED = (*REQUIRED, *(f"raw_{name}" for name in REQUIRED), "all_orders", "judged_orders")  # names of views
 _ENCODINGS = ("utf-8", "utf-16", "latin-1")
 
 
@@ -219,6 +210,8 @@ def read_sources(content: dict, path: Path) -> dict[str, FileSource]:
     """Return the files that the queries of a card name."""
     sources = {}
     for name, given in read_section(content, "sources", path).items():
+        if name in _RESERVED or not name.isidentifier():
+            raise InputError(f"{path.name}: [sources] `{name}` can't name a file; take another plain name")
         section = {"source": given} if isinstance(given, str) else given
         if not isinstance(section, dict) or "source" not in section:
             raise InputError(f'{path.name}: [sources] `{name}` must be a file in quotes or {{ source = "..." }}')

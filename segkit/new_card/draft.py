@@ -1,29 +1,24 @@
 """The text of a first card, each line with the reason for it."""
 
 import codecs
-import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from segkit.cards import CARDS, KINDS, ROOT, Card, FileSource, ReadyTable, quote
+from segkit.cards import CARDS, ROOT, FileSource, quote
 from segkit.errors import InputError
-from segkit.new_card.guess import REQUIRED_ROLES, Guess, guess_roles
+from segkit.new_card.customers import draft_customers
+from segkit.new_card.guess import Guess, guess_roles
 from segkit.new_card.look import Look, look_at_columns
+from segkit.new_card.order_lines import draft_orders
 from segkit.new_card.synonyms import CUSTOMER_IDS, name_score, plain_name
 from segkit.sources.contacts import contact_name
 from segkit.sources.files import parquet_files, scan
-from segkit.sources.ready import read_ready
 
 _ENCODING_BYTES = 10_000_000
-_FALLBACKS = {  # what stands in for a column that isn't there, and what that means
-    "quantity": ("1", "no such column found: every line counts as one piece"),
-    "product_id": ("'any'", "no such column found: products can't be told apart"),
-}
-_CURRENCY_NAMES = ("currency", "currency_code", "waehrung", "wahrung", "devise", "moneda")
-_OPTIONAL_ROLES = ("discount", "coupon_discount", "category", "channel", "country", "store_id")
 
 
 def write_new_card(file: str | Path, name: str = "", folder: Path = CARDS) -> Path:
@@ -79,12 +74,14 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS) -> str:
         looks = look_at_columns(connection, "rows")
         if not looks or not looks[0].rows:
             raise InputError(f"{path.name} has no rows")
+        if any(look.comma_share > 0.5 for look in looks):
+            source = replace(source, decimal=",")
         guess = guess_roles(connection, looks)
         shown = _shown_path(path.absolute(), folder)
         customers = _customer_id(connection, looks, guess)
         if customers is not None:
-            return _draft_ready(name, shown, source, customers, folder)
-        return _draft_orders(connection, name, shown, source, looks, guess)
+            return draft_customers(name, shown, source, customers, folder)
+        return draft_orders(connection, name, shown, source, looks, guess)
 
 
 def _encoding(path: Path) -> str:
@@ -98,10 +95,6 @@ def _encoding(path: Path) -> str:
     except UnicodeDecodeError:
         return "utf-8" if b"\0" in head or path.name.endswith(".gz") else "latin-1"
     return "utf-8"
-
-
-def _encoding_line(source: FileSource) -> list[str]:
-    return [] if source.encoding == "utf-8" else [f'encoding = "{source.encoding}"']
 
 
 def _shown_path(path: Path, folder: Path) -> str:
@@ -127,157 +120,3 @@ def _customer_id(connection, looks: list[Look], guess: Guess) -> Look | None:
 def _id_rank(look: Look) -> tuple[bool, float]:
     """Return the order in which ids are tried: contact data last, since it changes and is nobody's business."""
     return contact_name(look.name), -name_score(look.name, CUSTOMER_IDS)
-
-
-def _head(name: str, what: str, currency: str = "") -> list[str]:
-    return [
-        f"# A first card for {name}, guessed from the file. Read the comments, correct what is wrong, then try",
-        f"# `segkit check {name}`. {what}",
-        f"title = {_toml(name)}",
-        f'currency = {_toml(currency):20} # such as "EUR"; shown beside amounts',
-        'licence = ""',
-        'citation = ""',
-        "",
-    ]
-
-
-def _draft_orders(connection, name: str, shown: str, source: FileSource, looks: list[Look], guess: Guess) -> str:
-    roles = guess.roles
-    currencies = [look for look in looks if plain_name(look.name) in _CURRENCY_NAMES and look.distinct == 1]
-    lines = _head(name, "One row of the file is one order line.", currencies[0].examples[0] if currencies else "")
-    lines += ["[orders]", f"source = {_toml(shown)}"]
-    lines += _encoding_line(source) + _options(guess)
-    lines.append('[orders.columns]                # canonical name = source column, or { sql = "an expression" }')
-    for role in REQUIRED_ROLES:
-        lines += _column(role, roles, guess)
-    money = "amount" if "amount" in roles else "unit_price"
-    lines += _column(money, roles, guess)
-    lines.append("# (amount: the line's money after discount, negative for returns; unit_price: times quantity)")
-    lines += _returns(connection, roles)
-    for role in _OPTIONAL_ROLES:
-        if role in roles:
-            lines += _column(role, roles, guess)
-    absent = [role for role in _OPTIONAL_ROLES if role not in roles]
-    if absent:
-        lines.append(f"# not found, and optional: {', '.join(absent)}")
-    used = {look.name for look in roles.values()}
-    if len(used) < len(looks):
-        lines += ["", "# Columns that aren't used:"]
-        for look in looks:
-            if look.name not in used:
-                why = f" ({guess.rejected[look.name]})" if look.name in guess.rejected else ""
-                lines.append(f"#   {look.name}: {look}{why}")
-    lines += [
-        "",
-        "# Lines to leave out, each with a reason of its own in the ledger (SQL over the source columns):",
-        "# [orders.exclude]",
-        f"# not_a_product = \"{_plain_sql(roles.get('product_id'))} IN ('POSTAGE', 'TEST')\"",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _plain_sql(look: Look | None) -> str:
-    return quote(look.name).replace('"', '\\"') if look else "product"
-
-
-def _options(guess: Guess) -> list[str]:
-    """Return date_format and decimal where the file needs them."""
-    lines = []
-    if guess.date_formats:
-        other = f"; {guess.date_formats[1]} would fit too" if len(guess.date_formats) > 1 else ""
-        lines.append(f"date_format = {_toml(guess.date_formats[0])}    # of ordered_at{other}: check day and month")
-        if "%z" in guess.date_formats[0]:
-            lines.append('# time_zone = "Europe/Paris"    # where the shop is; otherwise times are turned into UTC')
-    when = guess.roles.get("ordered_at")
-    if when is not None and when.type == "TIMESTAMP WITH TIME ZONE":
-        lines.append(
-            '# time_zone = "Europe/Paris"    # the file has instants; they are read as UTC time unless you say'
-        )
-    numbers = [guess.roles[role] for role in ("quantity", "amount", "unit_price") if role in guess.roles]
-    if any(look.comma_share > 0.05 for look in numbers):
-        lines.append('decimal = ","                  # numbers such as 1.234,50')
-    return lines
-
-
-def _column(role: str, roles: dict[str, Look], guess: Guess) -> list[str]:
-    """Return the line of a canonical column, with the reason."""
-    if role not in roles:
-        if role in _FALLBACKS:
-            sql, why = _FALLBACKS[role]
-            return [f"{role} = {{ sql = {_toml(sql)} }}    # {why}"]
-        if role == "order_id" and {"customer_id", "ordered_at"} <= set(roles):
-            sql = f"{quote(roles['customer_id'].name)} || ' ' || {quote(roles['ordered_at'].name)}"
-            why = "no such column found: what a customer buys at one time is an order"
-            return [f"{role} = {{ sql = {_toml(sql)} }}    # {why}"]
-        return [f'{role} = "TO BE NAMED"    # not found: write the name of the column here']
-    look = roles[role]
-    return [f"{role} = {_expression(role, look)}    # {look}{_remark(role, look)}"]
-
-
-def _expression(role: str, look: Look) -> str:
-    if role == "ordered_at" and not look.is_date and look.whole and look.low is not None and look.low > 5e8:
-        factor = next(factor for limit, factor in ((5e9, 1_000_000), (5e12, 1_000), (5e15, 1)) if look.low < limit)
-        times = f"{factor} * " if factor > 1 else ""
-        return f"{{ sql = {_toml(f'make_timestamp({times}{quote(look.name)}::BIGINT)')} }}"
-    return _toml(look.name)
-
-
-def _remark(role: str, look: Look) -> str:
-    if role == "customer_id" and look.filled_share < 0.995:
-        return "; lines without one stand in the ledger as no_customer"
-    if role == "customer_id" and any("@" in example for example in look.examples):
-        return "; an e-mail address: better take an id, if there is one"
-    if role in ("amount", "unit_price", "quantity") and look.negative_share:
-        return f"; {max(look.negative_share, 0.001):.1%} negative"
-    return ""
-
-
-def _returns(connection, roles: dict[str, Look]) -> list[str]:
-    """Return the line of is_return: a column that says so, a letter before the order number, or the sign alone."""
-    if "is_return" in roles:
-        return [f"is_return = {_toml(roles['is_return'].name)}    # {roles['is_return']}"]
-    order, money, quantity = (roles.get(role) for role in ("order_id", "amount", "quantity"))
-    money = money or roles.get("unit_price")
-    if order is None or money is None or order.type != "VARCHAR" or money.comma_share > 0.05:
-        return []
-    sign = f"TRY_CAST({quote(money.name)} AS DOUBLE)"
-    if "amount" not in roles and quantity is not None:
-        sign += f" * TRY_CAST({quote(quantity.name)} AS DOUBLE)"
-    found = connection.execute(
-        f"SELECT regexp_extract({quote(order.name)}::VARCHAR, '^[A-Za-z]+') AS letters, count(*) FILTER ({sign} < 0), "
-        f"count(*) FILTER ({sign} > 0) FROM rows GROUP BY letters HAVING letters <> '' ORDER BY 2 DESC, 1 LIMIT 1"
-    ).fetchone()
-    negative = connection.execute(f"SELECT count(*) FROM rows WHERE {sign} < 0").fetchone()[0]
-    if not found or found[1] < 0.8 * negative or found[2] > 0.05 * found[1]:
-        return ["# is_return: not found, so lines with a negative amount are returns"] if negative else []
-    sql = f"{quote(order.name)}::TEXT LIKE '{found[0]}%'"
-    why = f"{found[1]:,} of {negative:,} lines with a negative amount have an order number that begins with {found[0]}"
-    return [f"is_return = {{ sql = {_toml(sql)} }}    # {why}"]
-
-
-def _draft_ready(name: str, shown: str, source: FileSource, customers: Look, folder: Path) -> str:
-    ready = ReadyTable(source, customers.name, None, {}, ())
-    rows = read_ready(Card(name, folder / f"{name}.toml", name, "", "", "", {}, ready, {}, {}, {}, {}))
-    lines = _head(name, "One row of the file is one customer.")
-    lines += [
-        "[features]",
-        f"source = {_toml(shown)}",
-        f"id = {_toml(customers.name)}    # different in every row; {customers}",
-    ]
-    listed = ", ".join(_toml(column) for column in rows.kinds)
-    lines += [
-        f"# columns = [{listed}]    # to use only some of them",
-        "# outcomes = []                # columns that are never clustered on, but judge the segmentation",
-    ]
-    lines += [f"# never used: {column} ({why})" for column, why in rows.left_out.items()]
-    lines += ["", f"[features.kinds]                # one of {', '.join(KINDS)}; change what is guessed wrong"]
-    for column, kind in rows.kinds.items():
-        values = list(dict.fromkeys(rows.table[column].dropna()))[:2]
-        seen = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
-        key = column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else _toml(column)
-        lines.append(f"{key} = {_toml(kind)}    # {rows.inferred[column]}; e.g. {seen}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -76,12 +76,7 @@ def _unfit(connection, role: str, look: Look) -> str:
         return "" if look.distinct <= 2 else f"it has {look.distinct:,} different values, not yes and no"
     if role in ("channel", "category", "country") and look.distinct > 1000:
         return f"it has {look.distinct:,} different values"
-    if (
-        role in ("customer_id", "order_id", "product_id")
-        and not look.is_text
-        and not look.whole
-        and look.type != "UUID"
-    ):
+    if role == "product_id" and look.low is not None and not look.is_text and not look.whole:
         return "its numbers have fractions"
     return ""
 

@@ -3,8 +3,10 @@
 A CSV column becomes a number or a time only where its text follows from it: an article number 007 stays what it is.
 """
 
+import csv
 import gzip
 import re
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -24,39 +26,51 @@ def sql_text(value: str) -> str:
 
 
 def convert_csv(path: Path, file: FileSource, target: str) -> None:
-    separator = file.separator or _sniff_separator(path, file.encoding)
+    """Write a CSV file as parquet, each column as a number or time where that loses nothing, else as text."""
+    separator, names = _read_header(path, file)
+    listed = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in names)
+    # Nothing is left to detection, which guesses from a sample and explains its failures badly.
     reader = (
-        f"read_csv({sql_text(str(path))}, delim = {sql_text(separator)}, header = true, all_varchar = true, skip = 0, "
-        f"quote = '\"', escape = '\"', encoding = {sql_text(file.encoding)})"
+        f"read_csv({sql_text(str(path))}, auto_detect = false, header = true, delim = {sql_text(separator)}, "
+        f"quote = '\"', escape = '\"', encoding = {sql_text(file.encoding)}, columns = {{{listed}}})"
     )
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     try:
-        names = [row[0] for row in connection.execute(f"DESCRIBE FROM {reader}").fetchall()]
-        sample = connection.execute(f"FROM {reader} LIMIT {_SAMPLE_ROWS}").fetch_arrow_table()
-        connection.register("sample", sample)
-        exact: dict[str, bool] = {}
-        guessed = {name: _exact_type(connection, "sample", name) for name in names}
-        checks = [_is_exact(name, kind) for name, kind in guessed.items() if kind]
-        if checks:
-            held = connection.execute(f"SELECT {', '.join(checks)} FROM {reader}").fetchone()
-            exact = dict(zip([name for name, kind in guessed.items() if kind], held, strict=True))
-        selected = [
-            f"{quote(name)}::{guessed[name]} AS {quote(name)}" if guessed[name] and exact[name] else quote(name)
-            for name in names
-        ]
-        connection.execute(f"COPY (SELECT {', '.join(selected)} FROM {reader}) TO {sql_text(target)} (FORMAT parquet)")
+        connection.execute(f"CREATE TABLE sample AS FROM {reader} LIMIT {_SAMPLE_ROWS}")
+        guessed = {name: kind for name in names if (kind := _exact_type(connection, name))}
+        exact: set[str] = set()
+        if guessed:
+            checks = ", ".join(_is_exact(name, kind) for name, kind in guessed.items())
+            held = connection.execute(f"SELECT {checks} FROM {reader}").fetchone()
+            exact = {name for name, holds in zip(guessed, held, strict=True) if holds}
+        columns = ", ".join(
+            f"{quote(name)}::{guessed[name]} AS {quote(name)}" if name in exact else quote(name) for name in names
+        )
+        connection.execute(f"COPY (SELECT {columns} FROM {reader}) TO {sql_text(target)} (FORMAT parquet)")
     except duckdb.Error as error:
         raise InputError(_explain_csv(path, separator, str(error))) from None
     finally:
         connection.close()
 
 
-def _sniff_separator(path: Path, encoding: str) -> str:
-    """Return the separator that the header holds most often outside of quotes."""
+def _read_header(path: Path, file: FileSource) -> tuple[str, list[str]]:
+    """Return the separator, the one that the header holds most often outside of quotes, and the names of columns."""
     opened = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rt", encoding=encoding, errors="replace") as stream:
-        header = re.sub(r'"[^"]*"', "", stream.readline())
-    return max(_SEPARATORS, key=header.count)
+    encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
+    try:
+        with opened(path, "rt", encoding=encoding, errors="replace", newline="") as stream:
+            first = stream.readline()
+            separator = file.separator or max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", first).count)
+            header = next(csv.reader(chain([first], stream), delimiter=separator))
+    except (OSError, EOFError, csv.Error, UnicodeError, StopIteration) as error:
+        raise InputError(f"{path.name} can't be read as CSV: {error or 'it has no header'}") from None
+    names: list[str] = []
+    for position, cell in enumerate(header, 1):
+        name = cell.strip() or f"column_{position}"
+        while name.lower() in [other.lower() for other in names]:
+            name += "_again"  # the engine tells columns apart without regard to case
+        names.append(name)
+    return separator, names
 
 
 def _is_exact(name: str, kind: str) -> str:
@@ -64,17 +78,18 @@ def _is_exact(name: str, kind: str) -> str:
     return f"coalesce(bool_and(TRY_CAST({column} AS {kind})::VARCHAR IS NOT DISTINCT FROM {column}), false)"
 
 
-def _exact_type(connection, table: str, name: str) -> str | None:
+def _exact_type(connection, name: str) -> str | None:
+    """Return the type that a column of the sample has without loss; None for text and for empty columns."""
     kinds = ("BIGINT", "DOUBLE", "TIMESTAMP", "DATE")
     checks = ", ".join(_is_exact(name, kind) for kind in kinds)
-    *held, filled = connection.execute(f"SELECT {checks}, count({quote(name)}) FROM {table}").fetchone()
+    *held, filled = connection.execute(f"SELECT {checks}, count({quote(name)}) FROM sample").fetchone()
     return next((kind for kind, exact in zip(kinds, held, strict=True) if exact), None) if filled else None
 
 
 def _explain_csv(path: Path, separator: str, message: str) -> str:
     line = re.search(r"Line: (\d+)", message)
     where = f"{path.name}, line {line[1]}" if line else path.name
-    if "unicode" in message.lower() or "utf-8" in message.lower():
+    if "invalid unicode" in message.lower() or "not utf-8" in message.lower():
         return f'{where}: the text is not UTF-8; save it as UTF-8, or set encoding = "latin-1" beside `source`'
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if columns:

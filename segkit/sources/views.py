@@ -24,7 +24,7 @@ def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threa
     connection = duckdb.connect(config=config)
     allowed = ", ".join(sql_text(str(path)) for paths in files.values() for path in paths)
     connection.execute(
-        "SET TimeZone = 'UTC'; SET python_enable_replacements = false; SET enable_progress_bar = false;"
+        "SET TimeZone = 'UTC'; SET python_enable_replacements = false;"
         f"SET allowed_paths = [{allowed}]; SET enable_external_access = false"
     )
     for name, paths in files.items():

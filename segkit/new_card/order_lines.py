@@ -1,0 +1,125 @@
+"""The card of a file of order lines."""
+
+from segkit.cards import FileSource, quote
+from segkit.new_card.guess import REQUIRED_ROLES, Guess
+from segkit.new_card.look import Look
+from segkit.new_card.parts import file_lines, head_lines, toml_text
+from segkit.new_card.synonyms import plain_name
+
+_FALLBACKS = {  # what stands in for a column that isn't there, and what that means
+    "quantity": ("1", "no such column found: every line counts as one piece"),
+    "product_id": ("'any'", "no such column found: products can't be told apart"),
+}
+_CURRENCY_NAMES = ("currency", "currency_code", "waehrung", "wahrung", "devise", "moneda")
+_OPTIONAL_ROLES = ("discount", "coupon_discount", "category", "channel", "country", "store_id")
+
+
+def draft_orders(connection, name: str, shown: str, source: FileSource, looks: list[Look], guess: Guess) -> str:
+    """Return the card of a file of order lines."""
+    roles = guess.roles
+    currencies = [look for look in looks if plain_name(look.name) in _CURRENCY_NAMES and look.distinct == 1]
+    lines = head_lines(name, "One row of the file is one order line.", currencies[0].examples[0] if currencies else "")
+    lines += ["[orders]", *file_lines(shown, source), *_options(guess)]
+    lines.append('[orders.columns]                # canonical name = source column, or { sql = "an expression" }')
+    for role in REQUIRED_ROLES:
+        lines += _column(role, roles, guess)
+    money = "amount" if "amount" in roles else "unit_price"
+    lines += _column(money, roles, guess)
+    lines.append("# (amount: the line's money after discount, negative for returns; unit_price: times quantity)")
+    lines += _returns(connection, roles)
+    for role in _OPTIONAL_ROLES:
+        if role in roles:
+            lines += _column(role, roles, guess)
+    absent = [role for role in _OPTIONAL_ROLES if role not in roles]
+    if absent:
+        lines.append(f"# not found, and optional: {', '.join(absent)}")
+    used = {look.name for look in roles.values()}
+    if len(used) < len(looks):
+        lines += ["", "# Columns that aren't used:"]
+        for look in looks:
+            if look.name not in used:
+                why = f" ({guess.rejected[look.name]})" if look.name in guess.rejected else ""
+                lines.append(f"#   {look.name}: {look}{why}")
+    lines += [
+        "",
+        "# Lines to leave out, each with a reason of its own in the ledger (SQL over the source columns):",
+        "# [orders.exclude]",
+        f"# not_a_product = \"{_plain_sql(roles.get('product_id'))} IN ('POSTAGE', 'TEST')\"",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _plain_sql(look: Look | None) -> str:
+    return quote(look.name).replace('"', '\\"') if look else "product"
+
+
+def _options(guess: Guess) -> list[str]:
+    """Return date_format and time_zone where the file needs them."""
+    lines = []
+    if guess.date_formats:
+        other = f"; {guess.date_formats[1]} would fit too" if len(guess.date_formats) > 1 else ""
+        lines.append(f"date_format = {toml_text(guess.date_formats[0])}    # of ordered_at{other}: check day and month")
+        if "%z" in guess.date_formats[0]:
+            lines.append('# time_zone = "Europe/Paris"    # where the shop is; otherwise times are turned into UTC')
+    when = guess.roles.get("ordered_at")
+    if when is not None and when.type == "TIMESTAMP WITH TIME ZONE":
+        lines.append(
+            '# time_zone = "Europe/Paris"    # the file has instants; they are read as UTC time unless you say'
+        )
+    return lines
+
+
+def _column(role: str, roles: dict[str, Look], guess: Guess) -> list[str]:
+    """Return the line of a canonical column, with the reason."""
+    if role not in roles:
+        if role in _FALLBACKS:
+            sql, why = _FALLBACKS[role]
+            return [f"{role} = {{ sql = {toml_text(sql)} }}    # {why}"]
+        if role == "order_id" and {"customer_id", "ordered_at"} <= set(roles):
+            sql = f"{quote(roles['customer_id'].name)} || ' ' || {quote(roles['ordered_at'].name)}"
+            why = "no such column found: what a customer buys at one time is an order"
+            return [f"{role} = {{ sql = {toml_text(sql)} }}    # {why}"]
+        return [f'{role} = "TO BE NAMED"    # not found: write the name of the column here']
+    look = roles[role]
+    return [f"{role} = {_expression(role, look)}    # {look}{_remark(role, look)}"]
+
+
+def _expression(role: str, look: Look) -> str:
+    if role == "ordered_at" and not look.is_date and look.whole and look.low is not None and look.low > 5e8:
+        factor = next(factor for limit, factor in ((5e9, 1_000_000), (5e12, 1_000), (5e15, 1)) if look.low < limit)
+        times = f"{factor} * " if factor > 1 else ""
+        return f"{{ sql = {toml_text(f'make_timestamp({times}{quote(look.name)}::BIGINT)')} }}"
+    return toml_text(look.name)
+
+
+def _remark(role: str, look: Look) -> str:
+    if role == "customer_id" and look.filled_share < 0.995:
+        return "; lines without one stand in the ledger as no_customer"
+    if role == "customer_id" and any("@" in example for example in look.examples):
+        return "; an e-mail address: better take an id, if there is one"
+    if role in ("amount", "unit_price", "quantity") and look.negative_share:
+        return f"; {max(look.negative_share, 0.001):.1%} negative"
+    return ""
+
+
+def _returns(connection, roles: dict[str, Look]) -> list[str]:
+    """Return the line of is_return: a column that says so, a letter before the order number, or the sign alone."""
+    if "is_return" in roles:
+        return [f"is_return = {toml_text(roles['is_return'].name)}    # {roles['is_return']}"]
+    order, money, quantity = (roles.get(role) for role in ("order_id", "amount", "quantity"))
+    money = money or roles.get("unit_price")
+    if order is None or money is None or order.type != "VARCHAR" or money.comma_share > 0.05:
+        return []
+    sign = f"TRY_CAST({quote(money.name)} AS DOUBLE)"
+    if "amount" not in roles and quantity is not None:
+        sign += f" * TRY_CAST({quote(quantity.name)} AS DOUBLE)"
+    found = connection.execute(
+        f"SELECT regexp_extract({quote(order.name)}::VARCHAR, '^[A-Za-z]+') AS letters, count(*) FILTER ({sign} < 0), "
+        f"count(*) FILTER ({sign} > 0) FROM rows GROUP BY letters HAVING letters <> '' ORDER BY 2 DESC, 1 LIMIT 1"
+    ).fetchone()
+    negative = connection.execute(f"SELECT count(*) FROM rows WHERE {sign} < 0").fetchone()[0]
+    if not found or found[1] < 0.8 * negative or found[2] > 0.05 * found[1]:
+        return ["# is_return: not found, so lines with a negative amount are returns"] if negative else []
+    sql = f"{quote(order.name)}::TEXT LIKE '{found[0]}%'"
+    why = f"{found[1]:,} of {negative:,} lines with a negative amount have an order number that begins with {found[0]}"
+    return [f"is_return = {{ sql = {toml_text(sql)} }}    # {why}"]

@@ -1,0 +1,39 @@
+"""The parts that every card has."""
+
+import json
+
+from segkit.cards import FileSource
+
+
+def toml_text(text: str) -> str:
+    """Return `text` in quotes, as TOML writes it.
+
+    Examples
+    --------
+    >>> print(toml_text('say "hi"'))
+    "say \\"hi\\""
+    """
+    return json.dumps(text, ensure_ascii=False)
+
+
+def head_lines(name: str, what: str, currency: str = "") -> list[str]:
+    """Return how a card begins."""
+    return [
+        f"# A first card for {name}, guessed from the file. Read the comments, correct what is wrong, then try",
+        f"# `segkit check {name}`. {what}",
+        f"title = {toml_text(name)}",
+        f'currency = {toml_text(currency):20} # such as "EUR"; shown beside amounts',
+        'licence = ""',
+        'citation = ""',
+        "",
+    ]
+
+
+def file_lines(shown: str, source: FileSource) -> list[str]:
+    """Return the file of a table, with encoding and decimal mark where they aren't the usual ones."""
+    lines = [f"source = {toml_text(shown)}"]
+    if source.encoding != "utf-8":
+        lines.append(f'encoding = "{source.encoding}"')
+    if source.decimal == ",":
+        lines.append('decimal = ","                  # numbers such as 1.234,50')
+    return lines
