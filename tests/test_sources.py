@@ -335,8 +335,7 @@ def test_the_published_retail_data_has_the_sales_it_is_known_for():
     assert orders.ledger["rows"].sum() == 525_461
 
 
-SURVEY = "
-".join(
+SURVEY = "\n".join(
     ["id,yummy,visits,age,city,share,mail,like"]
     + [f"{n},{'Yes' if n % 2 else 'No'},{n * 3},{20 + n},Graz,0.{n},a{n}@x.at,{n}" for n in range(1, 10)]
 )
@@ -385,8 +384,8 @@ def test_a_check_shows_ledger_total_warnings_and_what_a_column_would_add(tmp_pat
     assert "total          23" in shown
     assert "1 lines repeat another one" in shown
     assert "1 lines break the contract" in shown
-    assert shown.endswith("  orders.category or products.category  x, y
-  orders.channel                        web_share")
+    missing = "  orders.category or products.category  x, y\n  orders.channel                        web_share"
+    assert shown.endswith(missing)
 
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

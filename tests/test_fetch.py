@@ -1,0 +1,104 @@
+"""Fetching a public dataset, from a server on this machine."""
+
+import hashlib
+import io
+import threading
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from segkit.errors import InputError
+from segkit.fetch import fetch_dataset
+
+CONTENT = b"who,order\n1,2\n"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def address(tmp_path):
+    """Serve a folder with one file, plain and zipped; return its address."""
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "orders.csv").write_bytes(CONTENT)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("inside/orders.csv", CONTENT)
+    (served / "orders.zip").write_bytes(packed.getvalue())
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=served)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def write(folder, url, content=CONTENT, **more):
+    keys = {"url": url, "sha256": hashlib.sha256(content).hexdigest(), "path": "raw/orders.csv", **more}
+    fetch = "\n".join(f'{key} = "{value}"' for key, value in keys.items())
+    path = folder / "shop.toml"
+    path.write_text(f'[features]\nsource = "raw/orders.csv"\nid = "who"\n[fetch]\n{fetch}\n')
+    return path
+
+
+def left_behind(folder):
+    return [path.name for path in (folder / "raw").rglob("*")] if (folder / "raw").exists() else []
+
+
+def test_a_file_with_the_right_checksum_is_put_in_its_place(tmp_path, address):
+    card = write(tmp_path, f"{address}/orders.csv")
+    assert "checksum right" in fetch_dataset(card)
+    assert (tmp_path / "raw" / "orders.csv").read_bytes() == CONTENT
+    assert left_behind(tmp_path) == ["orders.csv"]
+
+
+def test_a_file_that_is_there_is_not_downloaded_again(tmp_path, address):
+    fetch_dataset(write(tmp_path, f"{address}/orders.csv"))
+    assert "there already" in fetch_dataset(write(tmp_path, "http://127.0.0.1:9/gone"))
+
+
+def test_a_member_of_a_zip_is_unpacked_and_checked(tmp_path, address):
+    packed = (tmp_path / "served" / "orders.zip").read_bytes()
+    right = {"member": "inside/orders.csv", "member_sha256": hashlib.sha256(CONTENT).hexdigest()}
+    fetch_dataset(write(tmp_path, f"{address}/orders.zip", packed, **right))
+    assert (tmp_path / "raw" / "orders.csv").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        ({"member": "other.csv"}, "is not a zip file with other.csv in it"),
+        ({"member": "inside/orders.csv", "member_sha256": "0" * 64}, "another checksum than the card says"),
+    ],
+)
+def test_a_wrong_zip_leaves_nothing_behind(tmp_path, address, member, message):
+    packed = (tmp_path / "served" / "orders.zip").read_bytes()
+    with pytest.raises(InputError, match=message):
+        fetch_dataset(write(tmp_path, f"{address}/orders.zip", packed, **member))
+    assert left_behind(tmp_path) == []
+
+
+def test_a_wrong_checksum_leaves_everything_as_it_was(tmp_path, address):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "orders.csv").write_bytes(b"mine")
+    with pytest.raises(InputError, match="nothing was kept. Try again; if it stays so, by hand: open"):
+        fetch_dataset(write(tmp_path, f"{address}/orders.csv", b"something else"))
+    assert (tmp_path / "raw" / "orders.csv").read_bytes() == b"mine"
+    assert left_behind(tmp_path) == ["orders.csv"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/gone.csv", "{address}/gone.csv", "nowhere"])
+def test_an_address_that_cannot_be_reached_shows_the_way_by_hand(tmp_path, address, url):
+    with pytest.raises(InputError, match=r"can't be downloaded.*By hand: open .* --source FILE"):
+        fetch_dataset(write(tmp_path, url.format(address=address)))
+    assert left_behind(tmp_path) == []
+
+
+def test_a_card_cannot_write_outside_of_its_folder(tmp_path, address):
+    with pytest.raises(InputError, match="leads out of the card's folder"):
+        fetch_dataset(write(tmp_path, f"{address}/orders.csv", path="../orders.csv"))

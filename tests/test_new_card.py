@@ -1,0 +1,173 @@
+"""A first card for a file: it reads, and the columns are right where names or contents say so."""
+
+import os
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from segkit.cards import CARDS, read_card
+from segkit.errors import InputError
+from segkit.new_card import draft_card, write_new_card
+from segkit.sources import read_orders, read_ready
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("segkit.sources.files.CACHE", tmp_path / "cache")
+
+
+def some_orders(day="%Y-%m-%d", orders=60):
+    """Return order lines of 20 customers; the order number of a return begins with R."""
+    draw = random.Random(1)
+    rows = []
+    for number in range(orders):
+        back = number % 10 == 0
+        when = pd.Timestamp(2024, 1 + number % 12, 1 + number % 28).strftime(day)
+        for _ in range(draw.randint(1, 4)):
+            pieces = -1 if back else draw.randint(1, 3)
+            who, what = f"{number % 20:03d}", f"P{draw.randint(1, 30)}"
+            rows.append((f"{'R' * back}{1000 + number}", when, who, what, pieces, round(draw.uniform(1, 900), 2)))
+    return pd.DataFrame(rows, columns=["order", "day", "customer", "product", "pieces", "price"])
+
+
+def drafted(folder, name="orders"):
+    file = next(folder.glob(f"{name}.*"))
+    (folder / "drafted.toml").write_text(draft_card(file, "drafted", folder), encoding="utf-8")
+    return read_card(folder / "drafted.toml")
+
+
+def columns(card):
+    return {role: sql.strip('"') for role, sql in card.tables["orders"].columns.items()}
+
+
+def test_columns_are_found_by_their_names_and_returns_by_the_letter_before_the_number(tmp_path):
+    lines = some_orders()
+    lines.columns = ["Invoice No", "InvoiceDate", "CustomerID", "Stock Code", "Qty", "UnitPrice"]
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    card = drafted(tmp_path)
+    assert columns(card) == {
+        "customer_id": "CustomerID",
+        "order_id": "Invoice No",
+        "ordered_at": "InvoiceDate",
+        "product_id": "Stock Code",
+        "quantity": "Qty",
+        "unit_price": "UnitPrice",
+        "is_return": "Invoice No\"::TEXT LIKE 'R%'",
+    }
+    with read_orders(card) as orders:
+        assert orders.ledger["reason"].tolist() == ["sale", "return"]
+        assert orders.ledger["amount"].sum() == pytest.approx((lines["Qty"] * lines["UnitPrice"]).sum())
+
+
+def test_a_german_export_with_its_dates_commas_and_umlauts_needs_no_edit(tmp_path):
+    lines = some_orders("%d.%m.%Y 10:00").assign(land="Österreich")
+    lines.columns = ["Bestellnummer", "Bestelldatum", "Kundennr.", "Artikelnummer", "Stückzahl", "Einzelpreis", "Land"]
+    lines.to_csv(tmp_path / "orders.csv", index=False, sep=";", decimal=",", encoding="latin-1")
+    card = drafted(tmp_path)
+    assert card.tables["orders"].date_format == "%d.%m.%Y %H:%M"
+    assert columns(card)["country"] == "Land"
+    with read_orders(card) as orders:
+        assert orders.ledger["amount"].sum() == pytest.approx((lines["Stückzahl"] * lines["Einzelpreis"]).sum())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["numero_commande", "date_commande", "id_client", "code_produit", "quantité", "prix_unitaire"],
+        ["id_pedido", "fecha_pedido", "id_cliente", "código_producto", "cantidad", "precio_unitario"],
+        ["Name", "Created at", "Email", "Lineitem sku", "Lineitem quantity", "Lineitem price"],
+        ["transaction_id", "event_date", "user_pseudo_id", "item_id", "quantity", "price"],
+        ["order_number", "date_created", "customer_id", "sku", "qty", "item_price"],
+    ],
+)
+def test_exports_of_other_languages_and_shops_are_recognised(tmp_path, names):
+    some_orders("%Y%m%d" if "event_date" in names else "%Y-%m-%d").set_axis(names, axis=1).to_csv(
+        tmp_path / "orders.csv", index=False
+    )
+    card = drafted(tmp_path)
+    roles = ("order_id", "ordered_at", "customer_id", "product_id", "quantity", "unit_price")
+    assert [columns(card)[role] for role in roles] == names
+    with read_orders(card) as orders:
+        assert orders.ledger["reason"].tolist() == ["sale", "return"]
+
+
+def test_an_amount_that_repeats_within_orders_is_rejected_as_the_total(tmp_path):
+    lines = some_orders().set_axis(["order_id", "order_date", "customer_id", "sku", "qty", "price"], axis=1)
+    lines["total"] = lines["price"].groupby(lines["order_id"]).transform("sum")
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    assert "unit_price" in columns(drafted(tmp_path))
+    assert "total: numbers" in (text := (tmp_path / "drafted.toml").read_text())
+    assert "an order's total, not a line's amount" in text
+
+
+def test_an_e_mail_address_is_never_quoted_in_a_card(tmp_path):
+    lines = some_orders().set_axis(["order_id", "order_date", "email", "sku", "qty", "price"], axis=1)
+    lines["email"] = "c" + lines["email"] + "@shop.example"
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    drafted(tmp_path)
+    text = (tmp_path / "drafted.toml").read_text()
+    assert "better take an id" in text
+    assert "@shop.example" not in text
+
+
+def test_what_is_not_found_has_a_stand_in_or_is_asked_for(tmp_path):
+    lines = some_orders().set_axis(["x", "order_date", "customer_id", "y", "z", "amount"], axis=1)
+    lines[["order_date", "customer_id", "amount"]].assign(amount=lines["amount"] + 1).to_csv(
+        tmp_path / "orders.csv", index=False
+    )
+    card = drafted(tmp_path)
+    assert columns(card)["quantity"] == "1"
+    with read_orders(card) as orders:
+        assert orders.ledger["rows"].tolist() == [len(lines)]
+
+
+def test_one_row_per_customer_becomes_a_ready_table(tmp_path):
+    people = pd.DataFrame({"respondent_id": range(1, 31), "E-Mail": [f"a{n}@x.at" for n in range(30)]})
+    people = people.assign(
+        yummy=["Yes", "No"] * 15, **{"visits per year": range(30), "city": ["Graz", "Linz", "Wien"] * 10}
+    )
+    people.to_parquet(tmp_path / "survey.parquet")
+    card = drafted(tmp_path, "survey")
+    assert card.ready.id == "respondent_id"
+    rows = read_ready(card)
+    assert rows.kinds == {"yummy": "binary", "visits per year": "count", "city": "category"}
+    assert list(rows.left_out) == ["E-Mail"]
+
+
+def test_a_card_is_written_once_and_never_over_another(tmp_path):
+    some_orders().set_axis(["order_id", "date", "customer_id", "sku", "qty", "price"], axis=1).to_csv(
+        tmp_path / "My Orders.csv", index=False
+    )
+    path = write_new_card(tmp_path / "My Orders.csv", folder=tmp_path)
+    assert path.name == "my-orders.toml"
+    with pytest.raises(InputError, match=r"a card my-orders.toml already; choose another name with --name"):
+        write_new_card(tmp_path / "My Orders.csv", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.csv", None, "there is no file"),
+        ("empty.csv", "", "is empty"),
+        ("header.csv", "a,b\n", "has no rows"),
+        ("text.parquet", "a,b\n1,2\n", "not what its ending says"),
+    ],
+)
+def test_a_bad_file_gets_no_card(tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        write_new_card(tmp_path / name, folder=tmp_path)
+    assert not list(tmp_path.glob("*.toml"))
+
+
+def test_the_card_drafted_for_the_published_retail_data_needs_no_edit(tmp_path):
+    path = Path(os.environ.get("SEGKIT_ONLINE_RETAIL", CARDS / "raw" / "online_retail_II.xlsx"))
+    if not path.is_file():
+        pytest.skip("needs the file: `segkit fetch online-retail-ii`, or its path in SEGKIT_ONLINE_RETAIL")
+    (tmp_path / "shop.toml").write_text(draft_card(path, "shop", tmp_path))
+    with read_orders(read_card(tmp_path / "shop.toml")) as orders:
+        sale = orders.ledger.set_index("reason").loc["sale"]
+    assert sale.round(2).tolist() == [407_664, 19_213, 4_312, 8_832_003.27]
