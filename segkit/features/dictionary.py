@@ -255,8 +255,9 @@ FEATURES: tuple[Feature, ...] = (
         "nats",
         "Evenness of the spend over all categories (Shannon entropy): 0 is all in one, ln(n) is n equal parts.",
         "tastes",
-        "greatest(0, ln(nullif(CAST(sum(bought) AS DOUBLE), 0)) - CAST(sum(bought_log) AS DOUBLE) "
-        "/ nullif(CAST(sum(bought) AS DOUBLE), 0))",
+        # Rounded, so that everybody who buys in one category has exactly the same figure.
+        "greatest(0, round(ln(nullif(CAST(sum(bought) AS DOUBLE), 0)) "
+        "- CAST(sum(bought_log) AS DOUBLE) / nullif(CAST(sum(bought) AS DOUBLE), 0), 6))",
         needs=("orders.category|products.category",),
     ),
     Feature(
