@@ -71,10 +71,14 @@ def new_card(
 def check(dataset: Dataset, source: Source = "", debug: Debug = False) -> None:
     """Read a dataset against the canonical tables and print where every row went; writes nothing."""
     from segkit.cards import read_card
-    from segkit.features import columns_wanted
+    from segkit.features import FEATURES
     from segkit.sources import check_dataset
 
-    print(check_dataset(read_card(dataset, source or None), columns_wanted()))
+    wanted: dict[str, list[str]] = {}
+    for feature in FEATURES:
+        for column in feature.needs:
+            wanted.setdefault(column, []).append(feature.name)
+    print(check_dataset(read_card(dataset, source or None), wanted))
 
 
 @app.command(epilog="Example: segkit report complete-journey --month 2017-09 --set max_segments=8")
@@ -127,10 +131,13 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
-        app(standalone_mode=False)
+        app(prog_name="segkit", standalone_mode=False)
     except typer.TyperException as error:  # an unknown option, a missing argument
         context = getattr(error, "ctx", None)
-        print(f"segkit: {error.format_message()} See {context.command_path if context else 'segkit'} --help", file=sys.stderr)
+        print(
+            f"segkit: {error.format_message()} See {context.command_path if context else 'segkit'} --help",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except InputError as error:
         if debug:

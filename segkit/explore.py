@@ -117,7 +117,8 @@ def revenue_concentration(spend: pd.Series) -> pd.DataFrame:
 def feature_distributions(features: pd.DataFrame, dictionary: pd.DataFrame, families=()) -> pd.DataFrame:
     """Return histograms of the numeric features, in natural units.
 
-    Money, counts and days get bins that grow geometrically, so that the whales don't flatten everybody else.
+    Money, counts and days get bins that grow geometrically, so that the whales don't flatten everybody else. Features
+    that all customers share are left out.
 
     Returns
     -------
@@ -128,11 +129,11 @@ def feature_distributions(features: pd.DataFrame, dictionary: pd.DataFrame, fami
     parts = []
     for feature, row in numeric[numeric["present"]].iterrows():
         known = features[feature].dropna().to_numpy(dtype=float)
-        if not len(known):
-            continue
+        if not len(known) or known.min() == known.max():
+            continue  # nothing to see
         log = row["kind"] in ("money", "count", "days")
         known = np.log1p(np.maximum(known, 0)) if log else known
-        edges = np.linspace(known.min(), max(known.max(), known.min() + 1e-9), BINS + 1)
+        edges = np.linspace(known.min(), known.max(), BINS + 1)
         share = np.histogram(known, edges)[0] / len(features)
         edges = np.expm1(edges) if log else edges
         bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "customer_share": share})

@@ -35,6 +35,11 @@ def answer(sentence: str, more: str = "", warnings: tuple[str, ...] = ()) -> Pie
     return Piece(f"<div class='sk'>{html}</div>", " ".join([*warnings, sentence, more]))
 
 
+def title(dataset: str, period: str) -> Piece:
+    """Return the page's heading: what was studied, and which month."""
+    return Piece(f"<h1>Customer segments · {escape(dataset)} · {escape(period)}</h1>", f"{dataset}, {period}")
+
+
 def key_figures(figures: dict[str, str]) -> Piece:
     """Return a row of figures, each over its label.
 

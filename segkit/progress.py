@@ -34,7 +34,7 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
     if not _somebody_watches():
         yield lambda done, total, what="": None
     else:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm  # the text bar: a widget would stay in the saved notebook
 
         with tqdm(total=total, desc=text, leave=False) as bar:
 

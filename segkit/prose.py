@@ -77,12 +77,8 @@ def tell_concentration(concentration: pd.DataFrame) -> str:
     """
     share = np.interp([0.01, 0.2, 0.5], concentration["customer_share"], concentration["revenue_share"])
     return (
-        (
-            f"The top 1 % of customers bring {share[0]:.0%} of revenue, the top 20 % bring {share[1]:.0%}, "
-            f"the lower half {1 - share[2]:.0%}."
-        )
-        .replace("%", " %")
-        .replace("  %", " %")
+        f"The top 1 % of customers bring {_percent(share[0], 0)} of revenue, the top 20 % bring "
+        f"{_percent(share[1], 0)}, the lower half {_percent(1 - share[2], 0)}."
     )
 
 
@@ -109,6 +105,16 @@ def headline(segments: pd.DataFrame) -> str:
         f"{number_word(needed).capitalize()} of {number_word(len(real))} segments, "
         f"{_percent(core['customer_share'].sum(), 0)} of customers, {verb} "
         f"{_percent(core['revenue_share'].sum(), 0)} of revenue."
+    )
+
+
+def tell_choice(candidates: pd.DataFrame) -> str:
+    """Return how many candidates there were and why the chosen one was taken."""
+    chosen = candidates[candidates["chosen"]].iloc[0]
+    feasible = int(candidates["feasible"].sum())
+    return (
+        f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use. Taken: "
+        f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments. {chosen['reason']}"
     )
 
 

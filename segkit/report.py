@@ -121,6 +121,7 @@ def _execute(notebook: Path, target: Path, arguments: dict) -> str:
     from papermill import PapermillExecutionError, execute_notebook, inspect_notebook
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a kernel's own chatter; what goes wrong comes back as an exception
     names = inspect_notebook(str(notebook))
     chosen = {name: argument for name, argument in arguments.items() if name in names}
     try:

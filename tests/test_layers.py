@@ -10,9 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "segkit"
 # The way of the data, first to last.
 ROOMS = (
-    ["errors", "parameters", "progress", "tables", "cards", "sources", "new_card", "fetch", "features", "outcomes"]
-    + ["transforms", "matrix", "methods", "baselines", "segmentation", "compare", "evidence", "profile", "naming"]
-    + ["study", "plots", "page", "report", "cli", "__main__"]
+    ["errors", "parameters", "progress", "tables", "cards", "keep", "sources", "new_card", "fetch", "explore"]
+    + ["features", "outcomes", "matrix", "methods", "baselines", "segmentation", "evidence", "predictive", "compare"]
+    + ["forward", "profile", "naming", "prose", "study", "plots", "page", "report", "cli", "__main__"]
 )
 HEAVY = {"matplotlib", "seaborn", "sklearn", "hdbscan", "umap", "numba", "papermill", "nbconvert", "great_tables"}
 

@@ -11,6 +11,11 @@ from segkit.parameters import Parameters
 from segkit.segmentation import BASELINES
 
 SIMPLEST_FIRST = ("kmeans", "hierarchical", "gmm", "dbscan", "hdbscan", "predictive")
+CHOICE_RULE = """\
+1. Agreement: those that other families see too (mean adjusted Rand index with candidates of other families that have
+   as many segments, or one more or fewer), within 0.05 of the best.
+2. Separation: of these, those whose mean silhouette width is within 0.02 of the best.
+3. Of these, the fewest segments, then the simplest family."""
 LIKE_AGREEMENT = 0.05  # adjusted Rand: smaller differences come and go with the sample
 LIKE_SEPARATION = 0.02  # mean silhouette width, likewise
 

@@ -22,6 +22,8 @@ def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threa
     if threads:
         config["threads"] = threads
     connection = duckdb.connect(config=config)
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+        connection.execute("SET enable_progress_bar = false")  # in a notebook, its bar would stay in the output
     allowed = ", ".join(sql_text(str(path)) for paths in files.values() for path in paths)
     connection.execute(
         "SET TimeZone = 'UTC'; SET python_enable_replacements = false;"

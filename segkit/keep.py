@@ -1,0 +1,65 @@
+"""Keep what a step of the analysis made, keyed by everything it depends on, so that it is made once."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from segkit.cards import ROOT
+
+CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
+_SHOWS = {"plots", "page.py", "prose.py", "report.py", "cli.py", "__main__.py", "progress.py"}  # make no tables
+
+Made = dict[str, pd.DataFrame | dict]
+
+
+def kept(step: str, depends: dict, make: Callable[[], Made]) -> Made:
+    """Return what `make` made: from the cache where it is, else made now and kept.
+
+    Parameters
+    ----------
+    step : str
+        Name of the step.
+    depends : dict
+        All that the result depends on, as what JSON can hold; the package's own code is added.
+    make : callable
+        Returns tables and dicts (as what JSON can hold) by name.
+
+    Notes
+    -----
+    The result is always read back from the cache, so that a step gives the same whether it was made now or before.
+    A step is written beside its place and moved there whole; of two sessions that make the same, the first one stays.
+    """
+    key = hashlib.sha256(json.dumps([depends, _code()], sort_keys=True, default=str).encode()).hexdigest()[:20]
+    folder = CACHE / f"{step.replace(' ', '-')}-{key}"
+    if not folder.exists():
+        made = make()
+        beside = CACHE / f".{folder.name}-{os.getpid()}"
+        beside.mkdir(parents=True)
+        for name, content in made.items():
+            if isinstance(content, pd.DataFrame):
+                content.to_parquet(beside / f"{name}.parquet")
+            else:
+                (beside / f"{name}.json").write_text(json.dumps(content))
+        try:
+            beside.rename(folder)
+        except OSError:  # another session was faster
+            shutil.rmtree(beside)
+    return {path.stem: _read(path) for path in folder.iterdir()}
+
+
+def _read(path: Path) -> pd.DataFrame | dict:
+    return pd.read_parquet(path) if path.suffix == ".parquet" else json.loads(path.read_text())
+
+
+@cache
+def _code() -> str:
+    """A hash of the modules that make tables: another version of segkit makes its own."""
+    package = Path(__file__).parent
+    sources = sorted(p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in _SHOWS)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

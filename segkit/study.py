@@ -1,0 +1,430 @@
+"""One study: a dataset, a day, parameters; each step of the analysis computed once and kept."""
+
+import calendar
+import json
+import re
+import resource
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segkit.baselines import fit_rfm
+from segkit.cards import Card, read_card
+from segkit.compare import choose, compare_segmentations
+from segkit.errors import InputError
+from segkit.evidence import adjusted_rand, contingency
+from segkit.explore import uncovered_days
+from segkit.features import customer_features
+from segkit.keep import kept
+from segkit.matrix import Matrix, fit_matrix, ready_dictionary
+from segkit.methods import Candidate
+from segkit.naming import name_segments
+from segkit.parameters import Parameters, read_parameters
+from segkit.profile import profile_segments, size_segments
+from segkit.progress import progress_bar
+from segkit.prose import money, tell_coverage
+from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers, fit_segmentation
+from segkit.sources import Orders, ReadyRows, read_orders, read_ready
+from segkit.tables import Column, write_table
+
+MAP_CUSTOMERS = 5_000  # customers on the map: more would hide each other, and the page would grow
+
+
+def open_study(dataset: str | Path, month: str = "", as_of: str = "", source: str = "", **settings) -> "Study":
+    """Return the study of a dataset as of the end of a month, or of a day.
+
+    Nothing is computed yet: each table is made when it is first asked for, and kept between sessions, keyed by
+    what it depends on.
+
+    Parameters
+    ----------
+    dataset : str or path
+        The name of a card in ``data/``, or the path of one.
+    month : str
+        ``"2017-09"``. Neither month nor day for a dataset that is a ready table of customers.
+    as_of : str
+        A day instead of a month, ``"2010-12-10"``: the last day counted.
+    source : str
+        A file to read instead of the one the card names.
+    **settings
+        Parameters by name, above the card's ``[defaults]``; see `segkit.parameters.Parameters`.
+
+    Raises
+    ------
+    InputError
+        Unknown dataset, parameter or month; the message names it and the way out.
+
+    Examples
+    --------
+    >>> open_study("complete-journey", month="2017-09", max_segments=8)
+    complete-journey as of 2017-09-30
+    >>> open_study("complete-journey", month="17-9")
+    Traceback (most recent call last):
+    segkit.errors.InputError: month '17-9' is not YYYY-MM; for example 2017-09
+    """
+    card = read_card(dataset, source or None)
+    parameters = read_parameters(card.defaults, settings)
+    if card.ready is not None:
+        if month or as_of:
+            raise InputError(f"dataset {card.name} is a ready table of customers: it takes neither --month nor --as-of")
+        return Study(card, "static", None, parameters)
+    if bool(month) == bool(as_of):
+        raise InputError(f"dataset {card.name} needs either --month YYYY-MM or --as-of YYYY-MM-DD")
+    return Study(card, month or as_of, _last_day(month) if month else _day(as_of), parameters)
+
+
+def _last_day(month: str) -> date:
+    match = re.fullmatch(r"(\d{4})-(\d{2})", month)
+    if not match or not 1 <= int(match[2]) <= 12 or int(match[1]) < 1:
+        raise InputError(f"month {month!r} is not YYYY-MM; for example 2017-09")
+    year, number = int(match[1]), int(match[2])
+    return date(year, number, calendar.monthrange(year, number)[1])
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else date.fromisoformat("no day")
+    except ValueError:
+        raise InputError(f"day {text!r} is not YYYY-MM-DD; for example 2010-12-10") from None
+
+
+class Study:
+    """A dataset as of a day, under parameters; made by `open_study`.
+
+    Attributes are tables (or hold them) and are computed when first asked for: `orders`, `ledger`, `features`,
+    `dictionary`, `matrix`, `candidates`, `labels`, `segmentation`, `assignments`, `profile`, `segments`, `map`.
+    """
+
+    def __init__(self, card: Card, label: str, as_of: date | None, parameters: Parameters):
+        self.card, self.label, self.as_of, self.parameters = card, label, as_of, parameters
+        self.costs: dict[str, dict[str, float]] = {}  # step -> seconds, peak memory; for run.json
+
+    def __repr__(self) -> str:
+        return self.card.name if self.as_of is None else f"{self.card.name} as of {self.as_of}"
+
+    # --- the data -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The canonical tables, inside the engine; refused where the month has no orders."""
+        if self.as_of is None:
+            raise InputError(f"dataset {self.card.name} is a ready table of customers: it has no orders")
+        with self._cost("read the orders"):
+            orders = read_orders(self.card, self.as_of)
+        start = self.as_of.replace(day=1) if len(self.label) == len("2017-09") else self._window_start
+        count, first, last = orders.connection.execute(
+            "SELECT count(*), CAST(min(ordered_at) AS DATE), CAST(max(ordered_at) AS DATE) FROM orders"
+            " WHERE NOT is_return"
+        ).fetchone()
+        if not count or last < start:
+            there = f"up to then its orders run from {first} to {last}" if count else "its first order is later"
+            raise InputError(f"dataset {self.card.name} has no orders in {self.label}: {there}; name another month")
+        return orders
+
+    @cached_property
+    def ready(self) -> ReadyRows:
+        """The ready table of customers of a dataset that is one."""
+        return read_ready(self.card)
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """Where every row that was read went."""
+        return self._rows.ledger
+
+    @property
+    def _rows(self) -> Orders | ReadyRows:
+        return self.ready if self.as_of is None else self.orders
+
+    @property
+    def _window_start(self) -> date:
+        return self.as_of - timedelta(days=self.parameters.window_days - 1)
+
+    @cached_property
+    def uncovered_days(self) -> int:
+        """Days at the end of the month that the data does not cover; 0 for a complete month."""
+        return 0 if self.as_of is None else uncovered_days(self.orders, self.as_of)
+
+    # --- features and matrix --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _depends(self) -> dict:
+        """What the features depend on."""
+        return {
+            "card": self.card.path.read_text(),
+            "inputs": self._rows.inputs,
+            "as_of": self.as_of,
+            "window_days": self.parameters.window_days,
+        }
+
+    @cached_property
+    def _featured(self) -> dict:
+        made = kept("features", self._depends, self._make_ready if self.as_of is None else self._make_features)
+        fewest = self.parameters.min_segments * self.parameters.min_customers
+        if len(made["table"]) < fewest:
+            raise InputError(
+                f"dataset {self.card.name} has {len(made['table']):,} customers in {self.label}; {fewest:,} are the "
+                f"fewest for min_segments {self.parameters.min_segments} x min_customers "
+                f"{self.parameters.min_customers}: take a longer window_days, or lower these"
+            )
+        return made
+
+    def _make_features(self) -> dict:
+        orders = self.orders
+        with self._cost("build the features"), progress_bar("building the features"):
+            made = customer_features(orders, self.as_of, self.parameters.window_days)
+        return {"table": made.table, "dictionary": made.dictionary, "recipe": made.recipe}
+
+    def _make_ready(self) -> dict:
+        ready = self.ready
+        return {"table": ready.table, "dictionary": ready_dictionary(ready.table, ready.kinds), "recipe": {}}
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """One row per customer in natural units; index ``customer_id``."""
+        return self._featured["table"]
+
+    @property
+    def dictionary(self) -> pd.DataFrame:
+        """What each feature means; index ``feature``."""
+        return self._featured["dictionary"]
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The features on common scales, frozen."""
+        with self._cost("fit the matrix"):
+            return fit_matrix(self.features, self.dictionary)
+
+    # --- candidates and choice ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _compared(self) -> dict:
+        limits = {name: getattr(self.parameters, name) for name in ("seed", "max_segments")}
+        return kept("comparison", self._depends | limits, self._compare)
+
+    def _compare(self) -> dict:
+        matrix = self.matrix
+        with self._cost("compare the candidates"), progress_bar("comparing segmentations") as report:
+            made = compare_segmentations(self.features, matrix, self.parameters, progress=report)
+        return {"candidates": made.candidates, "labels": made.labels, "timings": made.timings}
+
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Integer labels of every customer by every candidate; -1 is left out."""
+        return self._compared["labels"]
+
+    @cached_property
+    def candidates(self) -> pd.DataFrame:
+        """Every candidate with its criteria, whether it is feasible, chosen, and why not."""
+        return choose(self._compared["candidates"], self.labels, self.parameters, self.parameters.choice)
+
+    @property
+    def chosen(self) -> pd.Series:
+        """The chosen candidate's row."""
+        return self.candidates.loc[self.candidates["chosen"]].iloc[0]
+
+    @cached_property
+    def one_per_family(self) -> pd.DataFrame:
+        """The chosen candidate first, then of each other family the one whose number of segments is nearest to its."""
+        others = self.candidates[
+            (self.candidates["family"] != self.chosen["family"]) & (self.candidates["segments"] > 0)
+        ]
+        distance = (others["segments"] - self.chosen["segments"]).abs()
+        nearest = others.assign(distance=distance).sort_values(["distance", "noise_share"], kind="stable")
+        nearest = nearest.drop_duplicates("family").sort_index().drop(columns="distance")
+        return pd.concat([self.chosen.to_frame().T.astype(self.candidates.dtypes), nearest], ignore_index=True)
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """Adjusted Rand index between `one_per_family`, square."""
+        ids = list(self.one_per_family["candidate_id"])
+        groups = [self.labels[candidate].to_numpy() for candidate in ids]
+        index = [[adjusted_rand(contingency(one + 1, other + 1)) for other in groups] for one in groups]
+        return pd.DataFrame(index, index=ids, columns=ids)
+
+    # --- segments -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def map(self) -> pd.DataFrame:
+        """Where customers lie on the map: index ``customer_id``; ``x, y, segment_id``; at most `MAP_CUSTOMERS` rows."""
+        positions = kept("map", self._depends | {"seed": self.parameters.seed}, self._draw_map)["positions"]
+        return positions.assign(segment_id=self.assignments["segment_id"].reindex(positions.index))
+
+    def _draw_map(self) -> dict:
+        from umap import UMAP
+
+        X = self.matrix.transform(self.features)
+        drawn = np.arange(len(X))
+        if len(X) > MAP_CUSTOMERS:
+            drawn = np.sort(np.random.default_rng(self.parameters.seed).choice(len(X), MAP_CUSTOMERS, replace=False))
+        with self._cost("draw the map"), progress_bar("laying out the map"):
+            mapper = UMAP(
+                n_neighbors=min(30, len(drawn) - 1), min_dist=0.3, random_state=self.parameters.seed, n_jobs=1
+            )
+            positions = mapper.fit_transform(X[drawn])
+        return {"positions": pd.DataFrame(positions, index=self.features.index[drawn], columns=["x", "y"])}
+
+    @cached_property
+    def segmentation(self) -> Segmentation:
+        """The chosen candidate, frozen: its segments numbered by revenue and named by their profiles."""
+        names = self._named[0]
+        return self._numbered.with_segments(self._numbered.segment_ids, self._numbered.names | _by_id(names, "segment"))
+
+    @cached_property
+    def _numbered(self) -> Segmentation:
+        row = self.chosen
+        candidate = Candidate(row["candidate_id"], row["family"], json.loads(row["params"]))
+        with self._cost("fit the chosen one"):
+            fitted = fit_segmentation(
+                self.features, self.matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
+                window_days=self.parameters.window_days, recipe=self._featured["recipe"],
+            )  # fmt: skip
+        sizes = size_segments(assign_customers(fitted, self.features)["segment_id"], self._revenue)
+        order = sizes.sort_values(["revenue", "customers"], ascending=False, kind="stable")["segment_id"]
+        with_customers = [old for old in order if old != LEFT_OUT]
+        without = [old for old in fitted.segment_ids if old not in with_customers]
+        new = {old: f"S{place}" for place, old in enumerate(with_customers + without, start=1)}
+        ids = tuple(new[old] for old in fitted.segment_ids)
+        return fitted.with_segments(ids, {new[old]: name for old, name in fitted.names.items()})
+
+    @property
+    def _revenue(self) -> pd.Series:
+        """Net spend of each customer within the window; missing for a ready table."""
+        return self.features["spend"] if self.as_of is not None else pd.Series(np.nan, index=self.features.index)
+
+    @cached_property
+    def _assigned(self) -> pd.DataFrame:
+        return assign_customers(self._numbered, self.features)
+
+    @cached_property
+    def profile(self) -> pd.DataFrame:
+        """Each segment against all customers, feature by feature, with intervals."""
+        used = set(self.matrix.columns["feature"])
+        with self._cost("profile the segments"):
+            return profile_segments(self.features, self.dictionary, self._assigned["segment_id"], used)
+
+    @cached_property
+    def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        sizes = size_segments(self._assigned["segment_id"], self._revenue)
+        names, words = name_segments(self.profile, sizes, self.card.currency, self.parameters.window_days)
+        return sizes.merge(names, on="segment_id"), words
+
+    @property
+    def name_words(self) -> pd.DataFrame:
+        """The figures behind every word of the names."""
+        return self._named[1]
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """The segments by revenue, those left out last: sizes, shares, names, descriptions, suggestions."""
+        named = self._named[0]
+        return pd.concat(
+            [named[named["segment_id"] != LEFT_OUT], named[named["segment_id"] == LEFT_OUT]], ignore_index=True
+        )
+
+    @cached_property
+    def assignments(self) -> pd.DataFrame:
+        """Every customer's segment, and the cell of the RFM map for comparison; index ``customer_id``."""
+        assigned = assign_customers(self.segmentation, self.features)
+        rfm = fit_rfm(self.features)
+        return assigned.assign(rfm_segment=None if rfm is None else rfm.assign(self.features)["segment"].astype("str"))
+
+    # --- what the report says -------------------------------------------------------------------------------------
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before trusting the rest."""
+        if self.as_of is None:
+            return ()
+        covered = tell_coverage(self.label, self.as_of, self.orders.last_day, self.uncovered_days)
+        return (covered,) if covered else ()
+
+    @property
+    def key_figures(self) -> dict[str, str]:
+        """The study in four figures, by label."""
+        figures = {"customers": f"{len(self.features):,}"}
+        if self.as_of is not None:
+            currency, days = self.card.currency, self.parameters.window_days
+            figures["orders"] = f"{int(self.features['order_count'].sum()):,}"
+            figures[f"revenue in {days} days"] = money(self._revenue.sum(), currency)
+            figures["last day counted"] = str(self.as_of)
+        return figures
+
+    @property
+    def shortlist(self) -> pd.DataFrame:
+        """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments."""
+        return self.one_per_family[["candidate_id", "segments", "smallest_share", "silhouette", "reason"]]
+
+    # --- the whole run --------------------------------------------------------------------------------------------
+
+    def compute(self) -> None:
+        """Compute every step, so that what the user can mend is found before anything is written."""
+        _ = self.candidates, self.map, self.segments, self.assignments
+
+    def write_tables(self, folder: Path) -> dict[str, dict[str, Column]]:
+        """Write every table of the run, and return the definitions of the columns that depend on the data."""
+        about = {feature: _column(row) for feature, row in self.dictionary[self.dictionary["present"]].iterrows()}
+        medians = self.features.select_dtypes("number").groupby(self.assignments["segment_id"]).median()
+        sized = self.segments.assign(rule=None).drop(columns=["action", "caution"])
+        tables = {
+            "ledger": self.ledger,
+            "quarantine": self._rows.quarantine,
+            "features": self.features,
+            "feature_dictionary": self.dictionary,
+            "candidates": self.candidates,
+            "assignments": self.assignments,
+            "segments": sized.merge(medians, left_on="segment_id", right_index=True, how="left"),
+            "profile": self.profile,
+            "name_words": self.name_words,
+        }
+        for name, table in tables.items():
+            write_table(table, name, folder, about if name == "features" else None)
+        return {
+            "features": about,
+            "segments": {
+                name: replace(about[name], definition=f"median; {about[name].definition}") for name in medians
+            },
+        }
+
+    def record(self) -> dict:
+        """Return what ``run.json`` says of the study; times and memory may differ from run to run."""
+        rows = self.ledger.set_index("reason")["rows"]
+        timings = self._compared["timings"].set_index("candidate_id").round(3)
+        return {
+            "dataset": self.card.name,
+            "month": self.label,
+            "as_of": str(self.as_of) if self.as_of else None,
+            "window_days": self.parameters.window_days,
+            "seed": self.parameters.seed,
+            "choice": self.parameters.choice,
+            "parameters": self.parameters.as_dict(),
+            "chosen": self.chosen["candidate_id"],
+            "inputs": self._rows.inputs,
+            "rows": {reason: int(count) for reason, count in rows.items()},
+            "steps": self.costs,
+            "candidates": timings.to_dict("index"),
+        }
+
+    # --- the cost of each step ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _cost(self, step: str):
+        start = time.perf_counter()
+        yield
+        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        self.costs[step] = {"seconds": round(time.perf_counter() - start, 2), "peak_memory_mb": round(peak / 1024)}
+
+
+def _by_id(table: pd.DataFrame, column: str) -> dict[str, str]:
+    return dict(zip(table["segment_id"], table[column], strict=True))
+
+
+def _column(feature: pd.Series) -> Column:
+    """The definition of a feature's column in a written table."""
+    kinds = {"money": "money", "share": "share", "category": "text"}
+    return Column(kinds.get(feature["kind"], "number"), feature["unit"], feature["definition"])

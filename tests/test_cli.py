@@ -1,0 +1,126 @@
+"""The command line from outside: exit status, one message, nothing written."""
+
+import sys
+
+import pytest
+
+from segkit import cli
+
+ORDERS = "customer_id,order_id,ordered_at,product_id,quantity,unit_price\n" + "".join(
+    f"c{n % 3},o{n},2026-0{1 + n % 3}-1{n % 9},p{n % 5},1,{n + 1}.50\n" for n in range(60)
+)
+CARD = """
+title = "A shop"
+currency = "EUR"
+[orders]
+source = "orders.csv"
+[orders.columns]
+customer_id = "customer_id"
+order_id = "order_id"
+ordered_at = "ordered_at"
+product_id = "product_id"
+quantity = "quantity"
+unit_price = "unit_price"
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A folder with a card and its orders; a test spoils one of them."""
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    (tmp_path / "shop.toml").write_text(CARD)
+    return tmp_path
+
+
+def run(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["segkit", *map(str, arguments)])
+    status = 0
+    try:
+        cli.main()
+    except SystemExit as ended:
+        status = ended.code or 0
+    return status, *capsys.readouterr()
+
+
+def refused(monkeypatch, capsys, shop, *arguments) -> str:
+    """The one message of a command that must end with status 2, without a traceback, writing nothing."""
+    before = sorted(shop.rglob("*"))
+    status, out, err = run(monkeypatch, capsys, *arguments, *(["--out", shop / "out"] if "report" in arguments else []))
+    messages = [line for line in err.splitlines() if not line.endswith(" s")]
+    assert (status, out) == (2, "")
+    assert messages[0].startswith("segkit: ")
+    assert "Traceback" not in err
+    assert sorted(shop.rglob("*")) == before
+    return err
+
+
+@pytest.mark.parametrize("command", ["", "datasets", "new-card", "check", "report", "fetch"])
+def test_every_command_has_help_with_an_example(monkeypatch, capsys, command):
+    status, out, _ = run(monkeypatch, capsys, *filter(None, [command, "--help"]))
+    assert status == 0
+    assert "Usage: segkit" in out
+    assert not command or f"Example: segkit {command}" in out
+
+
+def test_an_unknown_dataset_names_the_known_ones(monkeypatch, capsys, shop):
+    message = refused(monkeypatch, capsys, shop, "report", "complete-jorney", "--month", "2017-09")
+    assert "complete-journey" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--month", "17-9"], "17-9"),
+        (["--month", "2026-13"], "2026-13"),
+        (["--as-of", "2026-02-30"], "2026-02-30"),
+        ([], "--month"),
+        (["--month", "2031-01"], "no orders in 2031-01"),
+        (["--month", "2026-03"], "3 customers"),
+        (["--month", "2026-03", "--set", "max_segment=4"], "did you mean max_segments"),
+        (["--month", "2026-03", "--set", "max_segments"], "NAME=VALUE"),
+        (["--month", "2026-03", "--set", "max_noise=20"], "from 0 to 1"),
+        (["--mnth", "2026-03"], "--mnth"),
+    ],
+)
+def test_a_call_that_cannot_work_says_why(monkeypatch, capsys, shop, arguments, words):
+    assert words in refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda card, orders: (card.replace("[orders.columns]", "[orders.colums]"), orders), "columns"),
+        (lambda card, orders: (card.replace('= "unit_price"', '= "price"'), orders), "unit_price"),
+        (lambda card, orders: (card, orders.replace(",", ";")), "separator"),
+        (lambda card, orders: (card, orders.replace("2026-", "20.26/")), "ordered_at"),
+        (lambda card, orders: (card, ""), "empty"),
+        (lambda card, orders: (card.replace("orders.csv", "orders.parquet"), orders), "orders.parquet"),
+        (lambda card, orders: (card + "[", orders), "TOML"),
+    ],
+)
+def test_a_spoilt_card_or_file_is_named_with_the_way_out(monkeypatch, capsys, shop, spoil, words):
+    card, orders = spoil(CARD, ORDERS)
+    (shop / "shop.toml").write_text(card)
+    for name in ("orders.csv", "orders.parquet"):
+        (shop / name).write_text(orders)
+    message = refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", "--month", "2026-03")
+    assert words in message
+
+
+def test_check_prints_the_ledger_and_writes_nothing(monkeypatch, capsys, shop):
+    before = sorted(shop.rglob("*"))
+    status, out, err = run(monkeypatch, capsys, "check", shop / "shop.toml")
+    assert (status, err) == (0, "")
+    assert "sale" in out
+    assert "60" in out
+    assert sorted(shop.rglob("*")) == before
+
+
+def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
+    def fail(*_, **__):
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("segkit.report.run_report", fail)
+    status, _, err = run(monkeypatch, capsys, "report", "complete-journey", "--month", "2017-09")
+    assert status == 1
+    assert err.startswith("segkit: RuntimeError: the disk is full")
