@@ -57,13 +57,14 @@ def name_segments(profile, sizes, currency="", window_days=365):
     rows = []
     for size in sizes.itertuples(index=False):
         own = profile[profile["segment_id"] == size.segment_id]
+        backing = [row.feature for _, row in chosen[size.segment_id][1]]
         left_out = size.segment_id == UNSEGMENTED
-        action, caution = LEFT_OUT if left_out else suggest_action(found[size.segment_id])
+        action, caution = LEFT_OUT if left_out else suggest_action(found[size.segment_id], chosen[size.segment_id][1])
         rows.append(
             {
                 "segment_id": size.segment_id,
                 "segment": chosen[size.segment_id][0],
-                "description": describe_segment(size, own, currency, window_days),
+                "description": describe_segment(size, own, backing, currency, window_days),
                 "action": action,
                 "caution": caution,
             }

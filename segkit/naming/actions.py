@@ -1,10 +1,11 @@
 """What one would try first with a segment, from the words that are true of it: suggestions, nothing measured.
 
 The rules are read from the top; the first whose words all hold gives the suggestion. They are marketing
-practice, not results: whether any of it pays is for an experiment to say, which is why every suggestion ends so.
+practice, not results: whether any of it pays is for an experiment to say, and every suggestion ends by saying so.
 """
 
-UNMEASURED = "(a suggestion; its effect is not measured)"
+UNMEASURED = "(not yet tested)"
+_URGENT = ("stage", "trend", "noun")  # count for what to do even where the name has no room for them
 
 # words that must all be true of the segment (alternatives by "|"), what to do, what not to do
 RULES = (
@@ -74,9 +75,24 @@ RULES = (
         "Don't interrupt between shops with small offers.",
     ),
     (
+        ("Established",),
+        "Thank them for staying, and show them what is new since their last order.",
+        "Don't address them as newcomers.",
+    ),
+    (
         ("Occasional",),
         "Give a reason to come back sooner: reminders at the usual gap, a small next-order benefit.",
         "Don't expect big baskets to follow by themselves.",
+    ),
+    (
+        ("Growing",),
+        "Show them what goes with what they have begun to buy.",
+        "Don't take the rise for granted: it may be the season.",
+    ),
+    (
+        ("Cooling",),
+        "Ask what changed, and remind them of what they used to buy.",
+        "Don't wait until they have gone.",
     ),
     (
         ("Frequent",),
@@ -87,6 +103,7 @@ RULES = (
 BY_THEME = {
     "taste": ("Lead with what they like, then its neighbours.", "Don't send the general newsletter first."),
     "timing": ("Send when they shop.", "Don't read the time of day as a taste."),
+    "habit": ("Time messages to how they order.", "Don't send everything to everybody on the same day."),
     "place": ("Speak of their store, channel or country.", "Don't assume that it explains what they buy."),
     "who": ("Choose range and pictures that fit their households.", "Don't address anyone by a guessed attribute."),
 }
@@ -100,30 +117,36 @@ LEFT_OUT = (
 )
 
 
-def suggest_action(found):
+def suggest_action(found, picked):
     """What to do and what not to do with a segment.
 
     Parameters
     ----------
-    found : list
-        ``(word, row)`` of every word that is true of the segment, strongest first.
+    found, picked : list
+        ``(word, row)`` of every word that is true of the segment, strongest first, and of those in its name.
 
     Returns
     -------
     tuple of str
-        The action and the caution; the action ends by saying that its effect is not measured.
+        The action and the caution; the action ends by saying that nobody has tested it.
 
     Examples
     --------
-    >>> suggest_action([])
-    ('Treat them as usual; ... (a suggestion; its effect is not measured)', "Don't spend on a treatment ...")
+    >>> suggest_action([], [])
+    ('Treat them as usual; ... (not yet tested).', "Don't spend on a treatment ...")
     """
-    true = {word.text for word, _ in found}
-    for needed, action, caution in RULES:
-        if all(true & set(words.split("|")) for words in needed):
-            return f"{action} {UNMEASURED}", caution
+    urgent = [pair for pair in found if pair[0].theme in _URGENT]
+    for pairs in (picked + urgent, found):
+        true = {word.text for word, _ in pairs}
+        for needed, action, caution in RULES:
+            if all(true & set(words.split("|")) for words in needed):
+                return _marked(action), caution
     for word, _ in found:
         if word.theme in BY_THEME:
             action, caution = BY_THEME[word.theme]
-            return f"{action} {UNMEASURED}", caution
-    return f"{OTHERWISE[0]} {UNMEASURED}", OTHERWISE[1]
+            return _marked(action), caution
+    return _marked(OTHERWISE[0]), OTHERWISE[1]
+
+
+def _marked(action):
+    return f"{action.removesuffix('.')} {UNMEASURED}."

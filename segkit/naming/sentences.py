@@ -40,18 +40,18 @@ _READS = {
 # Second readings of something said already: the same money, the same orders.
 _SAID = (
     {"spend", "largest_order_value", "distinct_product_count"},
-    {"order_count", "mean_gap_days", "repeat_product_share"},
+    {"order_count", "mean_gap_days", "repeat_product_share", "active_span_days"},
     {"days_since_last_order", "quarter_change", "spend_slope"},
-    {"tenure_days", "active_span_days"},
     {"products_per_order", "lines_per_order", "mean_order_value"},
     {"coupon_share", "coupon_order_share"},
     {"store_count", "main_store_share"},
     {"return_order_share", "return_spend_share"},
 )
-_WITHOUT_UNIT = {"quarter_change", "spend_slope", "category_entropy", "gap_variation"}  # figures that need a lesson
+# Figures that need a lesson first, and what the shop itself decided.
+_UNSAID = {"quarter_change", "spend_slope", "category_entropy", "gap_variation", "campaigns_received_count"}
 
 
-def describe_segment(size, profile, currency="", window_days=365):
+def describe_segment(size, profile, backing=(), currency="", window_days=365):
     """One sentence: how many, what they bring, their usual figures, and what sets them apart most.
 
     Parameters
@@ -60,6 +60,8 @@ def describe_segment(size, profile, currency="", window_days=365):
         ``customers, customer_share, revenue_share``.
     profile : DataFrame
         The segment's rows of the profile.
+    backing : collection of str
+        Features behind the segment's name, told before others.
     currency : str
     window_days : int
 
@@ -77,23 +79,26 @@ def describe_segment(size, profile, currency="", window_days=365):
     if "days_since_last_order" in centre:
         usual.append(f"last seen {_ago(centre['days_since_last_order'])}")
     sentence = f"{customers}{bring}" + (f": {', '.join(usual)}" if usual else "")
-    apart = [_difference(row, currency) for row in _telling(profile, usual)]
+    apart = [_difference(row, currency) for row in _telling(profile, backing, usual, currency)]
     if apart:
         return f"{sentence}; they differ most by {_listed(apart)}."
     return f"{sentence}; nothing sets them clearly apart from all customers."
 
 
-def _telling(profile, usual):
-    """The rows that differ most, one for each thing said."""
+def _telling(profile, backing, usual, currency):
+    """The rows that differ most, one for each thing said, those behind the name first."""
     said = [_SAID[0], _SAID[1], _SAID[2]] if usual else []
     rows = []
     ranked = profile[profile["differs"]].sort_values("effect_sd", key=abs, ascending=False, kind="stable")
+    ranked = ranked.loc[(~ranked["feature"].isin(list(backing))).sort_values(kind="stable").index]
     for row in ranked.itertuples(index=False):
-        group = next((group for group in _SAID if row.feature in group), {row.feature})
-        if group in said or row.feature in _WITHOUT_UNIT or row.feature.endswith("_other_share"):
-            continue
-        said.append(group)
-        rows.append(row)
+        group = next((group for group in _SAID if row.feature in group), {row.feature, row.level})
+        unsaid = row.feature in _UNSAID or row.feature.endswith("_other_share")
+        # medians of counts can agree where the customers behind them do not
+        unsaid |= figure(row.centre, row.kind, currency) == figure(row.overall, row.kind, currency)
+        if group not in said and not unsaid:
+            said.append(group)
+            rows.append(row)
     return rows[:MOST_DIFFERENCES]
 
 
@@ -103,8 +108,6 @@ def _difference(row, currency):
         return f"{label} ({percent(row.centre)} of those known, {percent(row.overall)} of all)"
     label = _READS.get(row.feature, _plain(row.feature))
     centre, overall = figure(row.centre, row.kind, currency), figure(row.overall, row.kind, currency)
-    if centre == overall:  # medians of counts can agree where the customers behind them do not
-        return f"{'more' if row.effect > 0 else 'less'} {label}"
     return f"{label} ({centre}, all customers {overall})"
 
 
@@ -171,7 +174,7 @@ def percent(share):
     >>> percent(0.25), percent(0.004), percent(0.0)
     ('25\xa0%', '0.4\xa0%', '0\xa0%')
     """
-    return f"{100 * share:.1f}\xa0%" if 0 < abs(share) < 0.0095 else f"{100 * share:.0f}\xa0%"
+    return f"{100 * share:.1f}\xa0%" if 0.0005 <= abs(share) < 0.0095 else f"{100 * share:.0f}\xa0%"
 
 
 def known(figure):

@@ -66,6 +66,7 @@ WORDS = (
     Word("Cooling", "trend", "spend_slope", -1, most=-0.1, lapsed=True),
     # rhythm
     Word("Regular", "habit", "gap_variation", -1, most=0.8),
+    Word("Established", "habit", "active_span_days", +1, least=180),
     Word("Irregular", "habit", "gap_variation", +1, least=1.2),
     Word("Weekend", "timing", "weekend_order_share", +1, least=0.4),
     Word("Morning", "timing", "morning_order_share", +1, least=0.4),
@@ -73,8 +74,8 @@ WORDS = (
     Word("Evening", "timing", "evening_order_share", +1, least=0.4),
     Word("Night-time", "timing", "night_order_share", +1, least=0.3),
     # basket
-    Word("Stock-up", "basket", "products_per_order", +1),
-    Word("Top-up", "basket", "products_per_order", -1),
+    Word("Stock-up", "basket", "lines_per_order", +1),
+    Word("Top-up", "basket", "lines_per_order", -1),
     Word("Big-ticket", "basket", "mean_order_value", +1),
     # price and promotion
     Word("Coupon-led", "price", "coupon_order_share", +1, least=0.1),

@@ -26,7 +26,7 @@ _BUILT_IN = {feature.name for feature in FEATURES}  # what the vocabulary passes
 # Several words of one theme can hold at once: in these the strongest is taken, in the others the first listed.
 _STRONGEST_FIRST = ("taste", "place", "timing", "other")
 # Where two segments still have one name, the order of these figures tells them apart.
-_COMPARED = (("spend", "spend"), ("order_count", "frequency"), ("products_per_order", "basket"))
+_COMPARED = (("spend", "spend"), ("order_count", "frequency"), ("lines_per_order", "basket"))
 
 
 def find_words(profile, sizes):

@@ -1,6 +1,7 @@
 """Figures of the chosen segments: how large, how different, where, how firm."""
 
 import numpy as np
+import pandas as pd
 
 from segkit.plots.style import (
     INK,
@@ -11,14 +12,17 @@ from segkit.plots.style import (
     UNSEGMENTED_COLOUR,
     WIDTH,
     axes_of,
+    darker,
     panels,
     percent,
+    plain_name,
     segment_colours,
     spread_apart,
     wrapped,
 )
 
 LONGEST_BAR = 2.5  # standard deviations; longer bars are cut and carry their figure
+MOST_OF_A_FAMILY = 2  # bars in a profile: a third reading of the same thing crowds out another
 MOST_POINTS = 5000  # on a map; more only make the page heavy
 
 
@@ -71,7 +75,7 @@ def plot_sizes(segments, ax=None):
     return ax
 
 
-def plot_profile(profile, segments, most=12):
+def plot_profile(profile, segments, most=12, always=("spend", "order_count", "days_since_last_order")):
     """What sets each segment apart: one panel per segment, a bar per feature, filled only where it differs.
 
     In the manner of the shaded bar chart of flexclust (Dolnicar & Leisch 2014, *Tourism Management* 41): the
@@ -84,7 +88,9 @@ def plot_profile(profile, segments, most=12):
     segments : DataFrame
         ``segment_id, segment``; panels come in its order.
     most : int
-        Features shown: those that set any segment apart most, in the order of their families.
+        Features shown: those that set any segment apart most, at most two of a family.
+    always : collection of str
+        Features shown before others if they set any segment apart, such as those behind the names.
 
     Returns
     -------
@@ -93,7 +99,12 @@ def plot_profile(profile, segments, most=12):
     ids = segments["segment_id"].astype(str).tolist()
     drawn = profile[(profile["level"] == "") & profile["segment_id"].isin(ids) & profile["effect_sd"].notna()]
     telling = drawn["effect_sd"].abs().where(drawn["differs"], 0).groupby(drawn["feature"]).max()
-    chosen = set(telling[telling > 0].sort_values(ascending=False, kind="stable").index[:most])
+    ranked = telling[telling > 0].sort_values(ascending=False, kind="stable")
+    family = drawn.drop_duplicates("feature").set_index("feature")["family"]
+    first = [feature for feature in always if feature in ranked.index]
+    order = [*first, *ranked.index.difference(first, sort=False)]
+    kept = pd.Series(order).groupby([family[feature] for feature in order]).cumcount() < MOST_OF_A_FAMILY
+    chosen = set(first) | set(np.array(order)[kept][:most])
     features = [name for name in drawn["feature"].drop_duplicates() if name in chosen]
     effects = drawn.set_index(["segment_id", "feature"])
     figure, axes = panels(len(ids), 3 if len(ids) > 2 else 2, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
@@ -105,7 +116,7 @@ def plot_profile(profile, segments, most=12):
         colour, length = colours[segment_id], np.clip(effect, -LONGEST_BAR, LONGEST_BAR)
         ax.barh(rows[~differs], length[~differs], 0.62, color=PAPER, edgecolor="#BBBBBB")
         ax.barh(rows[differs], length[differs], 0.62, color=colour, edgecolor=colour)
-        for row in rows[np.abs(effect) > LONGEST_BAR]:  # one odd segment would flatten all others
+        for row in rows[np.abs(effect) > LONGEST_BAR + 0.05]:  # one odd segment would flatten all others
             side = np.sign(effect[row])
             ax.annotate(
                 f"{effect[row]:+.1f}".replace("-", "\N{MINUS SIGN}"), (side * LONGEST_BAR, row), (-3 * side, 0),
@@ -113,32 +124,18 @@ def plot_profile(profile, segments, most=12):
                 color=PAPER, fontsize=9, weight="bold",
             )  # fmt: skip
         ax.axvline(0, color=INK, linewidth=1)
-        ax.set_title(wrapped(name, 17), color=colour if segment_id != UNSEGMENTED else QUIET, fontsize=11)
+        ax.set_title(wrapped(name, 17), color=darker(colour), fontsize=11)
         ax.set_xlim(-1.05 * LONGEST_BAR, 1.05 * LONGEST_BAR)
         ax.set_xticks([-2, 0, 2], ["\N{MINUS SIGN}2", "0", "+2"])
         ax.grid(axis="x")
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="both", length=0)
+    for ax in axes[-3:]:  # the lowest panel of each column, where the last row is not full
+        ax.tick_params(labelbottom=True)
     axes[0].set_yticks(rows, [plain_name(feature) for feature in features])
     axes[0].set_ylim(len(features) - 0.4, -0.6)
     figure.supxlabel("difference from all customers, in standard deviations", color=QUIET, fontsize=11)
     return figure
-
-
-def plain_name(feature):
-    """A feature's name as a reader would say it.
-
-    Examples
-    --------
-    >>> plain_name("days_since_last_order"), plain_name("coupon_order_share"), plain_name("order_count")
-    ('days since last order', 'coupon order share', 'orders')
-    """
-    words = feature.split("_")
-    if len(words) > 1 and words[-1] == "count":
-        words = [*words[:-2], words[-2] if words[-2].endswith("s") else words[-2] + "s"]
-    if len(words) > 1 and words[-1] == "days":
-        words = [*words[:-1], "in days"]
-    return " ".join(words)
 
 
 def plot_map(positions, segments, ax=None, labels=True):
@@ -166,7 +163,7 @@ def plot_map(positions, segments, ax=None, labels=True):
     chosen = np.unique(np.linspace(0, len(positions) - 1, min(len(positions), MOST_POINTS)).astype(int))
     shown = positions.iloc[chosen]
     fills = shown["segment_id"].astype(str).map(colours).fillna(UNSEGMENTED_COLOUR)
-    size = np.clip(12000 / max(len(shown), 1), 3, 14) * (1.0 if labels else 0.3)
+    size = np.clip(30000 / max(len(shown), 1), 5, 16) * (1.0 if labels else 0.3)
     # mixed order: drawn segment by segment, the last would cover the others
     mixed = np.random.default_rng(0).permutation(len(shown))
     ax.scatter(*shown[["x", "y"]].to_numpy()[mixed].T, s=size, c=fills.to_numpy()[mixed], alpha=0.75, linewidths=0)
@@ -188,14 +185,8 @@ def _label_centres(ax, positions, names, colours):
     heights = spread_apart(centres["y"].tolist(), 0.085 * height)
     for segment_id, x, y in zip(centres.index, centres["x"], heights, strict=True):
         text = ax.annotate(wrapped(names[segment_id], 16), (x, y), ha="center", va="center", weight="bold")
-        text.set(color=_darker(colours[segment_id]), linespacing=0.95)
+        text.set(color=darker(colours[segment_id]), linespacing=0.95)
         text.set_path_effects([withStroke(linewidth=3.5, foreground=PAPER)])
-
-
-def _darker(colour):
-    from matplotlib.colors import to_rgb
-
-    return tuple(0.65 * channel for channel in to_rgb(colour))
 
 
 def plot_stability(stability, ax=None):

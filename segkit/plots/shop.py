@@ -11,6 +11,7 @@ from segkit.plots.style import (
     panels,
     percent,
     percent_axis,
+    plain_name,
     short_money,
     wrapped,
 )
@@ -152,8 +153,6 @@ def plot_distributions(distributions, columns=3):
     -------
     Figure
     """
-    from segkit.plots.segments import plain_name
-
     features = distributions["feature"].drop_duplicates().tolist()
     figure, axes = panels(len(features), columns, 1.55)
     for ax, feature in zip(axes, features, strict=True):
@@ -165,7 +164,7 @@ def plot_distributions(distributions, columns=3):
             ax.set_xscale("symlog", linthresh=1)
             ax.xaxis.set_minor_locator(_no_ticks())
             ax.set_xticks(_decades(edges[-1]), [short_money(tick) for tick in _decades(edges[-1])])
-        elif unit == "share":
+        elif unit.startswith("share"):
             ax.xaxis.set_major_locator(_few_ticks())
             percent_axis(ax.xaxis)
         else:
@@ -175,7 +174,7 @@ def plot_distributions(distributions, columns=3):
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.tick_params(length=2, labelsize=9)
-        if unit and unit != "share":
+        if unit:
             ax.set_xlabel(unit, fontsize=9)
     return figure
 

@@ -1,5 +1,6 @@
 """The visual language of every figure: type, ink, colours of segments, panels, direct labels."""
 
+import re
 import textwrap
 
 INK, QUIET, RULE, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
@@ -114,7 +115,7 @@ def percent(share):
     >>> percent(0.254), percent(0.004), percent(0), percent(0.9996)
     ('25\xa0%', '0.4\xa0%', '0\xa0%', '100\xa0%')
     """
-    few = 0 < abs(share) < 0.0095
+    few = 0.0005 <= abs(share) < 0.0095
     return f"{100 * share:.1f}\xa0%" if few else f"{100 * share:.0f}\xa0%"
 
 
@@ -137,6 +138,32 @@ def short_money(amount, _=None):
         if abs(amount) >= size:
             return f"{amount / (1e3 if letter == 'k' else size):.3g}\xa0{letter}"
     return f"{amount:,.0f}"
+
+
+def plain_name(feature):
+    """A feature's name as a reader would say it.
+
+    Examples
+    --------
+    >>> plain_name("days_since_last_order"), plain_name("weekend_order_share"), plain_name("order_count")
+    ('days since last order', 'weekend orders', 'orders')
+    >>> plain_name("campaigns_received_count"), plain_name("distinct_product_count")
+    ('campaigns received', 'distinct products')
+    >>> plain_name("category_drug_gm_share"), plain_name("tenure_days"), plain_name("discount_share")
+    ('drug gm', 'tenure in days', 'discount share')
+    """
+    composed = re.match(r"(?:category|channel)_(.+)_share$", feature)
+    name = composed[1] if composed else re.sub(r"_order_share$", "_orders", feature)
+    name = re.sub(r"^(\w*s_\w+|\w+s)_count$", r"\1", name)  # campaigns_received_count says its plural already
+    name = re.sub(r"_count$", "s", name)
+    return re.sub(r"_days$", "_in_days", name).replace("_", " ")
+
+
+def darker(colour):
+    """A shade of a segment's colour in which text can be read on paper."""
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.65 * channel for channel in to_rgb(colour))
 
 
 def wrapped(text, width):

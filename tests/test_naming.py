@@ -1,0 +1,171 @@
+"""Names: words only where figures back them, the same whatever the labels, never absurd."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segkit.naming import name_segments
+from segkit.naming.vocabulary import NOUNS, READING, WEIGHT, WORDS
+from segkit.naming.words import MOST_WORDS
+from segkit.profile import profile_segments, size_segments
+
+KINDS = {
+    "spend": ("value", "money"),
+    "order_count": ("lifecycle", "count"),
+    "days_since_last_order": ("lifecycle", "days"),
+    "tenure_days": ("lifecycle", "days"),
+    "lines_per_order": ("basket", "count"),
+    "weekend_order_share": ("rhythm", "share"),
+    "category_drug_gm_share": ("taste", "share"),
+    "coupon_order_share": ("price", "share"),
+}
+USUAL = [300.0, 12, 15, 300, 8, 0.3, 0.1, 0.05]
+PLANTED = {  # what sets each planted segment apart, and the name it should get
+    "Frequent big spenders": {"spend": 3000, "order_count": 60},
+    "Lapsed light buyers": {"spend": 60, "days_since_last_order": 200},
+    "New shoppers": {"tenure_days": 40},
+    "Drugstore shoppers": {"category_drug_gm_share": 0.6},
+    "Coupon-led shoppers": {"coupon_order_share": 0.5},
+    "Average shoppers": {},
+}
+
+
+def planted(seed=0, customers=120, planted_segments=PLANTED):
+    """Features of a segment per planted name, and the segments, S1 first."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for special in planted_segments.values():
+        centre = pd.Series(USUAL, index=list(KINDS)) * 1.0
+        centre.update(pd.Series(special, dtype=float))
+        part = pd.DataFrame({name: centre[name] * rng.lognormal(0, 0.25, customers) for name in KINDS})
+        shares = [name for name in KINDS if name.endswith("share")]
+        parts.append(part.assign(**{name: part[name].clip(0, 1) for name in shares}))
+    features = pd.concat(parts, ignore_index=True).rename("c{:04}".format)
+    ids = np.repeat([f"S{number}" for number in range(1, len(parts) + 1)], customers)
+    return features, pd.Series(ids, index=features.index)
+
+
+def dictionary():
+    return pd.DataFrame(KINDS, index=["family", "kind"]).T.assign(unit="")
+
+
+def named(features, segments, used=("spend",), currency="USD"):
+    profile = profile_segments(features, dictionary(), segments, used)
+    return name_segments(profile, size_segments(segments, features["spend"]), currency)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_planted_segments_get_the_names_planted(seed):
+    names, _ = named(*planted(seed))
+    assert names["segment"].tolist() == list(PLANTED)
+
+
+def test_permuting_labels_permutes_the_names():
+    features, segments = planted()
+    ids = sorted(segments.unique())
+    for shuffled in itertools.islice(itertools.permutations(ids), 1, 100, 13):
+        new_id = dict(zip(ids, shuffled, strict=True))
+        names, _ = named(features, segments.map(new_id))
+        there = names.set_index("segment_id")["segment"]
+        assert [there[new_id[name]] for name in ids] == list(PLANTED)
+
+
+def test_every_word_of_a_name_is_backed_by_a_large_and_certain_figure():
+    names, words = named(*planted())
+    assert (words["effect_low"] * words["effect_high"] > 0).all()
+    assert words["low"].le(words["figure"]).all()
+    assert words["figure"].le(words["high"]).all()
+    for segment_id, name in zip(names["segment_id"], names["segment"], strict=True):
+        backed = " ".join(words.loc[words["segment_id"] == segment_id, "word"]).lower()
+        assert set(name.lower().split()) - set(backed.split()) <= {"average", "shoppers"}
+
+
+def test_words_from_clustered_features_are_descriptive_and_others_evidence():
+    _, words = named(*planted(), used=["spend"])
+    assert words.set_index("word")["basis"][["big spenders", "Drugstore"]].tolist() == ["descriptive", "evidence"]
+
+
+def test_a_small_or_an_uncertain_effect_gives_no_word():
+    features, segments = planted(planted_segments={"a": {"spend": 330}, "b": {}})
+    names, words = named(features, segments)
+    assert words.empty
+    assert names["segment"].str.endswith("verage shoppers").all()
+    few = segments.groupby(segments).head(12).index  # twelve customers each: large effects, wide intervals
+    noisy = features.loc[few].assign(order_count=np.random.default_rng(1).lognormal(2, 1, len(few)))
+    assert not set(named(noisy, segments[few])[1]["feature"]) & {"order_count"}
+
+
+def test_nobody_has_lapsed_after_a_few_days_however_unusual():
+    features, segments = planted(
+        planted_segments={"a": {"days_since_last_order": 6}, "b": {"days_since_last_order": 2}}
+    )
+    assert "Laps" not in " ".join(named(features, segments)[0]["segment"])
+
+
+def test_the_segment_with_most_revenue_never_lapses():
+    special = {"days_since_last_order": 200, "spend": 3000}
+    names, words = named(*planted(planted_segments={"top": special, "rest": {}}))
+    assert "Lapsed" not in words["word"].tolist()
+    assert names["segment"][0] == "Big spenders"
+
+
+def test_segments_with_one_name_take_their_next_word():
+    big = {"spend": 3000, "order_count": 60}
+    coupons = {"coupon_order_share": 0.25}
+    names, _ = named(*planted(planted_segments={"a": big, "b": big | coupons, "c": coupons, "d": {}, "e": {}}))
+    assert names["segment"].tolist()[:2] == ["Frequent big spenders", "Frequent coupon-led big spenders"]
+
+
+def test_where_words_run_out_the_order_in_a_figure_tells_apart_and_only_then_a_number():
+    features, segments = planted(planted_segments={"a": {"spend": 300}, "b": {"spend": 400}})
+    names, words = named(features, segments)
+    assert names["segment"].tolist() == ["Lower-spend average shoppers", "Higher-spend average shoppers"]
+    alike, segments = planted(planted_segments={"a": {}, "b": {}})
+    names, _ = named(alike, segments)
+    assert sorted(names["segment"]) == ["Average shoppers", "Average shoppers 2"]
+
+
+def test_customers_left_out_are_called_unsegmented_whatever_they_look_like():
+    features, segments = planted()
+    names, words = named(features, segments.replace("S1", "S0"))
+    assert names["segment"][0] == "Unsegmented"
+    assert "S0" not in words["segment_id"].tolist()
+
+
+def test_a_word_needs_to_be_known_for_half_of_the_segment():
+    features, segments = planted()
+    features.loc[features.index[segments == "S4"][:70], "category_drug_gm_share"] = np.nan
+    assert "Drugstore" not in named(features, segments)[1]["word"].tolist()
+
+
+def test_features_the_vocabulary_does_not_know_lend_their_own_name():
+    rng = np.random.default_rng(0)
+    answers = pd.DataFrame({"spicy": np.r_[rng.random(60) < 0.9, rng.random(60) < 0.1].astype(float)})
+    meaning = pd.DataFrame({"family": "given", "kind": "binary", "unit": ""}, index=["spicy"])
+    halves = pd.Series(["S1"] * 60 + ["S2"] * 60)
+    profile = profile_segments(answers, meaning, halves)
+    names, _ = name_segments(profile, size_segments(halves, pd.Series(np.nan, index=halves.index)))
+    assert names["segment"].tolist() == ["Spicy customers", "Non-spicy customers"]
+
+
+def test_a_description_tells_size_money_rhythm_and_what_differs():
+    names, _ = named(*planted())
+    sentence = names["description"][3].replace("\xa0", " ")
+    assert sentence.startswith("120 customers (17 %) who bring 7 % of revenue: a median of ")
+    assert " USD in the year, last seen 15.5 days ago; they differ most by share of spend on drug gm (60 %" in sentence
+    assert sentence.endswith(", all customers 18 %).")
+
+
+def test_suggestions_follow_the_words_and_say_that_nobody_tested_them():
+    names, _ = named(*planted())
+    assert names["action"].str.endswith("(not yet tested).").all()
+    assert names["action"][0].startswith("Protect them")
+    assert "win-back" in names["caution"][1]
+
+
+def test_no_name_can_be_longer_than_four_words_and_every_theme_is_read_and_weighed():
+    assert {word.theme for word in WORDS} <= set(READING) & set(WEIGHT)
+    assert all(len(word.text.split()) == 1 for word in WORDS)
+    assert max(len(noun.text.split()) for noun in NOUNS) < MOST_WORDS

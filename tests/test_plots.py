@@ -1,0 +1,176 @@
+"""Figures draw the table they are given: labels, lengths, order; and colours stay apart for every reader."""
+
+import itertools
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+from segkit import plots
+from segkit.plots.style import PALETTE, spread_apart
+
+SEGMENTS = pd.DataFrame(
+    {
+        "segment_id": ["S2", "S1", "S0"],
+        "segment": ["Frequent big spenders", "Lapsed light buyers", "Unsegmented"],
+        "customer_share": [0.25, 0.65, 0.1],
+        "revenue_share": [0.61, 0.34, 0.05],
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def _style_and_close():
+    with matplotlib.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+def texts(ax):
+    return [text.get_text().replace("\xa0", " ") for text in ax.texts]
+
+
+def names_on(axis):
+    return [label.get_text().replace("\n", " ") for label in axis.get_ticklabels()]
+
+
+def test_colours_do_not_depend_on_the_order_of_ids_and_the_unsegmented_are_grey():
+    colours = plots.segment_colours(["S10", "S0", "S2"])
+    assert colours == plots.segment_colours(["S2", "S10", "S0"])
+    assert list(colours) == ["S0", "S2", "S10"]
+    assert len(set(plots.segment_colours([f"S{number}" for number in range(13)]).values())) == 13
+
+
+@pytest.mark.parametrize("kind", ["all cones", "no green cones", "no red cones"])
+def test_the_first_six_colours_differ_for_colour_blind_readers(kind):
+    # Viénot, Brettel & Mollon (1999): what linear light becomes without one kind of cone
+    without = {"no red cones": (0.11238, 0.88762, 0.00401), "no green cones": (0.29275, 0.70725, -0.02234)}
+    light = np.array([matplotlib.colors.to_rgb(colour) for colour in PALETTE[:6]]) ** 2.2
+    if kind in without:
+        a, b, c = without[kind]
+        light = light @ np.array([[a, b, 0], [a, b, 0], [c, -c, 1]]).T
+    seen = light.clip(0, 1) ** (1 / 2.2)
+    assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)) > 0.12
+
+
+def test_sizes_are_drawn_and_written_as_in_the_table():
+    ax = plots.plot_sizes(SEGMENTS)
+    assert [bar.get_width() for bar in ax.containers[0]] == [0.61, 0.34, 0.05]
+    assert texts(ax)[:2] == ["61 % of revenue", "25 % of customers"]
+    assert names_on(ax.yaxis) == SEGMENTS["segment"].tolist()
+
+
+def profile():
+    rows = [
+        ("S1", "spend", "value", -0.9, True),
+        ("S1", "order_count", "lifecycle", -0.2, False),
+        ("S2", "spend", "value", 4.0, True),
+        ("S2", "order_count", "lifecycle", 0.7, True),
+        ("S2", "mean_gap_days", "rhythm", 0.1, False),
+    ]
+    return pd.DataFrame(rows, columns=["segment_id", "feature", "family", "effect_sd", "differs"]).assign(level="")
+
+
+def test_a_profile_fills_only_what_differs_and_leaves_out_what_never_does():
+    figure = plots.plot_profile(profile(), SEGMENTS.head(2))
+    first, second = figure.axes[:2]
+    assert names_on(first.yaxis) == ["spend", "orders"]
+    white = [bar.get_facecolor()[:3] == (1, 1, 1) for bar in second.patches]
+    assert white == [True, False]
+    assert texts(first) == ["+4.0"]  # longer than the panel: cut, and its figure written
+    assert figure.get_supxlabel() == "difference from all customers, in standard deviations"
+
+
+def test_a_map_has_no_ticks_and_at_most_five_thousand_points():
+    rng = np.random.default_rng(0)
+    positions = pd.DataFrame(rng.normal(size=(6000, 2)), columns=["x", "y"]).assign(segment_id=["S1", "S2"] * 3000)
+    ax = plots.plot_map(positions, SEGMENTS)
+    assert len(ax.collections[0].get_offsets()) == 5000
+    assert {text.replace("\n", " ") for text in texts(ax)} == {"Frequent big spenders", "Lapsed light buyers"}
+    assert not names_on(ax.xaxis)
+
+
+def test_maps_of_several_candidates_keep_a_segments_colour():
+    rng = np.random.default_rng(0)
+    customers = pd.Index([f"c{number}" for number in range(60)])
+    positions = pd.DataFrame(rng.normal(size=(60, 2)), columns=["x", "y"], index=customers)
+    label = np.repeat([0, 1, -1], 20)
+    labels = pd.DataFrame({"kmeans-2": label, "gmm-2": np.array([1, 0, -1])[label]}, index=customers)
+    figure = plots.plot_maps(positions, labels, {"kmeans-2": "k-means, 2", "gmm-2": "mixture, 2"})
+    first, second = (ax.collections[0].get_facecolors() for ax in figure.axes[:2])
+    np.testing.assert_array_equal(first, second)
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["k-means, 2", "mixture, 2"]
+
+
+def test_concentration_writes_what_the_top_customers_hold():
+    table = pd.DataFrame({"customer_share": [0, 0.2, 1], "revenue_share": [0, 0.6, 1]})
+    ax = plots.plot_concentration(table)
+    assert "top 20 %: 60 %" in texts(ax)
+    assert ax.get_ylabel() == "share of revenue"
+
+
+def test_candidates_are_ringed_and_families_named_at_their_lines():
+    table = pd.DataFrame(
+        {
+            "family": ["kmeans", "kmeans", "gmm", "gmm"],
+            "segments": [2, 3, 2, 2],
+            "silhouette": [0.3, 0.2, 0.1, 0.15],
+            "bic": [np.nan] * 4,
+            "chosen": [False, True, False, False],
+        }
+    )
+    figure = plots.plot_candidates(table, ["silhouette", "bic"])
+    visible = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in visible] == ["silhouette"]
+    assert set(texts(visible[0])) == {"k-means", "Gaussian mixture"}
+    best_of_mixtures = [line for line in visible[0].lines if len(line.get_xdata()) == 1][0]
+    assert best_of_mixtures.get_ydata()[0] == 0.15
+
+
+def test_incomplete_months_are_outlined_and_called_so():
+    sales = pd.DataFrame({"month": ["2017-08", "2017-09"], "revenue": [300.0, 90.0], "complete": [True, False]})
+    ax = plots.plot_sales(sales, "USD")
+    assert texts(ax) == ["incomplete"]
+    assert ax.get_ylabel() == "revenue per month (USD)"
+    assert [bar.get_height() for bar in ax.patches] == [300.0, 90.0]
+
+
+def test_categories_beyond_the_most_are_summed():
+    table = pd.DataFrame({"category": ["GROCERY", "FUEL", "DELI", "FLORAL"], "revenue_share": [0.5, 0.3, 0.15, 0.05]})
+    ax = plots.plot_categories(table, most=2)
+    assert names_on(ax.yaxis) == ["Grocery", "Fuel", "2 others"]
+    assert texts(ax) == ["50 %", "30 %", "20 %"]
+
+
+def test_distributions_draw_the_bins_given():
+    bins = pd.DataFrame({"left": [0.0, 0.5], "right": [0.5, 1.0], "customer_share": [0.9, 0.1]})
+    table = bins.assign(feature="discount_share", family="price", unit="share of spend", log=False)
+    figure = plots.plot_distributions(table)
+    assert figure.axes[0].get_title(loc="left") == "discount share"
+    assert figure.axes[0].get_xlabel() == "share of spend"
+
+
+def test_stability_shows_each_segment_with_its_figure():
+    ax = plots.plot_stability(SEGMENTS.assign(jaccard=[0.9, 0.7, 0.5], low=0.4, high=0.95))
+    assert {"0.90", "0.70", "0.50"} <= set(texts(ax))
+    assert names_on(ax.yaxis) == SEGMENTS["segment"].tolist()
+
+
+def test_agreement_is_written_once_for_each_pair():
+    names = ["kmeans-4", "ward-4", "gmm-4"]
+    table = pd.DataFrame([[1, 0.8, 0.4], [0.8, 1, 0.3], [0.4, 0.3, 1]], index=names, columns=names)
+    ax = plots.plot_agreement(table)
+    assert texts(ax) == ["0.80", "0.40", "0.30"]
+    assert names_on(ax.yaxis) == ["ward-4", "gmm-4"]
+
+
+def test_labels_keep_their_order_and_their_distance():
+    places = spread_apart([0.3, 0.1, 0.2, 9.0], 1.0)
+    assert np.argsort(places).tolist() == [1, 2, 0, 3]
+    assert np.diff(sorted(places)).min() >= 1.0 - 1e-9
