@@ -1,0 +1,282 @@
+"""Candidates judged one horizon back: the same recipes, fitted on what was known then, and what came after."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+
+from segkit.baselines import RFM_MAPS, fit_rfm
+from segkit.evidence.agreement import adjusted_rand, contingency
+from segkit.evidence.recipes import Progress, run_tasks
+from segkit.features import CustomerFeatures, customer_features
+from segkit.forward.ceiling import boosted_ceiling
+from segkit.forward.skill import ForwardSkill, Shares, forward_skill
+from segkit.matrix import fit_matrix
+from segkit.matrix.steps import hash_ids
+from segkit.methods import METHODS, Candidate, ward_tree
+from segkit.outcomes import customer_outcomes, outcome_dictionary
+from segkit.parameters import Parameters
+from segkit.predictive import OutcomeModels, fit_predictive, learn_outcomes, tune_value_weight
+from segkit.predictive.segments import VALUE_WEIGHTS
+from segkit.segmentation import BASELINES, fit_baseline
+
+HISTORY_DAYS = 90  # of orders that a fit needs
+JUDGED_ON = 20_000  # customers; more narrow the intervals of shares that are known to a percent
+SHOWN_SEGMENTS = 8  # of the predictive segmentations that show what the weight of value does
+
+
+@dataclass(frozen=True)
+class Past:
+    """What was known one horizon ago, and what came after; made by `look_back`.
+
+    `features` are as of `origin`, `outcomes` of the days after it up to `until`, `ceiling` the outcomes as predicted
+    from all features; `models` are learned on outcomes that had ended by `origin` (None where the data begin too
+    late), `value_weight` is tuned on these. `customers` counts all, of which `features` may be a sample.
+    """
+
+    origin: date
+    until: date
+    features: CustomerFeatures
+    outcomes: pd.DataFrame
+    dictionary: pd.DataFrame
+    ceiling: pd.DataFrame
+    models: OutcomeModels | None
+    value_weight: float
+    customers: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What candidates say about the days after they were made; made by `judge_candidates`.
+
+    Attributes
+    ----------
+    note : str
+        A sentence on what was judged, or why nothing could be and from which month on it can.
+    shares : Shares or None
+        Figures of candidates, of k-means on the three RFM scores with as many segments (``rfm-scores-5``), and of
+        predictive segmentations with other weights of value (``predictive-8, value x 2``).
+    outcomes : DataFrame
+        ``candidate_id, outcome, group, skill, low, high, ceiling``, of the reporting half of the customers.
+    ceilings : DataFrame
+        Index outcome; group, loss, customers, ceiling, low, high, knowable.
+    recipes : DataFrame
+        ``candidate_id, segments`` (one horizon back; those left out count as one), ``agreement`` (adjusted Rand index
+        with the delivered segments, over customers of both days).
+    """
+
+    note: str
+    shares: Shares | None
+    outcomes: pd.DataFrame
+    ceilings: pd.DataFrame
+    recipes: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return self.note
+
+    def figures(self, half: str = "reporting") -> pd.DataFrame:
+        """Return candidate_id, forward_value, forward_behaviour, forward_share and their bounds, of the candidates."""
+        if self.shares is None:
+            return pd.DataFrame(columns=["candidate_id", "forward_value", "forward_behaviour", "forward_share"])
+        table = self.shares.figures(half)
+        return table[table["candidate_id"].isin(self.recipes["candidate_id"])].reset_index(drop=True)
+
+    def to_tables(self) -> dict[str, pd.DataFrame | dict]:
+        """Return tables and dicts from which `from_tables` makes the judgement again."""
+        made = {"outcomes": self.outcomes, "ceilings": self.ceilings, "recipes": self.recipes, "said": {"note": self.note}}
+        return made | ({} if self.shares is None else {"shares": self.shares.to_table()})
+
+    @classmethod
+    def from_tables(cls, made: dict) -> "Judgement":
+        """Return the judgement that `to_tables` stored."""
+        shares = Shares.from_table(made["shares"]) if "shares" in made else None
+        return cls(made["said"]["note"], shares, made["outcomes"], made["ceilings"], made["recipes"])
+
+
+def judged_from(orders, horizon_days: int) -> date:
+    """Return the first day as of which candidates can be judged one horizon back."""
+    return orders.first_day + timedelta(days=HISTORY_DAYS - 1 + horizon_days)
+
+
+def learn_before(orders, features: CustomerFeatures, parameters: Parameters) -> OutcomeModels | None:
+    """Return models learned on the outcomes of the last horizon up to the day of `features`, for predicting the next.
+
+    Nothing after that day is used, and None comes back where the data begin less than `HISTORY_DAYS` before the
+    horizon.
+    """
+    origin = features.as_of - timedelta(days=parameters.horizon_days)
+    if (origin - orders.first_day).days + 1 < HISTORY_DAYS:
+        return None
+    earlier = customer_features(orders, origin, features.window_days, recipe=features.recipe)
+    outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, earlier.table.index)
+    known = outcome_dictionary(features.recipe)
+    return learn_outcomes(
+        earlier.table, earlier.dictionary, outcomes, known, features.table, seed=parameters.seed
+    )  # fmt: skip
+
+
+def look_back(
+    orders, as_of: date, parameters: Parameters, *, jobs: int = 1, progress: Progress | None = None
+) -> Past | None:
+    """Return what was known one horizon before `as_of` and what came until then; None where the data begin too late.
+
+    Parameters
+    ----------
+    orders : Orders
+        Read as of `as_of` or later; nothing after it is used.
+    """
+    origin = as_of - timedelta(days=parameters.horizon_days)
+    if (origin - orders.first_day).days + 1 < HISTORY_DAYS:
+        return None
+    features = customer_features(orders, origin, parameters.window_days)
+    models = learn_before(orders, features, parameters)
+    weight = best_value_weight(models, parameters)
+    customers = features.table.index[np.sort(np.argsort(hash_ids(features.table.index), kind="stable")[:JUDGED_ON])]
+    everybody, table = len(features.table), features.table.loc[customers]
+    features = CustomerFeatures(table, features.dictionary, features.recipe, origin, features.window_days)
+    outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, customers)
+    dictionary = outcome_dictionary(features.recipe)
+    ceiling = boosted_ceiling(table, outcomes, dictionary, seed=parameters.seed, jobs=jobs, progress=progress)
+    return Past(origin, as_of, features, outcomes, dictionary, ceiling, models, weight, everybody)
+
+
+def best_value_weight(models: OutcomeModels | None, parameters: Parameters) -> float:
+    """Return the weight of value in the predictive family, tuned where the models were learned."""
+    if models is None or not models.weights().any():
+        return 1.0
+    tuning = tune_value_weight(models, seed=parameters.seed, judge_value=parameters.judge_value)
+    return float(tuning.loc[tuning["tuned"], "value_weight"].iloc[0])
+
+
+def judge_candidates(
+    past: Past | None,
+    candidates: list[Candidate],
+    delivered: pd.DataFrame,
+    parameters: Parameters,
+    *,
+    judged_from: date | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Judgement:
+    """Return what each candidate's recipe, fitted one horizon back, said about the days since.
+
+    Parameters
+    ----------
+    past : Past or None
+        Of `look_back`.
+    candidates : list of Candidate
+        Baselines included. A predictive one takes the weight of value that was tuned before the origin.
+    delivered : DataFrame
+        Index customer_id, a column of today's labels per candidate_id.
+    judged_from : date, optional
+        For the sentence where there is no past.
+    """
+    if past is None:
+        from_month = f"; from {judged_from:%Y-%m-%d} on it can" if judged_from else ""
+        note = f"Nothing that came later can be judged: one horizon back there are less than {HISTORY_DAYS} days of orders"
+        return Judgement(f"{note}{from_month}.", None, *_nothing())
+    labels = refit_candidates(past, candidates, parameters, jobs=jobs, progress=progress)
+    skill = judge_labels(past, _with_companions(past, labels, parameters), parameters)
+    return Judgement(_note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings, _recipes(labels, delivered))
+
+
+def judge_labels(past: Past, labels: pd.DataFrame, parameters: Parameters) -> ForwardSkill:
+    """Return the forward skill of labels of the past's customers."""
+    return forward_skill(
+        labels, past.outcomes, past.dictionary, past.ceiling, seed=parameters.seed, judge_value=parameters.judge_value
+    )
+
+
+def refit_candidates(
+    past: Past, candidates: list[Candidate], parameters: Parameters, *, jobs: int = 1, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Return the labels of each recipe fitted on the past's customers; without those that could not be fitted then."""
+    table, seed = past.features.table, parameters.seed
+    matrix = fit_matrix(table, past.features.dictionary)
+    X, dequantised = matrix.transform(table), matrix.dequantised(table, seed)
+    found = {}
+    for candidate in candidates:
+        if candidate.family in BASELINES and (fit := fit_baseline(table, candidate)) is not None:
+            found[candidate.candidate_id] = fit.labels
+    predictive = [candidate for candidate in candidates if candidate.family == "predictive"]
+    if past.models is not None and predictive:
+        Z = past.models.matrix.transform(table)
+        for candidate in predictive:
+            params = candidate.params | {"value_weight": past.value_weight}
+            found[candidate.candidate_id] = fit_predictive(past.models, Z, seed=seed, **params).labels
+    learned = [candidate for candidate in candidates if candidate.family in METHODS]
+    tree = [candidate for candidate in learned if candidate.family == "hierarchical"]  # one tree, many cuts
+    tasks = [tree] if tree else []
+    tasks += [[candidate] for candidate in learned if candidate.family != "hierarchical"]
+    arguments = [(X, dequantised, task, seed) for task in tasks]
+    refitted = run_tasks(_labels, arguments, jobs=jobs, progress=progress, what="the same recipes one horizon back")
+    found |= dict(chain(*refitted))
+    order = [candidate.candidate_id for candidate in candidates if candidate.candidate_id in found]
+    return pd.DataFrame(found, index=table.index)[order]
+
+
+def _labels(X, dequantised, candidates: list[Candidate], seed: int) -> list[tuple[str, np.ndarray]]:
+    shared = {}
+    if candidates[0].family == "hierarchical":
+        shared["tree"] = ward_tree(X, seed=seed, sample=candidates[0].params.get("sample"))
+    return [
+        (one.candidate_id, METHODS[one.family](X, seed=seed, dequantised=dequantised, **one.params, **shared).labels)
+        for one in candidates
+    ]
+
+
+def _with_companions(past: Past, labels: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
+    """Return the labels with those of k-means on RFM scores, and of predictive segments with other weights."""
+    companions = {}
+    rfm = fit_rfm(past.features.table)
+    if rfm is not None:
+        scores = rfm.assign(past.features.table)[["r", "f", "m"]].to_numpy("float64")
+        for k in sorted(set(count_segments(labels)) - {1}):
+            companions[f"rfm-scores-{k}"] = METHODS["kmeans"](scores, seed=parameters.seed, k=int(k)).labels
+    if past.models is not None and past.models.weights().any():
+        Z, k = past.models.matrix.transform(past.features.table), min(SHOWN_SEGMENTS, parameters.max_segments)
+        for weight in VALUE_WEIGHTS:
+            fit = fit_predictive(past.models, Z, seed=parameters.seed, k=k, value_weight=weight)
+            companions[f"predictive-{k}, value x {weight:g}"] = fit.labels
+    return pd.concat([labels, pd.DataFrame(companions, index=labels.index)], axis=1)
+
+
+def count_segments(labels: pd.DataFrame) -> pd.Series:
+    """Return by candidate_id how many segments there are; customers left out count as one, as they do in the skill."""
+    return labels.nunique()
+
+
+def _recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:
+    both = labels.index.intersection(delivered.index)
+    rows = []
+    for name, segments in count_segments(labels).items():
+        agreement = np.nan
+        if name in delivered:
+            then, now = labels.loc[both, name].to_numpy() + 1, delivered.loc[both, name].to_numpy() + 1
+            agreement = adjusted_rand(contingency(then, now))
+        rows.append({"candidate_id": name, "segments": segments, "agreement": agreement})
+    return pd.DataFrame(rows)
+
+
+def _outcomes(skill: ForwardSkill, labels: pd.DataFrame) -> pd.DataFrame:
+    table = skill.outcomes("reporting")
+    return table[table["candidate_id"].isin(labels.columns)].reset_index(drop=True)
+
+
+def _nothing() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    outcomes = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
+    ceilings = ["group", "loss", "customers", "ceiling", "low", "high", "knowable"]
+    recipes = ["candidate_id", "segments", "agreement"]
+    return tuple(pd.DataFrame(columns=columns) for columns in (outcomes, ceilings, recipes))
+
+
+def _note(past: Past, labels: pd.DataFrame) -> str:
+    sample = f", a sample of {len(labels):,} of" if len(labels) < past.customers else ","
+    note = (
+        f"Each recipe was fitted again as of {past.origin}{sample} {past.customers:,} customers, and judged on the "
+        f"{(past.until - past.origin).days} days up to {past.until}"
+    )
+    without = "" if past.models else "; the predictive family needs another horizon of orders before and is not judged"
+    return f"{note}{without}."

@@ -1,0 +1,228 @@
+"""Models that predict what a customer will do, learned on outcomes that have ended.
+
+They are ridge regressions on ramps, piecewise straight lines of each feature: additive, so that they can be
+shown, plain arrays, so that they can be stored, and solved at once for all outcomes, so that they can be refitted on
+every resample. On Complete Journey they predict the next quarter as well as gradient boosting (`benchmarks/forward.py`).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from segkit.matrix import Matrix, fit_matrix
+from segkit.matrix.transforms import TRANSFORMS, as_numbers, robust_scale
+from segkit.methods.fit import fit_order
+from segkit.methods.rules import predict_outcomes
+
+LEARNED_ON = 30_000  # customers; more change the lines by less than their width
+STRENGTHS = np.array([10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4])  # of the ridge, chosen per outcome
+KNOTS = (0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99)  # quantiles between which a line is straight
+PREDICTABLE = 0.02  # least share of variance explained of an outcome that customers are clustered on
+HALF_CREDIBLE = 5  # orders at which a share of them says half as much as it can
+EVERY_FAMILY = {"returns": 1.0, "channel": 1.0, "trend": 1.0, "response": 1.0, "who": 1.0}
+# The root of a Poisson count and the fourth root of an amount of Tweedie power 1.5 have about constant variance, so
+# that squared distance between them is deviance (Anscombe 1948; McCullagh & Nelder 1989, section 2.5).
+_STABLE = {"count": np.sqrt, "money": lambda amounts: amounts**0.25}
+
+
+@dataclass(frozen=True)
+class OutcomeModels:
+    """Models that predict every outcome of a customer from features; made by `learn_outcomes`.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        Leads from today's features to the columns that the models work on.
+    knots : ndarray, shape (knots, columns)
+        Between which the lines are straight.
+    coefficients : ndarray, shape (columns x (knots - 1), outcomes)
+        Of the ramps; the predictions are in standard deviations of the outcome, from its mean.
+    offset : ndarray, shape (outcomes,)
+        What the ramps come to for the mean customer.
+    outcomes : DataFrame
+        Index outcome; group, loss, explained (share of the variance, on customers left out), strength (of the ridge).
+    learned : Learned
+        What they were learned on, for tuning and for learning again on resamples.
+    """
+
+    matrix: Matrix
+    knots: np.ndarray
+    coefficients: np.ndarray
+    offset: np.ndarray
+    outcomes: pd.DataFrame
+    learned: "Learned"
+
+    def __repr__(self) -> str:
+        used = int((self.outcomes["explained"] > PREDICTABLE).sum())
+        return f"models of {len(self.outcomes)} outcomes ({used} predictable), learned on {len(self.learned.X):,} customers"
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the predictions for rows of the matrix, shape (customers, outcomes), in sds from the mean."""
+        return predict_outcomes(np.asarray(X, "float64"), self.knots, self.coefficients) - self.offset
+
+    def weights(self, value_weight: float = 1.0, without: str = "") -> np.ndarray:
+        """Return the factor of each outcome's predictions in the distance between customers.
+
+        Each group's predictable variance is 1 in total, that of value times `value_weight`. 0 for an outcome that is
+        not predictable, or is called `without`.
+        """
+        table = self.outcomes
+        explained = table["explained"].where((table["explained"] > PREDICTABLE) & (table.index != without), 0.0)
+        total = explained.groupby(table["group"]).transform("sum")
+        share = np.where(table["group"] == "value", value_weight, 1.0) / total.where(total > 0, np.inf)
+        return np.sqrt(np.where(explained > 0, share, 0.0))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What models were learned on: rows (m, d), outcomes on their stable scale (m, p), credibility (m), customers (m)."""
+
+    X: np.ndarray
+    Y: np.ndarray
+    credible: np.ndarray
+    customers: pd.Index
+
+
+def learn_outcomes(
+    earlier: pd.DataFrame,
+    features_dictionary: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    outcomes_dictionary: pd.DataFrame,
+    now: pd.DataFrame,
+    *,
+    seed: int,
+) -> OutcomeModels:
+    """Return models that predict outcomes from features, learned on customers as they were one horizon ago.
+
+    Each date's features are put on a scale of their own: what counts is where a customer stands among the customers
+    of the day, since a shop with twice the history has twice the orders per customer.
+
+    Parameters
+    ----------
+    earlier : DataFrame
+        Index customer_id; features as of one horizon before today.
+    features_dictionary : DataFrame
+        Of `earlier`; features that it calls missing then are not used.
+    outcomes : DataFrame
+        Index customer_id; what they did from then until today, missing where it can't be said.
+    outcomes_dictionary : DataFrame
+        Index outcome; group (value, behaviour), loss (binary, count, money, share).
+    now : DataFrame
+        Features as of today.
+    seed : int
+        Draws the customers learned on where there are more than `LEARNED_ON`.
+    """
+    there = features_dictionary["present"].astype(bool) if "present" in features_dictionary else True
+    if "missing" in features_dictionary:
+        there &= features_dictionary["missing"] == ""
+    both = [name for name in features_dictionary.index[there] if name in earlier and name in now]
+    customers = earlier.index.intersection(outcomes.index).sort_values()
+    then = fit_matrix(earlier[both], features_dictionary.loc[both], _all_families(features_dictionary.loc[both]))
+    X = then.transform(earlier.loc[customers, both])
+    names = [name for name in outcomes if outcomes[name].nunique() > 1]
+    Y = stable_outcomes(outcomes.loc[customers, names], outcomes_dictionary)
+    credible = credibility(outcomes.loc[customers], outcomes_dictionary)
+    chosen = fit_order(X, seed, LEARNED_ON)
+    learned = Learned(X[chosen], Y[chosen], credible[chosen], customers[chosen])
+    ramps = learn_ramps(learned.X, learned.Y, learned.credible, outcomes_dictionary.loc[names])
+    return OutcomeModels(_on_scale_of(then, now), *ramps, learned)
+
+
+def stable_outcomes(outcomes: pd.DataFrame, dictionary: pd.DataFrame) -> np.ndarray:
+    """Return outcomes on the scale on which squared distance stands for their deviance, shape (customers, outcomes)."""
+    columns = []
+    for name in outcomes:
+        figures = outcomes[name].to_numpy("float64")
+        stable = _STABLE.get(dictionary["loss"][name])
+        columns.append(figures if stable is None else stable(np.maximum(figures, 0)))
+    return np.column_stack(columns) if columns else np.empty((len(outcomes), 0))
+
+
+def credibility(outcomes: pd.DataFrame, dictionary: pd.DataFrame) -> np.ndarray:
+    """Return the weight of each customer in the model of a share, by the orders that the share is one of."""
+    counts = [name for name in outcomes if dictionary["loss"].get(name) == "count"]
+    if not counts:
+        return np.ones(len(outcomes))
+    orders = outcomes[counts[0]].fillna(0).to_numpy("float64")
+    return np.maximum(orders, 0) / (np.maximum(orders, 0) + HALF_CREDIBLE) + 1e-9
+
+
+def learn_ramps(X, Y, credible, dictionary: pd.DataFrame) -> tuple:
+    """Return knots, coefficients, offset and the table of outcomes (see `OutcomeModels`) of ridge regressions on ramps.
+
+    The strength of each outcome's ridge has the least generalised cross-validation (Golub, Heath & Wahba 1979), from
+    which ``explained`` comes too. Outcomes known for the same customers share one decomposition.
+    """
+    knots = np.quantile(X, KNOTS, axis=0)
+    ramps = np.concatenate([ramp_columns(column, at) for column, at in zip(X.T, knots.T, strict=True)], axis=1)
+    coefficients, offset = np.zeros((ramps.shape[1], Y.shape[1])), np.zeros(Y.shape[1])
+    table = dictionary[["group", "loss"]].assign(explained=0.0, strength=np.nan)
+    known, share = ~np.isnan(Y), (dictionary["loss"] == "share").to_numpy()
+    together: dict[tuple, list[int]] = {}
+    for place in range(Y.shape[1]):
+        together.setdefault((share[place], known[:, place].tobytes()), []).append(place)
+    for (of_shares, _), places in together.items():
+        rows = known[:, places[0]]
+        weights = credible[rows] if of_shares else np.ones(int(rows.sum()))
+        if len(weights) < 2 * len(KNOTS):
+            continue
+        solved = _ridge(ramps[rows], Y[np.ix_(rows, places)], weights / weights.mean())
+        coefficients[:, places], offset[places], table.iloc[places, 2], table.iloc[places, 3] = solved
+    return knots, coefficients, offset, table
+
+
+def ramp_columns(column: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Return how far each value has come between each two knots, shape (n, knots - 1).
+
+    Examples
+    --------
+    >>> ramp_columns(np.array([-1.0, 0.5, 3.0, 9.0]), np.array([0.0, 1.0, 4.0]))
+    array([[0. , 0. ],
+           [0.5, 0. ],
+           [1. , 2. ],
+           [1. , 3. ]])
+    """
+    return np.clip(column[:, None], knots[:-1], knots[1:]) - knots[:-1]
+
+
+def _ridge(ramps: np.ndarray, Y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return coefficients for outcomes in sds from their mean, offset, variance explained, and strength, per outcome."""
+    n = len(ramps)
+    centre, middle = np.average(ramps, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
+    spread = np.sqrt(np.average((ramps - centre) ** 2, axis=0, weights=weights))
+    scale = np.sqrt(np.average((Y - middle) ** 2, axis=0, weights=weights))
+    spread, scale = np.where(spread > 1e-9, spread, np.inf), np.where(scale > 1e-12, scale, np.inf)
+    root = np.sqrt(weights)[:, None]
+    A, B = (ramps - centre) / spread * root, (Y - middle) / scale * root
+    values, vectors = np.linalg.eigh(A.T @ A)
+    values = np.maximum(values, 0)
+    turned = vectors.T @ (A.T @ B)  # (columns, outcomes)
+    shrunk = 1 / (values[None] + STRENGTHS[:, None])  # (strengths, columns)
+    squares = turned**2
+    residual = (B**2).sum(axis=0) - 2 * shrunk @ squares + (shrunk**2 * values) @ squares
+    freedom = n - 1 - (shrunk * values).sum(axis=1)
+    crossed = n * residual / freedom[:, None] ** 2  # mean squared error on customers left out
+    best = crossed.argmin(axis=0)
+    solved = vectors @ (turned * shrunk[best].T)
+    explained = 1 - crossed[best, np.arange(Y.shape[1])]
+    solved = solved / spread[:, None]
+    return solved, centre @ solved, np.where(np.isfinite(scale), explained, 0.0), STRENGTHS[best]
+
+
+def _all_families(dictionary: pd.DataFrame) -> dict[str, float]:
+    return {family: weight for family, weight in EVERY_FAMILY.items() if family in set(dictionary["family"])}
+
+
+def _on_scale_of(matrix: Matrix, features: pd.DataFrame) -> Matrix:
+    """Return the matrix with the centre and scale of other customers, and the columns of the old ones."""
+    columns = []
+    for column in matrix.fitted:
+        if column.bounded:
+            numbers = as_numbers(features[column.feature], column.kind)
+            known = np.sort(numbers[~np.isnan(numbers)])
+            if len(known):
+                centre, scale = robust_scale(TRANSFORMS[column.transform](known))
+                column = replace(column, centre=centre, scale=scale if scale > 0 else column.scale)
+        columns.append(column)
+    return replace(matrix, fitted=tuple(columns))

@@ -1,0 +1,107 @@
+"""Segments of customers who are about to do alike things: k-means of what models predict of them.
+
+Each outcome is predicted on the scale on which squared distance stands for its deviance, in units of its standard
+deviation, and weighted by group, so that what k-means minimises is what `segkit.forward` counts: the part of what can
+be known about the outcomes that the segments don't tell.
+"""
+
+import numpy as np
+import pandas as pd
+
+from segkit.matrix.steps import hash_ids, keyed_uniform
+from segkit.methods import Candidate, Fit, Rule
+from segkit.methods.fit import finish, fit_order
+from segkit.methods.rules import centre_rule, predict_outcomes
+from segkit.predictive.models import OutcomeModels, learn_ramps
+
+VALUE_WEIGHTS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+TUNED_ON = (6, 9, 12)  # segments
+TUNING_FOLDS = 5
+TUNING_CUSTOMERS = 10_000
+
+
+def fit_predictive(
+    models: OutcomeModels, X: np.ndarray, *, seed: int, k: int, value_weight: float = 1.0, without: str = ""
+) -> Fit:
+    """Return k-means of the predictions for rows of the models' matrix, as a rule on these rows.
+
+    `value_weight` is how much the outcomes of group value count against those of group behaviour; `without` names an
+    outcome to leave out, for asking what the segments say about an outcome that they did not see.
+    """
+    weights = models.weights(value_weight, without)
+    used = weights > 0
+    coefficients = models.coefficients[:, used] * weights[used]
+    if not used.any():
+        coefficients = np.zeros((len(models.coefficients), 1))
+    centres = cluster_predictions(predict_outcomes(X, models.knots, coefficients), seed=seed, k=k)
+    arrays = {"knots": models.knots, "coefficients": coefficients, **centre_rule(centres).arrays}
+    return finish(Rule("nearest_prediction", arrays), X)
+
+
+def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int) -> np.ndarray:
+    """Return k centres of predictions (k-means, best of several starts)."""
+    from sklearn.cluster import KMeans
+
+    rows = predicted[fit_order(predicted, seed, 200_000)]
+    starts = 10 if len(rows) <= 20_000 else 3
+    return KMeans(min(k, len(np.unique(rows, axis=0))), n_init=starts, random_state=seed).fit(rows).cluster_centers_
+
+
+def predictive_grid(models: OutcomeModels, *, max_segments: int, value_weight: float = 1.0) -> list[Candidate]:
+    """Return predictive candidates of 2 to `max_segments` segments; none where nothing is predictable."""
+    if not models.weights().any():
+        return []
+    return [
+        Candidate(f"predictive-{k}", "predictive", {"k": k, "value_weight": value_weight})
+        for k in range(2, max_segments + 1)
+    ]
+
+
+def tune_value_weight(models: OutcomeModels, *, seed: int, judge_value: float = 0.5) -> pd.DataFrame:
+    """Return value_weight, value, behaviour, both, tuned: what segments tell of the outcomes that were learned on.
+
+    On the origin that the models were learned on, one horizon back. Customers are predicted by models that did not
+    see them; the figures are the variance of a group's outcomes that segments explain over what the predictions
+    do, a mean over `TUNED_ON` numbers of segments. `tuned` is the weight with the best mean of both by `judge_value`.
+    """
+    learned, table = models.learned, models.outcomes
+    rows = np.argsort(hash_ids(learned.customers), kind="stable")[:TUNING_CUSTOMERS]
+    X, credible = learned.X[rows], learned.credible[rows]
+    Y = (learned.Y[rows] - np.nanmean(learned.Y[rows], axis=0)) / np.nanstd(learned.Y[rows], axis=0)
+    folds = (keyed_uniform(hash_ids(learned.customers[rows]), seed, "tuning") * TUNING_FOLDS).astype(int)
+    predicted = np.zeros_like(Y)
+    for fold in range(TUNING_FOLDS):
+        others = folds != fold
+        knots, coefficients, offset, _ = learn_ramps(X[others], Y[others], credible[others], table)
+        predicted[~others] = predict_outcomes(X[~others], knots, coefficients) - offset
+    groups = {group: (table["group"] == group).to_numpy() & (models.weights() > 0) for group in ("value", "behaviour")}
+    best = np.array([_explained_by(each, y) for each, y in zip(predicted.T, Y.T, strict=True)])
+    found = []
+    for value_weight in VALUE_WEIGHTS:
+        weighted = predicted * models.weights(value_weight)
+        told = np.mean([_explained(weighted, Y, k, seed) for k in TUNED_ON], axis=0)
+        row = {group: told[used].sum() / best[used].sum() if used.any() else np.nan for group, used in groups.items()}
+        found.append({"value_weight": value_weight, **row})
+    result = pd.DataFrame(found)
+    both = judge_value * result["value"].fillna(0) + (1 - judge_value) * result["behaviour"].fillna(0)
+    return result.assign(both=both, tuned=both.round(9) == both.round(9).max())
+
+
+def _explained(predicted: np.ndarray, Y: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Return the variance of each outcome that k segments of the predictions explain, less what chance would."""
+    labels = finish(centre_rule(cluster_predictions(predicted, seed=seed, k=k)), predicted).labels
+    told = np.zeros(Y.shape[1])
+    for place, column in enumerate(Y.T):
+        known = ~np.isnan(column)
+        y, own = column[known], labels[known]
+        counts = np.bincount(own)
+        means = np.bincount(own, y) / np.maximum(counts, 1)
+        left, total = ((y - means[own]) ** 2).sum(), ((y - y.mean()) ** 2).sum()
+        told[place] = 1 - (left / (len(y) - k)) / (total / (len(y) - 1)) if total > 0 else 0.0
+    return told
+
+
+def _explained_by(predicted: np.ndarray, y: np.ndarray) -> float:
+    known = ~np.isnan(y)
+    left, total = ((y - predicted)[known] ** 2).sum(), ((y - y[known].mean())[known] ** 2).sum()
+    return 1 - left / total if total > 0 else 0.0
