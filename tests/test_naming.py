@@ -113,8 +113,8 @@ def test_the_segment_with_most_revenue_never_lapses():
 
 def test_segments_with_one_name_take_their_next_word():
     big = {"spend": 3000, "order_count": 60}
-    coupons = {"coupon_order_share": 0.25}
-    names, _ = named(*planted(planted_segments={"a": big, "b": big | coupons, "c": coupons, "d": {}, "e": {}}))
+    some, more = {"coupon_order_share": 0.2}, {"coupon_order_share": 0.25}
+    names, _ = named(*planted(planted_segments={"a": big, "b": big | some, "c": more, "d": {}, "e": {}}))
     assert names["segment"].tolist()[:2] == ["Frequent big spenders", "Frequent coupon-led big spenders"]
 
 

@@ -15,7 +15,7 @@ READING = ("stage", "pace", "trend", "habit", "who", "place", "timing", "price",
 # How much a theme counts against the others when words compete: what a marketer acts on first comes first.
 WEIGHT = {
     "stage": 1.6,
-    "pace": 1.3,
+    "pace": 1.0,
     "price": 1.2,
     "taste": 1.1,
     "basket": 1.0,
@@ -55,7 +55,7 @@ UNSEGMENTED_NAME = "Unsegmented"
 # Within a theme, the first word that holds is the only one.
 WORDS = (
     # lifecycle
-    Word("Lapsed", "stage", "days_since_last_order", +1, least=90, lapsed=True),
+    Word("Lapsed", "stage", "days_since_last_order", +1, least=120, lapsed=True),
     Word("Lapsing", "stage", "days_since_last_order", +1, least=30, lapsed=True),
     Word("New", "stage", "tenure_days", -1, most=120),
     Word("One-time", "pace", "order_count", -1, most=1),
@@ -86,7 +86,6 @@ WORDS = (
     # taste
     Word("Own-brand", "taste", "own_brand_share", +1, least=0.3),
     Word("Branded", "taste", "own_brand_share", -1, most=0.15),
-    Word("Single-category", "taste", "category_entropy", -1, most=1.0),
     # returns
     Word("Return-prone", "returns", "return_order_share", +1, least=0.15),
     # channel and place
