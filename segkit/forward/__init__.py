@@ -1,6 +1,24 @@
 """What a segmentation says about the weeks after it was made, beside rules and beside what can be known at all."""
 
 from segkit.forward.ceiling import boosted_ceiling
-from segkit.forward.skill import ForwardSkill, forward_skill
+from segkit.forward.choice import FORWARD_RULE, STRUCTURE_RULE, advise_segmenting, propose_by_forward, tell_forward
+from segkit.forward.horizon import Judgement, Past, judge_candidates, judged_from, learn_before, look_back
+from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 
-__all__ = ["ForwardSkill", "boosted_ceiling", "forward_skill"]
+__all__ = [
+    "FORWARD_RULE",
+    "STRUCTURE_RULE",
+    "ForwardSkill",
+    "Judgement",
+    "Past",
+    "Shares",
+    "advise_segmenting",
+    "boosted_ceiling",
+    "forward_skill",
+    "judge_candidates",
+    "judged_from",
+    "learn_before",
+    "look_back",
+    "propose_by_forward",
+    "tell_forward",
+]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from segkit.baselines import fit_rfm
 from segkit.matrix import Matrix, fit_matrix
 from segkit.matrix.transforms import TRANSFORMS, as_numbers, robust_scale
 from segkit.methods.fit import fit_order
@@ -76,12 +77,16 @@ class OutcomeModels:
 
 @dataclass(frozen=True)
 class Learned:
-    """What models were learned on: rows (m, d), outcomes on their stable scale (m, p), credibility (m), customers (m)."""
+    """What models were learned on: rows (m, d), outcomes on their stable scale (m, p), credibility (m), customers (m).
+
+    `rfm` (m) is the customers' place on the RFM map of that day, -1 for all where there is none.
+    """
 
     X: np.ndarray
     Y: np.ndarray
     credible: np.ndarray
     customers: pd.Index
+    rfm: np.ndarray
 
 
 def learn_outcomes(
@@ -124,7 +129,9 @@ def learn_outcomes(
     Y = stable_outcomes(outcomes.loc[customers, names], outcomes_dictionary)
     credible = credibility(outcomes.loc[customers], outcomes_dictionary)
     chosen = fit_order(X, seed, LEARNED_ON)
-    learned = Learned(X[chosen], Y[chosen], credible[chosen], customers[chosen])
+    rfm = fit_rfm(earlier)
+    places = np.full(len(customers), -1) if rfm is None else rfm.assign(earlier.loc[customers])["label"].to_numpy()
+    learned = Learned(X[chosen], Y[chosen], credible[chosen], customers[chosen], places[chosen])
     ramps = learn_ramps(learned.X, learned.Y, learned.credible, outcomes_dictionary.loc[names])
     return OutcomeModels(_on_scale_of(then, now), *ramps, learned)
 

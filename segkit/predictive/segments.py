@@ -17,6 +17,8 @@ from segkit.predictive.models import OutcomeModels, learn_ramps
 VALUE_WEIGHTS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 TUNED_ON = (6, 9, 12)  # segments
 TUNING_FOLDS = 5
+TUNING_STARTS = 4  # of k-means
+AS_GOOD = 0.02
 TUNING_CUSTOMERS = 10_000
 
 
@@ -38,12 +40,12 @@ def fit_predictive(
     return finish(Rule("nearest_prediction", arrays), X)
 
 
-def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int) -> np.ndarray:
+def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int, starts: int = 10) -> np.ndarray:
     """Return k centres of predictions (k-means, best of several starts)."""
     from sklearn.cluster import KMeans
 
     rows = predicted[fit_order(predicted, seed, 200_000)]
-    starts = 10 if len(rows) <= 20_000 else 3
+    starts = min(starts, 10 if len(rows) <= 20_000 else 3)
     return KMeans(min(k, len(np.unique(rows, axis=0))), n_init=starts, random_state=seed).fit(rows).cluster_centers_
 
 
@@ -58,11 +60,16 @@ def predictive_grid(models: OutcomeModels, *, max_segments: int, value_weight: f
 
 
 def tune_value_weight(models: OutcomeModels, *, seed: int, judge_value: float = 0.5) -> pd.DataFrame:
-    """Return value_weight, value, behaviour, both, tuned: what segments tell of the outcomes that were learned on.
+    """Return value_weight, value, behaviour, both, rfm_value, tuned: what segments tell of the outcomes that were learned on.
 
     On the origin that the models were learned on, one horizon back. Customers are predicted by models that did not
     see them; the figures are the variance of a group's outcomes that segments explain over what the predictions
-    do, a mean over `TUNED_ON` numbers of segments. `tuned` is the weight with the best mean of both by `judge_value`.
+    do, a mean over `TUNED_ON` numbers of segments.
+
+    `tuned` is the least weight of those whose mean of both, by `judge_value`, is within `AS_GOOD` of the best, among
+    those that tell as much of value as the RFM map of that day does (all, where none does). The curve is flat: the
+    weight only moves along the frontier. What rules on value tell is kept, and the rest goes to what and how customers
+    buy, which such rules say nothing about.
     """
     learned, table = models.learned, models.outcomes
     rows = np.argsort(hash_ids(learned.customers), kind="stable")[:TUNING_CUSTOMERS]
@@ -79,17 +86,22 @@ def tune_value_weight(models: OutcomeModels, *, seed: int, judge_value: float = 
     found = []
     for value_weight in VALUE_WEIGHTS:
         weighted = predicted * models.weights(value_weight)
-        told = np.mean([_explained(weighted, Y, k, seed) for k in TUNED_ON], axis=0)
+        cuts = [cluster_predictions(weighted, seed=seed, k=k, starts=TUNING_STARTS) for k in TUNED_ON]
+        told = np.mean([_explained(finish(centre_rule(centres), weighted).labels, Y) for centres in cuts], axis=0)
         row = {group: told[used].sum() / best[used].sum() if used.any() else np.nan for group, used in groups.items()}
         found.append({"value_weight": value_weight, **row})
     result = pd.DataFrame(found)
     both = judge_value * result["value"].fillna(0) + (1 - judge_value) * result["behaviour"].fillna(0)
-    return result.assign(both=both, tuned=both.round(9) == both.round(9).max())
+    place = learned.rfm[rows] - learned.rfm.min()
+    rule = _explained(place, Y)[groups["value"]].sum() / best[groups["value"]].sum() if groups["value"].any() else 0.0
+    holds = result["value"].fillna(0) >= rule
+    eligible = both.where(holds | ~holds.any())
+    as_good = eligible >= eligible.max() - AS_GOOD
+    return result.assign(both=both, rfm_value=rule, tuned=as_good & (result.index == as_good.idxmax()))
 
 
-def _explained(predicted: np.ndarray, Y: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Return the variance of each outcome that k segments of the predictions explain, less what chance would."""
-    labels = finish(centre_rule(cluster_predictions(predicted, seed=seed, k=k)), predicted).labels
+def _explained(labels: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return the variance of each outcome that segments explain, less what chance would."""
     told = np.zeros(Y.shape[1])
     for place, column in enumerate(Y.T):
         known = ~np.isnan(column)
@@ -97,7 +109,7 @@ def _explained(predicted: np.ndarray, Y: np.ndarray, k: int, seed: int) -> np.nd
         counts = np.bincount(own)
         means = np.bincount(own, y) / np.maximum(counts, 1)
         left, total = ((y - means[own]) ** 2).sum(), ((y - y.mean()) ** 2).sum()
-        told[place] = 1 - (left / (len(y) - k)) / (total / (len(y) - 1)) if total > 0 else 0.0
+        told[place] = 1 - (left / (len(y) - np.count_nonzero(counts))) / (total / (len(y) - 1)) if total > 0 else 0.0
     return told
 
 

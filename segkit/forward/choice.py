@@ -1,0 +1,179 @@
+"""Which candidate to propose by what it says about the future, and why not the others."""
+
+from datetime import date
+
+import pandas as pd
+
+from segkit.compare.choice import SIMPLEST_FIRST, broken_limits, propose
+from segkit.evidence.verdict import Advice, segment_at_all
+from segkit.forward.skill import Shares
+from segkit.parameters import Parameters
+from segkit.segmentation import BASELINES
+
+AS_GOOD = 0.02  # of the ceiling: smaller differences are of no use to anybody
+FORWARD_RULE = """\
+1. Forward skill: on one half of the customers, those whose share of what can be known about the days to come is within
+   one standard error of the paired difference, or 0.02, of the best.
+2. Of these, natural ones if there are any.
+3. Of these, the fewest segments, then the simplest family, then the larger share. Figures are from the other half."""
+STRUCTURE_RULE = """\
+1. The natural candidate with the most segments.
+2. Where none is natural, the most stable one (mean adjusted Rand index between resamples)."""
+
+
+def propose_by_forward(
+    candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Parameters, shares: Shares | None
+) -> tuple[str, dict[str, str]]:
+    """Return the candidate to propose and, for every candidate, why it or why not; for `segkit.compare.choose`.
+
+    By `FORWARD_RULE` over the candidates within the limits (`segkit.compare.choice.broken_limits`); by
+    `STRUCTURE_RULE` where nothing can be judged; by `segkit.compare.propose` where resamples are missing too, or
+    nothing is within the limits.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        candidate_id, family, segments, noise_share, smallest_share and, where known, structure, stability_ari.
+    labels : DataFrame
+        Index customer_id, a column per candidate.
+    parameters : Parameters
+    shares : Shares or None
+        What each candidate tells, judged one horizon back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = pd.DataFrame({"kmeans-2": [0, 0, 1, 1], "kmeans-3": [0, 1, 2, 2], "ward-2": [0, 1, 0, 1]})
+    >>> candidates = pd.DataFrame({"candidate_id": list(labels), "family": ["kmeans", "kmeans", "hierarchical"],
+    ...     "segments": [2, 3, 2], "noise_share": 0.0, "smallest_share": [0.5, 0.25, 0.5], "structure": "reproducible"})
+    >>> draws = np.array([0.50, 0.51, 0.20])[None, :, None] + np.zeros((9, 1, 3))
+    >>> shares = Shares(tuple(labels), dict.fromkeys(("all", "choosing", "reporting"), draws))
+    >>> small = Parameters(min_segments=2, min_customers=1)
+    >>> best, reasons = propose_by_forward(candidates, labels, small, shares)
+    >>> best
+    'kmeans-2'
+    >>> print(reasons["kmeans-3"])
+    Says no more than kmeans-2 (51 % of what can be known, kmeans-2 50 %), with 3 segments for 2.
+    """
+    table = candidates.set_index("candidate_id")
+    limits = broken_limits(candidates, labels, parameters)
+    reasons = {candidate: f"Not feasible: {limit}." for candidate, limit in limits.items() if limit}
+    rules = table.index[table["family"].isin(BASELINES)]
+    reasons |= dict.fromkeys(rules, "A rule to be beaten: judged beside the others, outside the limits on sizes.")
+    rest = table.drop(index=list(reasons))
+    if shares is not None:
+        judged = [name for name in rest.index if name in shares.candidates]
+        known = shares.behind(judged[0])["share"].loc[judged].notna() if judged else pd.Series(dtype=bool)
+        if known.any():
+            best, found = _by_forward(rest, shares, list(known.index[known]))
+            return best, reasons | found
+    if len(rest) and "stability_ari" in rest and rest["stability_ari"].notna().any():
+        best, found = _by_structure(rest)
+        return best, reasons | found
+    return propose(candidates, labels, parameters)
+
+
+def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[str, dict[str, str]]:
+    first = shares.behind(judged[0])["share"].loc[judged].idxmax()
+    table = shares.behind(first).loc[judged]
+    allowed = table["error"].clip(lower=AS_GOOD)
+    as_good = table[table["behind"] <= allowed].join(rest[["segments", "family"]])
+    structure = rest.get("structure", pd.Series(index=rest.index, dtype=object))
+    natural = [name for name in as_good.index if structure[name] == "natural"]
+    near = as_good.loc[natural or as_good.index].assign(simplicity=lambda rows: rows["family"].map(SIMPLEST_FIRST.index))
+    near = near.assign(share=-near["share"].round(9)).rename_axis("candidate_id").reset_index()
+    best = near.sort_values(["segments", "simplicity", "share", "candidate_id"])["candidate_id"].iloc[0]
+    reasons = {}
+    for name in rest.index:
+        if name not in judged:
+            reasons[name] = "What it says about the days to come could not be judged: its recipe needs longer history."
+        elif name != best:
+            reasons[name] = _why_not(name, best, first, table, rest, name in as_good.index, natural)
+    share = f"{table.loc[best, 'share']:.0%}".replace("%", " %")
+    lead = "the most of all within the limits"
+    if best != first:
+        lead = f"no less than {first} ({_percent(table.loc[first, 'share'])}) within its error"
+    others = f"; simplest of the {len(as_good)} that say as much" if len(as_good) > 1 else ""
+    kind = ", natural" if best in natural else ""
+    reasons[best] = f"Says {share} of what can be known about the days to come, {lead}{kind}{others}."
+    return best, reasons
+
+
+def _why_not(name, best, first, table, rest, as_good: bool, natural: list[str]) -> str:
+    own, other = _percent(table.loc[name, "share"]), _percent(table.loc[best, "share"])
+    if not as_good:
+        return (
+            f"Says less about the days to come: {own} of what can be known, {first} {_percent(table.loc[first, 'share'])} "
+            f"(standard error of the difference {100 * table.loc[name, 'error']:.1f} points)."
+        )
+    told = f"Says no more than {best} ({own} of what can be known, {best} {other})"
+    if natural and name not in natural:
+        return f"{told}, and is a cut through a continuum, which {best} is not."
+    if rest.loc[name, "segments"] > rest.loc[best, "segments"]:
+        return f"{told}, with {rest.loc[name, 'segments']} segments for {rest.loc[best, 'segments']}."
+    if SIMPLEST_FIRST.index(rest.loc[name, "family"]) > SIMPLEST_FIRST.index(rest.loc[best, "family"]):
+        return f"{told}, with as many segments by a less simple method."
+    return f"{told}, with as many segments by the same method."
+
+
+def _by_structure(rest: pd.DataFrame) -> tuple[str, dict[str, str]]:
+    ari = rest["stability_ari"].fillna(-1)
+    order = rest.assign(ari=-ari, fewer=-rest["segments"], simplicity=rest["family"].map(SIMPLEST_FIRST.index))
+    natural = order[order["structure"] == "natural"] if "structure" in order else order.iloc[:0]
+    if len(natural):
+        best = natural.sort_values(["fewer", "ari", "simplicity"], kind="stable").index[0]
+        why = f"Natural, with the most segments of the {len(natural)} natural ones"
+    else:
+        best = order.sort_values(["ari", "segments", "simplicity"], kind="stable").index[0]
+        why = f"None is natural; the most stable (adjusted Rand index {ari[best]:.2f} between resamples)"
+    reasons = {best: f"Nothing that came later can be judged. {why}."}
+    for name in rest.index.drop(best):
+        if len(natural) and name in natural.index:
+            told = f"Natural too, with {rest.loc[name, 'segments']} segments; {best} has {rest.loc[best, 'segments']}."
+        elif len(natural):
+            told = f"Not natural; {best} is."
+        else:
+            told = f"Less stable (adjusted Rand index {ari[name]:.2f}, {best} {ari[best]:.2f})."
+        reasons[name] = told
+    return best, reasons
+
+
+def advise_segmenting(chosen: str, shares: Shares | None, baseline: str = "rfm-10") -> Advice:
+    """Return whether to segment at all, by the half of the customers that did not choose; see `segment_at_all`.
+
+    `baseline` is the candidate that the chosen one must beat, where it was judged.
+    """
+    if shares is None or chosen not in shares.candidates:
+        return segment_at_all(pd.DataFrame(columns=["group", "against", "low"]))
+    against = {"one segment": None, "baseline": baseline if baseline in shares.candidates else None}
+    gains = [shares.gains(chosen, other, "reporting").assign(against=name) for name, other in against.items()]
+    gains = pd.concat(gains, ignore_index=True)
+    return segment_at_all(gains[gains["group"] != "both"][["group", "against", "low"]])
+
+
+def tell_forward(chosen: str, shares: Shares | None, baseline: str = "rfm-10", until: date | None = None) -> str:
+    """Return a sentence with what the chosen candidate and the baseline tell, of customers that did not choose.
+
+    Examples
+    --------
+    >>> tell_forward("kmeans-5", None)
+    'What these segments say about the future can not be judged yet.'
+    """
+    if shares is None or chosen not in shares.candidates:
+        return "What these segments say about the future can not be judged yet."
+    figures = shares.figures("reporting").set_index("candidate_id")
+    parts = []
+    for name, subject in ((chosen, "They tell"), (baseline, "an RFM map tells")):
+        if name in figures.index and name != (chosen if subject != "They tell" else ""):
+            row = figures.loc[name]
+            told = {"how much": row["forward_value"], "what and how": row["forward_behaviour"]}
+            listed = ", and ".join(f"{_percent(share)} about {what}" for what, share in told.items() if pd.notna(share))
+            parts.append(f"{subject} {listed}" if listed else "")
+    listed = "; ".join(part for part in parts if part)
+    if not listed:
+        return "Nobody can predict what these customers do next, so no segments can tell it."
+    return f"Of what the best model knows of how these customers buy next: {listed}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,167 @@
+"""Forward skill: planted outcomes whose answer is known, and the choice made of it."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segkit.forward import advise_segmenting, forward_skill, propose_by_forward
+from segkit.forward.losses import assign_folds, deviances, segment_means
+from segkit.forward.skill import HALVES, Shares
+from segkit.parameters import Parameters
+
+KINDS = pd.DataFrame(
+    {"group": ["value", "value", "behaviour"], "loss": ["count", "money", "share"]},
+    index=["orders", "spend", "own_brand"],
+)
+
+
+def planted(customers: int = 2_000, seed: int = 0, effect: float = 1.0):
+    """Outcomes that depend on the segment only (orders, own_brand), and labels: the segment, and noise."""
+    draw = np.random.default_rng(seed)
+    index = pd.Index([f"c{number:05}" for number in range(customers)], name="customer_id")
+    segment = draw.integers(4, size=customers)
+    mean = 1 + effect * segment
+    share = 0.2 + 0.15 * effect * (segment % 2)
+    known = pd.DataFrame({"orders": mean, "spend": 5.0, "own_brand": share}, index=index)
+    outcomes = pd.DataFrame(
+        {
+            "orders": draw.poisson(mean).astype(float),
+            "spend": draw.gamma(1, 5, customers),
+            "own_brand": share + draw.normal(0, 0.1, customers),
+        },
+        index=index,
+    )
+    labels = pd.DataFrame({"true": segment, "noise": draw.integers(4, size=customers)}, index=index)
+    return labels, outcomes, known
+
+
+def test_segments_that_all_depends_on_tell_all_and_random_ones_nothing():
+    labels, outcomes, known = planted()
+    figures = forward_skill(labels, outcomes, KINDS, known).shares.figures().set_index("candidate_id")
+    assert figures.loc["true", ["forward_value", "forward_behaviour"]].between(0.97, 1.03).all()
+    assert figures.loc["noise", ["forward_value", "forward_behaviour"]].abs().max() < 0.02
+
+
+def test_an_outcome_that_depends_on_nothing_is_one_that_nobody_can_predict():
+    labels, outcomes, known = planted()
+    skill = forward_skill(labels, outcomes, KINDS, known)
+    assert skill.ceilings["knowable"].to_dict() == {"orders": True, "spend": False, "own_brand": True}
+
+
+def test_where_nobody_can_predict_anything_figures_are_missing():
+    labels, outcomes, known = planted(effect=0.0)
+    skill = forward_skill(labels, outcomes, KINDS, known)
+    assert skill.shares.figures()[["forward_value", "forward_behaviour", "forward_share"]].isna().all(axis=None)
+    assert advise_segmenting("true", skill.shares).segment_at_all  # nothing known speaks against it
+
+
+def test_skill_does_not_depend_on_the_order_of_rows_or_on_the_labels_names():
+    labels, outcomes, known = planted(600)
+    one = forward_skill(labels, outcomes, KINDS, known).shares.figures()
+    order = np.random.default_rng(1).permutation(len(labels))
+    other = forward_skill(3 - labels.iloc[order], outcomes.iloc[order[::-1]], KINDS, known).shares.figures()
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
+
+
+def test_missing_outcomes_take_no_part():
+    labels, outcomes, known = planted(800)
+    outcomes.loc[outcomes.index[:400], "own_brand"] = np.nan
+    skill = forward_skill(labels, outcomes, KINDS, known)
+    assert skill.ceilings.loc["own_brand", "customers"] == 400
+    assert skill.none[:400, skill.names.index("own_brand")].sum() == 0
+
+
+def test_customers_left_out_count_as_a_segment():
+    labels, outcomes, known = planted()
+    skill = forward_skill(labels - 1, outcomes, KINDS, known)
+    assert skill.shares.figures()["forward_value"][0] > 0.97
+
+
+def test_paired_differences_are_narrower_than_the_intervals_themselves():
+    labels, outcomes, known = planted()
+    labels["half"] = labels["true"] // 2
+    labels["nearly"] = labels["half"].where(np.arange(len(labels)) % 50 > 0, 0)
+    shares = forward_skill(labels, outcomes, KINDS, known).shares
+    figures, gain = shares.figures().set_index("candidate_id"), shares.gains("half", "nearly").set_index("group")
+    alone = figures["forward_value_high"]["half"] - figures["forward_value_low"]["half"]
+    assert gain.loc["value", "low"] > 0
+    assert gain.loc["value", "high"] - gain.loc["value", "low"] < alone
+
+
+@pytest.mark.parametrize("loss", ["count", "money", "binary", "share"])
+def test_the_mean_has_the_least_deviance(loss):
+    actual = np.array([0.0, 0.0, 1.0, 1.0, 1.0])
+    costs = [deviances(loss, actual, np.full(5, mean)).sum() for mean in (0.55, 0.6, 0.65)]
+    assert costs[1] == min(costs)
+
+
+def test_segment_means_come_from_other_folds_and_shrink_by_credibility():
+    groups, folds = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1, 1])
+    actual = np.array([99.0, 1.0, 1.0, 99.0, 5.0, 5.0])
+    # Fold 0 sees 1, 1 and 5, 5: nothing varies within, so the ratio is its least, 1, and 2 of 3 parts are the segment's.
+    assert segment_means(groups, folds, actual)[[0, 3]] == pytest.approx([3 - 2 * 2 / 3, 3 + 2 * 2 / 3])
+
+
+def test_folds_follow_the_customer():
+    folds = pd.Series(assign_folds(pd.Index(list("abcdefgh")), 0), index=list("abcdefgh"))
+    assert (assign_folds(pd.Index(["h", "b"]), 0) == folds[["h", "b"]]).all()
+
+
+def test_shares_come_back_from_their_table():
+    shares = Shares(("a", "b-2, value x 2"), {half: np.random.default_rng(0).random((5, 2, 3)) for half in HALVES})
+    back = Shares.from_table(shares.to_table())
+    assert back.candidates == shares.candidates
+    assert all((back.draws[half] == shares.draws[half]).all() for half in HALVES)
+
+
+def candidates_of(labels: pd.DataFrame, **columns) -> pd.DataFrame:
+    sizes = [labels[name].value_counts(normalize=True) for name in labels]
+    table = {"candidate_id": list(labels), "segments": [len(size) for size in sizes], "noise_share": 0.0}
+    return pd.DataFrame(table | {"smallest_share": [size.min() for size in sizes], "family": "kmeans"} | columns)
+
+
+def shares_of(**told: float) -> Shares:
+    draws = np.array(list(told.values()))[None, :, None] + np.zeros((9, 1, 3))
+    return Shares(tuple(told), dict.fromkeys(HALVES, draws))
+
+
+LABELS = pd.DataFrame({"a3": np.arange(600) % 3, "b4": np.arange(600) % 4, "c5": np.arange(600) % 5})
+
+
+def test_of_those_that_say_as_much_the_fewest_segments_win():
+    best, reasons = propose_by_forward(candidates_of(LABELS), LABELS, Parameters(), shares_of(a3=0.3, b4=0.5, c5=0.51))
+    assert best == "b4"
+    assert "Says less" in reasons["a3"]
+    assert "with 5 segments for 4" in reasons["c5"]
+
+
+def test_of_those_that_say_as_much_natural_ones_come_first():
+    table = candidates_of(LABELS, structure=["reproducible", "constructive", "natural"])
+    best, reasons = propose_by_forward(table, LABELS, Parameters(), shares_of(a3=0.5, b4=0.5, c5=0.5))
+    assert best == "c5"
+    assert "a cut through a continuum, which c5 is not" in reasons["a3"]
+
+
+def test_without_a_future_the_largest_natural_one_then_the_most_stable_is_proposed():
+    table = candidates_of(LABELS, structure=["natural", "natural", "constructive"], stability_ari=[0.9, 0.8, 0.95])
+    assert propose_by_forward(table, LABELS, Parameters(), None)[0] == "b4"
+    assert propose_by_forward(table.assign(structure="constructive"), LABELS, Parameters(), None)[0] == "c5"
+
+
+def test_segments_that_tell_nothing_new_are_advised_against():
+    told = shares_of(**{"kmeans-3": 0.4, "rfm-10": 0.5})
+    assert advise_segmenting("kmeans-3", told).text.startswith("use the RFM map")
+    assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.0, "rfm-10": 0.0})).text.startswith("do not segment")
+    assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5})).segment_at_all
+
+
+def test_the_best_of_many_random_segmentations_is_not_advised():
+    _, outcomes, known = planted(1_000)
+    draw = np.random.default_rng(5)
+    names = [f"kmeans-{number}" for number in range(40)]
+    labels = pd.DataFrame({name: draw.integers(4, size=1_000) for name in names}, index=outcomes.index)
+    shares = forward_skill(labels, outcomes, KINDS, known).shares
+    best = shares.figures("choosing").set_index("candidate_id")["forward_share"].idxmax()
+    assert not advise_segmenting(best, shares).segment_at_all
