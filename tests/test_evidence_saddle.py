@@ -96,8 +96,8 @@ def test_four_blobs_are_natural_at_four_never_at_six_and_at_two_coarser_than_the
 
 def test_two_moons_are_natural_for_hdbscan_and_not_for_kmeans():
     generator = np.random.default_rng(1)
-    X, truth = make_moons(900, noise=0.06, random_state=1)
-    X = np.r_[X, generator.uniform([-1.5, -1], [2.5, 1.5], (90, 2))]
+    X, truth = make_moons(1500, noise=0.06, random_state=1)
+    X = np.r_[X, generator.uniform([-1.5, -1], [2.5, 1.5], (150, 2))]
     assert structures(X, HDBSCAN) == {"hdbscan-50": "natural"}
     assert apart(X, KMEANS) == set()
 

@@ -27,7 +27,8 @@ from segkit.evidence.recipes import (
 
 DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come back (Hennig 2007, section 3)
 SMALL = 1_000  # customers of the second reading, at which shops of any size can be compared
-SMALL_PAIRS = 10
+PAIRS_FIRST, SMALL_FIRST, SMALL_PAIRS = 10, 3, 10
+GIVE_UP = 0.6  # no candidate is feasible below; see `resample_stability`
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def resample_stability(
     *,
     seed: int,
     resamples: int = 100,
+    give_up: float = GIVE_UP,
     dequantised: np.ndarray | None = None,
     limit: int = RESAMPLE_LIMIT,
     judged: int | None = None,
@@ -86,6 +88,9 @@ def resample_stability(
     recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
     resamples : int
         Fits per candidate, an even number; two make a pair.
+    give_up : float
+        A candidate is not resampled beyond the first 20 where these settle it: its least stable segment's mean
+        Jaccard index lies more than three standard errors below this. Column ``resamples`` says so; 0 resamples all.
     dequantised : ndarray, shape (n, d), optional
         `X` with noise within each value's step, handed on to the fits.
     limit : int
@@ -101,17 +106,27 @@ def resample_stability(
     rows = sample_rows(len(X), judged or limit, seed)
     reference = {name: fits[name].rule.assign(X[rows])[0] for name in recipes}
     plan = {name: (recipe.sample_fit, recipe.halves, reference[name]) for name, recipe in recipes.items()}
-    count = resamples // 2
-    small = SMALL_PAIRS if len(X) > SMALL else 0
-    shared = (X, dequantised, rows, plan, seed, limit)
-    arguments = [(*shared, pair, pair >= count) for pair in range(count + small)]
-    outcomes = list(run_tasks(_judge_pair, arguments, jobs=jobs, progress=progress, what="stability"))
+    shared = {"jobs": jobs, "progress": progress, "what": "stability"}
+
+    def judge(names: list[str], first: int, last: int, small: bool) -> dict[str, list[_Judged]]:
+        chosen = {name: plan[name] for name in names}
+        arguments = [(X, dequantised, rows, chosen, seed, limit, pair, small) for pair in range(first, last)]
+        outcomes = list(run_tasks(_judge_pair, arguments, **shared)) if names else []
+        return {name: [outcome[name] for outcome in outcomes] for name in names}
+
+    count, small = resamples // 2, SMALL_PAIRS if len(X) > SMALL else 0
+    begun, small_begun = min(PAIRS_FIRST, count), min(SMALL_FIRST, small)
+    judged_full, judged_small = judge(list(plan), 0, begun, False), judge(list(plan), 0, small_begun, True)
+    open_names = [name for name, part in judged_full.items() if _may_reach(part, give_up)]
+    for name, part in judge(open_names, begun, count, False).items():
+        judged_full[name] += part
+    for name, part in judge(open_names, small_begun, small, True).items():
+        judged_small[name] += part
 
     candidates, segments, pairs, confidence = [], [], [], {}
     for name, recipe in recipes.items():
         size = min(len(X), limit) // (2 if recipe.halves else 1)
-        full = [outcome[name] for outcome in outcomes[:count]]
-        at_small = [outcome[name] for outcome in outcomes[count:]]
+        full, at_small = judged_full[name], judged_small[name]
         candidates.append({"candidate_id": name, **_whole(full, at_small or full), "sample_size": size})
         customers = np.bincount(fits[name].labels[fits[name].labels >= 0])
         segments += [{"candidate_id": name, **row, "sample_size": size} for row in _by_segment(full, customers)]
@@ -121,7 +136,7 @@ def resample_stability(
                 {**shared_columns, "pair": i, "ari": one.ari, "left_out_agreement": one.left_out}
                 for i, one in enumerate(part)
             ]
-        confidence[name] = sum(one.same for one in full) / (2 * count)
+        confidence[name] = sum(one.same for one in full) / (2 * len(full))
     tables = (pd.DataFrame(each) for each in (candidates, segments, pairs))
     return Stability(*tables, pd.DataFrame(confidence, index=rows), rows)
 
@@ -134,6 +149,13 @@ class _Judged:
     left_out: float
     jaccards: np.ndarray  # (2, segments)
     same: np.ndarray  # (rows judged,), how many of the two put the customer into its own segment
+
+
+def _may_reach(part: list[_Judged], least: float) -> bool:
+    """Return whether the least stable segment's mean Jaccard index may yet be found to reach `least`."""
+    jaccards = np.concatenate([one.jaccards for one in part])
+    error = jaccards.std(axis=0, ddof=1) / np.sqrt(len(jaccards))
+    return bool((jaccards.mean(axis=0) + 3 * error >= least).all())
 
 
 def _whole(full: list[_Judged], at_small: list[_Judged]) -> dict[str, float]:
