@@ -76,8 +76,8 @@ def _card(segment, colour: str, widest: float) -> str:
     bars = _bar("customers", segment.customer_share, widest)
     if pd.notna(segment.revenue_share):
         bars += _bar("revenue", segment.revenue_share, widest)
-    do = f"<b>Do.</b> {escape(segment.action)}" if segment.action else ""
-    dont = f" <b>Don't.</b> {escape(segment.caution)}" if segment.caution else ""
+    do = f"<b>Try</b> {escape(segment.action)}" if segment.action else ""
+    dont = f" {escape(segment.caution)}" if segment.caution else ""
     return (
         f"<article class='sk-card' style='--c:{colour}'><h3>{escape(segment.segment)}</h3><dl>{bars}</dl>"
         f"<p>{escape(segment.description)}</p>" + (f"<p class='do'>{do}{dont}</p>" if do or dont else "") + "</article>"

@@ -111,7 +111,7 @@ def headline(segments: pd.DataFrame) -> str:
 def tell_choice(candidates: pd.DataFrame) -> str:
     """Return how many candidates there were and why the chosen one was taken."""
     chosen = candidates[candidates["chosen"]].iloc[0]
-    feasible = int(candidates["feasible"].sum())
+    feasible = int((candidates["feasible"] & ~candidates["family"].isin(["rfm", "tiers"])).sum())
     return (
         f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use. Taken: "
         f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments. {chosen['reason']}"

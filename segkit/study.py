@@ -304,14 +304,16 @@ class Study:
     @cached_property
     def profile(self) -> pd.DataFrame:
         """Each segment against all customers, feature by feature, with intervals."""
-        used = set(self.matrix.columns["feature"])
+        dropped = self.matrix.dropped
+        repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # as much made of as what they repeat
+        used = {*self.matrix.columns["feature"], *repeats}
         with self._cost("profile the segments"):
             return profile_segments(self.features, self.dictionary, self._assigned["segment_id"], used)
 
     @cached_property
     def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         sizes = size_segments(self._assigned["segment_id"], self._revenue)
-        names, words = name_segments(self.profile, sizes, self.card.currency, self.parameters.window_days)
+        names, words = name_segments(self.profile, sizes, self.card.currency, self._days_counted)
         return sizes.merge(names, on="segment_id"), words
 
     @property
@@ -337,6 +339,13 @@ class Study:
     # --- what the report says -------------------------------------------------------------------------------------
 
     @property
+    def _days_counted(self) -> int:
+        """Days behind the features: the window, or less where the data begins within it."""
+        if self.as_of is None:
+            return self.parameters.window_days
+        return min(self.parameters.window_days, (self.as_of - self.orders.first_day).days + 1)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before trusting the rest."""
         if self.as_of is None:
@@ -349,9 +358,8 @@ class Study:
         """The study in four figures, by label."""
         figures = {"customers": f"{len(self.features):,}"}
         if self.as_of is not None:
-            currency, days = self.card.currency, self.parameters.window_days
             figures["orders"] = f"{int(self.features['order_count'].sum()):,}"
-            figures[f"revenue in {days} days"] = money(self._revenue.sum(), currency)
+            figures[f"revenue in {self._days_counted} days"] = money(self._revenue.sum(), self.card.currency)
             figures["last day counted"] = str(self.as_of)
         return figures
 

@@ -1,10 +1,9 @@
 """What one would try first with a segment, from the words that are true of it: suggestions, nothing measured.
 
 The rules are read from the top; the first whose words all hold gives the suggestion. They are marketing
-practice, not results: whether any of it pays is for an experiment to say, and every suggestion ends by saying so.
+practice, not results: whether any of it pays is for an experiment to say, as the report does above them.
 """
 
-UNMEASURED = "(not yet tested)"
 _URGENT = ("stage", "trend", "noun")  # count for what to do even where the name has no room for them
 
 # words that must all be true of the segment (alternatives by "|"), what to do, what not to do
@@ -128,25 +127,22 @@ def suggest_action(found, picked):
     Returns
     -------
     tuple of str
-        The action and the caution; the action ends by saying that nobody has tested it.
+        The action and the caution. Nobody has tested them: whoever shows them says so.
 
     Examples
     --------
     >>> suggest_action([], [])
-    ('Treat them as usual; ... (not yet tested).', "Don't spend on a treatment ...")
+    ('Treat them as usual; they are the yardstick for the others.', "Don't spend on a treatment ...")
     """
     urgent = [pair for pair in found if pair[0].theme in _URGENT]
     for pairs in (picked + urgent, found):
         true = {word.text for word, _ in pairs}
         for needed, action, caution in RULES:
             if all(true & set(words.split("|")) for words in needed):
-                return _marked(action), caution
+                return action, caution
     for word, _ in found:
         if word.theme in BY_THEME:
             action, caution = BY_THEME[word.theme]
-            return _marked(action), caution
+            return action, caution
     return _marked(OTHERWISE[0]), OTHERWISE[1]
 
-
-def _marked(action):
-    return f"{action.removesuffix('.')} {UNMEASURED}."

@@ -82,6 +82,8 @@ def describe_segment(size, profile, backing=(), currency="", window_days=365):
     apart = [_difference(row, currency) for row in _telling(profile, backing, usual, currency)]
     if apart:
         return f"{sentence}; they differ most by {_listed(apart)}."
+    if usual and profile["differs"].any():
+        return f"{sentence}; beyond these figures, nothing sets them clearly apart from all customers."
     return f"{sentence}; nothing sets them clearly apart from all customers."
 
 
