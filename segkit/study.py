@@ -305,7 +305,7 @@ class Study:
     def profile(self) -> pd.DataFrame:
         """Each segment against all customers, feature by feature, with intervals."""
         dropped = self.matrix.dropped
-        repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # as much made of as what they repeat
+        repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # made of as much as the others
         used = {*self.matrix.columns["feature"], *repeats}
         with self._cost("profile the segments"):
             return profile_segments(self.features, self.dictionary, self._assigned["segment_id"], used)

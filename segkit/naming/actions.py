@@ -142,7 +142,6 @@ def suggest_action(found, picked):
                 return action, caution
     for word, _ in found:
         if word.theme in BY_THEME:
-            action, caution = BY_THEME[word.theme]
-            return action, caution
-    return _marked(OTHERWISE[0]), OTHERWISE[1]
+            return BY_THEME[word.theme]
+    return OTHERWISE
 
