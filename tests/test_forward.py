@@ -1,7 +1,5 @@
 """Forward skill: planted outcomes whose answer is known, and the choice made of it."""
 
-from datetime import date
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,7 +98,7 @@ def test_the_mean_has_the_least_deviance(loss):
 def test_segment_means_come_from_other_folds_and_shrink_by_credibility():
     groups, folds = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1, 1])
     actual = np.array([99.0, 1.0, 1.0, 99.0, 5.0, 5.0])
-    # Fold 0 sees 1, 1 and 5, 5: nothing varies within, so the ratio is its least, 1, and 2 of 3 parts are the segment's.
+    # Fold 0 sees 1, 1 and 5, 5: nothing varies within, the ratio is its least, 1: 2 of 3 parts are the segment's.
     assert segment_means(groups, folds, actual)[[0, 3]] == pytest.approx([3 - 2 * 2 / 3, 3 + 2 * 2 / 3])
 
 
@@ -153,7 +151,9 @@ def test_without_a_future_the_largest_natural_one_then_the_most_stable_is_propos
 def test_segments_that_tell_nothing_new_are_advised_against():
     told = shares_of(**{"kmeans-3": 0.4, "rfm-10": 0.5})
     assert advise_segmenting("kmeans-3", told).text.startswith("use the RFM map")
-    assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.0, "rfm-10": 0.0})).text.startswith("do not segment")
+    assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.0, "rfm-10": 0.0})).text.startswith(
+        "do not segment"
+    )
     assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5})).segment_at_all
 
 

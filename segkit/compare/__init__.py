@@ -1,6 +1,15 @@
 """Every family side by side: fit all candidates, judge them by the same criteria, propose one and say why."""
 
 from segkit.compare.choice import CHOICE_RULE, agreement, choose, propose
-from segkit.compare.comparison import Comparison, align_labels, compare_segmentations
+from segkit.compare.comparison import Comparison, add_candidates, align_labels, compare_segmentations
 
-__all__ = ["CHOICE_RULE", "Comparison", "agreement", "align_labels", "choose", "compare_segmentations", "propose"]
+__all__ = [
+    "CHOICE_RULE",
+    "Comparison",
+    "add_candidates",
+    "agreement",
+    "align_labels",
+    "choose",
+    "compare_segmentations",
+    "propose",
+]

@@ -3,6 +3,7 @@
 import difflib
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from segkit.errors import InputError
@@ -16,15 +17,23 @@ CHOICE_RULE = """\
    as many segments, or one more or fewer), within 0.05 of the best.
 2. Separation: of these, those whose mean silhouette width is within 0.02 of the best.
 3. Of these, the fewest segments, then the simplest family."""
+DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
 LIKE_AGREEMENT = 0.05  # adjusted Rand: smaller differences come and go with the sample
 LIKE_SEPARATION = 0.02  # mean silhouette width, likewise
 
 
-def choose(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Parameters, choice: str = "") -> pd.DataFrame:
+def choose(
+    candidates: pd.DataFrame,
+    labels: pd.DataFrame,
+    parameters: Parameters,
+    choice: str = "",
+    proposal: tuple[str, dict[str, str]] | None = None,
+) -> pd.DataFrame:
     """Return the candidates with `feasible`, `reason` and `chosen` filled in; exactly one is chosen.
 
-    See `propose` for the rule. `choice` overrules it, also with a candidate that is not feasible; the reasons then
-    name both.
+    `proposal` is a candidate and the reason for every candidate, by a rule that knows more than the table does
+    (`segkit.forward.propose_by_forward`); else see `propose` for the rule. `choice` overrules it, also with a
+    candidate that is not feasible; the reasons then name both.
 
     Raises
     ------
@@ -52,7 +61,8 @@ def choose(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Parameter
         near = difflib.get_close_matches(choice, ids, n=3) or ids[:3]
         raise InputError(f"choice {choice!r} is no candidate; near: {', '.join(near)}")
     limits = broken_limits(candidates, labels, parameters)
-    proposed, reasons = propose(candidates, labels, parameters)
+    proposed, reasons = proposal or propose(candidates, labels, parameters)
+    reasons = dict(reasons)
     taken = choice or proposed
     if taken != proposed:
         but = f" It breaks a limit: {limits[taken]}." if limits[taken] else ""
@@ -131,6 +141,9 @@ def broken_limits(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Pa
             broken.append(
                 f"it leaves out {row.noise_share:.1%} of customers, above max_noise {parameters.max_noise:.1%}"
             )
+        least_stable = getattr(row, "stability_jaccard_min", np.nan)
+        if least_stable < DISSOLVES:
+            broken.append(f"a segment doesn't come back (mean Jaccard index {least_stable:.2f}, below {DISSOLVES})")
         limits[row.candidate_id] = "" if row.family in BASELINES else "; ".join(broken)
     return limits
 

@@ -108,6 +108,41 @@ def compare_segmentations(
         return _line_up(found, X, features.index, seed)
 
 
+def add_candidates(
+    comparison: Comparison,
+    features: pd.DataFrame,
+    matrix: Matrix,
+    fits: list[tuple[Candidate, Fit]],
+    *,
+    seed: int,
+) -> Comparison:
+    """Return the comparison with further candidates, judged by the same criteria in the same matrix.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    features, matrix : DataFrame, Matrix
+        Those that the comparison was made of.
+    fits : list of (Candidate, Fit)
+        Whose labels are of the same customers, such as those of `segkit.predictive.fit_candidates`.
+    seed : int
+        Of the comparison.
+    """
+    if not fits:
+        return comparison
+    X, start = matrix.transform(features), time.perf_counter()
+    found = [_judge(X, candidate, fit, start) for candidate, fit in fits]
+    more = _line_up(found, X, features.index, seed)
+    tables = {
+        name: pd.concat([getattr(comparison, name), getattr(more, name)], ignore_index=True)
+        for name in ("candidates", "timings")
+    }
+    labels = pd.concat([comparison.labels, more.labels], axis=1)
+    return Comparison(
+        labels=labels, fits=comparison.fits | more.fits, grid=comparison.grid | more.grid, **tables
+    )  # fmt: skip
+
+
 def align_labels(labels: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Return the labels renamed so that segments with the same customers have the same label as in `reference`.
 

@@ -80,7 +80,9 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
     as_good = table[table["behind"] <= allowed].join(rest[["segments", "family"]])
     structure = rest.get("structure", pd.Series(index=rest.index, dtype=object))
     natural = [name for name in as_good.index if structure[name] == "natural"]
-    near = as_good.loc[natural or as_good.index].assign(simplicity=lambda rows: rows["family"].map(SIMPLEST_FIRST.index))
+    near = as_good.loc[natural or as_good.index].assign(
+        simplicity=lambda rows: rows["family"].map(SIMPLEST_FIRST.index)
+    )
     near = near.assign(share=-near["share"].round(9)).rename_axis("candidate_id").reset_index()
     best = near.sort_values(["segments", "simplicity", "share", "candidate_id"])["candidate_id"].iloc[0]
     reasons = {}
@@ -89,7 +91,7 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
             reasons[name] = "What it says about the days to come could not be judged: its recipe needs longer history."
         elif name != best:
             reasons[name] = _why_not(name, best, first, table, rest, name in as_good.index, natural)
-    share = f"{table.loc[best, 'share']:.0%}".replace("%", " %")
+    share = _percent(table.loc[best, "share"])
     lead = "the most of all within the limits"
     if best != first:
         lead = f"no less than {first} ({_percent(table.loc[first, 'share'])}) within its error"
@@ -103,7 +105,8 @@ def _why_not(name, best, first, table, rest, as_good: bool, natural: list[str]) 
     own, other = _percent(table.loc[name, "share"]), _percent(table.loc[best, "share"])
     if not as_good:
         return (
-            f"Says less about the days to come: {own} of what can be known, {first} {_percent(table.loc[first, 'share'])} "
+            f"Says less about the days to come: {own} of what can be known, {first} "
+            f"{_percent(table.loc[first, 'share'])} "
             f"(standard error of the difference {100 * table.loc[name, 'error']:.1f} points)."
         )
     told = f"Says no more than {best} ({own} of what can be known, {best} {other})"

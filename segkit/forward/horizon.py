@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from segkit.baselines import RFM_MAPS, fit_rfm
+from segkit.baselines import fit_rfm
 from segkit.evidence.agreement import adjusted_rand, contingency
 from segkit.evidence.recipes import Progress, run_tasks
 from segkit.features import CustomerFeatures, customer_features
@@ -19,10 +19,12 @@ from segkit.methods import METHODS, Candidate, ward_tree
 from segkit.outcomes import customer_outcomes, outcome_dictionary
 from segkit.parameters import Parameters
 from segkit.predictive import OutcomeModels, fit_predictive, learn_outcomes, tune_value_weight
-from segkit.predictive.segments import VALUE_WEIGHTS
+from segkit.predictive.models import Period
+from segkit.predictive.segments import VALUE_WEIGHTS, fit_candidates
 from segkit.segmentation import BASELINES, fit_baseline
 
 HISTORY_DAYS = 90  # of orders that a fit needs
+MOST_PERIODS = 4  # a year of quarters
 JUDGED_ON = 20_000  # customers; more narrow the intervals of shares that are known to a percent
 SHOWN_SEGMENTS = 8  # of the predictive segmentations that show what the weight of value does
 
@@ -85,7 +87,12 @@ class Judgement:
 
     def to_tables(self) -> dict[str, pd.DataFrame | dict]:
         """Return tables and dicts from which `from_tables` makes the judgement again."""
-        made = {"outcomes": self.outcomes, "ceilings": self.ceilings, "recipes": self.recipes, "said": {"note": self.note}}
+        made = {
+            "outcomes": self.outcomes,
+            "ceilings": self.ceilings,
+            "recipes": self.recipes,
+            "said": {"note": self.note},
+        }
         return made | ({} if self.shares is None else {"shares": self.shares.to_table()})
 
     @classmethod
@@ -101,20 +108,22 @@ def judged_from(orders, horizon_days: int) -> date:
 
 
 def learn_before(orders, features: CustomerFeatures, parameters: Parameters) -> OutcomeModels | None:
-    """Return models learned on the outcomes of the last horizon up to the day of `features`, for predicting the next.
+    """Return models learned on the horizons that ended by the day of `features`, for predicting the next one.
 
-    Nothing after that day is used, and None comes back where the data begin less than `HISTORY_DAYS` before the
-    horizon.
+    On up to `MOST_PERIODS` horizons, one after the other, each with `HISTORY_DAYS` of orders before it; None comes
+    back where there is none. Nothing after the day of `features` is used.
     """
-    origin = features.as_of - timedelta(days=parameters.horizon_days)
-    if (origin - orders.first_day).days + 1 < HISTORY_DAYS:
+    periods, horizon = [], timedelta(days=parameters.horizon_days)
+    for number in range(1, MOST_PERIODS + 1):
+        origin = features.as_of - number * horizon
+        if (origin - orders.first_day).days + 1 < HISTORY_DAYS:
+            break
+        made = customer_features(orders, origin, features.window_days, recipe=features.recipe)
+        outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, made.table.index)
+        periods.append(Period(made.table, made.dictionary, outcomes))
+    if not periods:
         return None
-    earlier = customer_features(orders, origin, features.window_days, recipe=features.recipe)
-    outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, earlier.table.index)
-    known = outcome_dictionary(features.recipe)
-    return learn_outcomes(
-        earlier.table, earlier.dictionary, outcomes, known, features.table, seed=parameters.seed
-    )  # fmt: skip
+    return learn_outcomes(periods, outcome_dictionary(features.recipe), features.table, seed=parameters.seed)
 
 
 def look_back(
@@ -175,11 +184,15 @@ def judge_candidates(
     """
     if past is None:
         from_month = f"; from {judged_from:%Y-%m-%d} on it can" if judged_from else ""
-        note = f"Nothing that came later can be judged: one horizon back there are less than {HISTORY_DAYS} days of orders"
+        note = (
+            f"Nothing that came later can be judged: one horizon back there are less than {HISTORY_DAYS} days of orders"
+        )
         return Judgement(f"{note}{from_month}.", None, *_nothing())
     labels = refit_candidates(past, candidates, parameters, jobs=jobs, progress=progress)
     skill = judge_labels(past, _with_companions(past, labels, parameters), parameters)
-    return Judgement(_note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings, _recipes(labels, delivered))
+    return Judgement(
+        _note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings, _recipes(labels, delivered)
+    )
 
 
 def judge_labels(past: Past, labels: pd.DataFrame, parameters: Parameters) -> ForwardSkill:
@@ -200,12 +213,11 @@ def refit_candidates(
     for candidate in candidates:
         if candidate.family in BASELINES and (fit := fit_baseline(table, candidate)) is not None:
             found[candidate.candidate_id] = fit.labels
-    predictive = [candidate for candidate in candidates if candidate.family == "predictive"]
-    if past.models is not None and predictive:
-        Z = past.models.matrix.transform(table)
-        for candidate in predictive:
-            params = candidate.params | {"value_weight": past.value_weight}
-            found[candidate.candidate_id] = fit_predictive(past.models, Z, seed=seed, **params).labels
+    # The weight of value that was tuned with today's outcomes would know what it is judged by.
+    weight = {"value_weight": past.value_weight}
+    then = [one._replace(params=one.params | weight) for one in candidates if one.family == "predictive"]
+    fits = fit_candidates(past.models, table, then, seed=seed)
+    found |= {one.candidate_id: fit.labels for one, fit in fits}
     learned = [candidate for candidate in candidates if candidate.family in METHODS]
     tree = [candidate for candidate in learned if candidate.family == "hierarchical"]  # one tree, many cuts
     tasks = [tree] if tree else []

@@ -152,7 +152,7 @@ class Shares:
     draws: dict[str, np.ndarray]
 
     def figures(self, half: str = "all") -> pd.DataFrame:
-        """Return candidate_id, forward_value, forward_behaviour, forward_share, each also with _low and _high (95 %)."""
+        """Return candidate_id, forward_value, forward_behaviour, forward_share, each with _low and _high (95 %)."""
         low, high = _bounds(self.draws[half])
         table = pd.DataFrame({"candidate_id": self.candidates})
         for place, name in enumerate(("forward_value", "forward_behaviour", "forward_share")):
@@ -171,7 +171,7 @@ class Shares:
         return table.dropna(ignore_index=True)
 
     def behind(self, best: str, half: str = "choosing") -> pd.DataFrame:
-        """Return index candidate_id; share, behind (the best one's less its own), error (standard, of the difference)."""
+        """Return index candidate_id; share, behind (the best one's less its own), error (standard error of behind)."""
         draws = self.draws[half][..., 2]
         difference = draws[:, [self.candidates.index(best)]] - draws
         index = pd.Index(self.candidates, name="candidate_id")

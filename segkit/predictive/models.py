@@ -2,10 +2,12 @@
 
 They are ridge regressions on ramps, piecewise straight lines of each feature: additive, so that they can be
 shown, plain arrays, so that they can be stored, and solved at once for all outcomes, so that they can be refitted on
-every resample. On Complete Journey they predict the next quarter as well as gradient boosting (`benchmarks/forward.py`).
+every resample. On Complete Journey they predict the next quarter as well as gradient boosting does
+(`benchmarks/forward.py`).
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from segkit.matrix.transforms import TRANSFORMS, as_numbers, robust_scale
 from segkit.methods.fit import fit_order
 from segkit.methods.rules import predict_outcomes
 
-LEARNED_ON = 30_000  # customers; more change the lines by less than their width
+LEARNED_ON = 30_000  # rows; more change the lines by less than their width
 STRENGTHS = np.array([10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4])  # of the ridge, chosen per outcome
 KNOTS = (0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99)  # quantiles between which a line is straight
 PREDICTABLE = 0.02  # least share of variance explained of an outcome that customers are clustered on
@@ -56,7 +58,7 @@ class OutcomeModels:
 
     def __repr__(self) -> str:
         used = int((self.outcomes["explained"] > PREDICTABLE).sum())
-        return f"models of {len(self.outcomes)} outcomes ({used} predictable), learned on {len(self.learned.X):,} customers"
+        return f"models of {len(self.outcomes)} outcomes ({used} predictable), learned on {len(self.learned.X):,} rows"
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the predictions for rows of the matrix, shape (customers, outcomes), in sds from the mean."""
@@ -77,9 +79,11 @@ class OutcomeModels:
 
 @dataclass(frozen=True)
 class Learned:
-    """What models were learned on: rows (m, d), outcomes on their stable scale (m, p), credibility (m), customers (m).
+    """What models were learned on: a row per customer and origin.
 
-    `rfm` (m) is the customers' place on the RFM map of that day, -1 for all where there is none.
+    ``X`` (m, d), ``Y`` outcomes on their stable scale, in sds from the origin's mean (m, p), ``credible`` (m, weight in
+    the model of a share), ``customers`` (m), ``rfm`` (m, place on the RFM map of the day; -1 where there is none),
+    ``origin`` (m; 0 is the latest).
     """
 
     X: np.ndarray
@@ -87,53 +91,81 @@ class Learned:
     credible: np.ndarray
     customers: pd.Index
     rfm: np.ndarray
+    origin: np.ndarray
+
+
+class Period(NamedTuple):
+    """Customers as of an origin, and what they did in the horizon after it (missing where it can't be said)."""
+
+    features: pd.DataFrame
+    features_dictionary: pd.DataFrame
+    outcomes: pd.DataFrame
 
 
 def learn_outcomes(
-    earlier: pd.DataFrame,
-    features_dictionary: pd.DataFrame,
-    outcomes: pd.DataFrame,
-    outcomes_dictionary: pd.DataFrame,
-    now: pd.DataFrame,
-    *,
-    seed: int,
+    periods: list[Period], outcomes_dictionary: pd.DataFrame, now: pd.DataFrame, *, seed: int
 ) -> OutcomeModels:
-    """Return models that predict outcomes from features, learned on customers as they were one horizon ago.
+    """Return models that predict outcomes from features, learned on periods that have ended.
 
-    Each date's features are put on a scale of their own: what counts is where a customer stands among the customers
-    of the day, since a shop with twice the history has twice the orders per customer.
+    Each day's features are put on a scale of their own, and outcomes are counted from the period's mean: what matters
+    is where a customer stands among the customers of the day, since a shop with twice the history has twice the orders
+    per customer, and December is no July.
 
     Parameters
     ----------
-    earlier : DataFrame
-        Index customer_id; features as of one horizon before today.
-    features_dictionary : DataFrame
-        Of `earlier`; features that it calls missing then are not used.
-    outcomes : DataFrame
-        Index customer_id; what they did from then until today, missing where it can't be said.
+    periods : list of Period
+        The latest first. Features that one of them lacks are not used.
     outcomes_dictionary : DataFrame
         Index outcome; group (value, behaviour), loss (binary, count, money, share).
     now : DataFrame
-        Features as of today.
+        Index customer_id; features as of today.
     seed : int
-        Draws the customers learned on where there are more than `LEARNED_ON`.
+        Draws the rows learned on where there are more than `LEARNED_ON`.
     """
-    there = features_dictionary["present"].astype(bool) if "present" in features_dictionary else True
-    if "missing" in features_dictionary:
-        there &= features_dictionary["missing"] == ""
-    both = [name for name in features_dictionary.index[there] if name in earlier and name in now]
-    customers = earlier.index.intersection(outcomes.index).sort_values()
-    then = fit_matrix(earlier[both], features_dictionary.loc[both], _all_families(features_dictionary.loc[both]))
-    X = then.transform(earlier.loc[customers, both])
-    names = [name for name in outcomes if outcomes[name].nunique() > 1]
-    Y = stable_outcomes(outcomes.loc[customers, names], outcomes_dictionary)
-    credible = credibility(outcomes.loc[customers], outcomes_dictionary)
-    chosen = fit_order(X, seed, LEARNED_ON)
-    rfm = fit_rfm(earlier)
-    places = np.full(len(customers), -1) if rfm is None else rfm.assign(earlier.loc[customers])["label"].to_numpy()
-    learned = Learned(X[chosen], Y[chosen], credible[chosen], customers[chosen], places[chosen])
+    latest = periods[0]
+    used = [name for name in latest.features_dictionary.index if name in now and all(_has(p, name) for p in periods)]
+    kinds = latest.features_dictionary.loc[used]
+    weights = {family: weight for family, weight in EVERY_FAMILY.items() if family in set(kinds["family"])}
+    then = fit_matrix(latest.features[used], kinds, weights)
+    names = [name for name in latest.outcomes if len(latest.outcomes[name].dropna().unique()) > 1]
+    parts = []
+    for place, period in enumerate(periods):
+        customers = period.features.index.intersection(period.outcomes.index).sort_values()
+        table, came = period.features.loc[customers], period.outcomes.loc[customers]
+        rfm = fit_rfm(table)
+        parts.append(
+            Learned(
+                _on_scale_of(then, period.features).transform(table),
+                standardised(stable_outcomes(came[names], outcomes_dictionary)),
+                credibility(came, outcomes_dictionary),
+                customers,
+                np.full(len(customers), -1) if rfm is None else rfm.assign(table)["label"].to_numpy(),
+                np.full(len(customers), place),
+            )
+        )
+    stacked = [np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "Y", "credible")]
+    customers = pd.Index(np.concatenate([part.customers.to_numpy() for part in parts]))
+    rest = [np.concatenate([getattr(part, name) for part in parts]) for name in ("rfm", "origin")]
+    chosen = np.sort(fit_order(stacked[0], seed, LEARNED_ON))
+    learned = Learned(*(each[chosen] for each in (*stacked, customers, *rest)))
     ramps = learn_ramps(learned.X, learned.Y, learned.credible, outcomes_dictionary.loc[names])
     return OutcomeModels(_on_scale_of(then, now), *ramps, learned)
+
+
+def _has(period: Period, name: str) -> bool:
+    about = period.features_dictionary
+    if name not in about.index or name not in period.features:
+        return False
+    return bool(about.get("present", pd.Series(True, about.index))[name]) and not about.get("missing", {}).get(name, "")
+
+
+def standardised(Y: np.ndarray) -> np.ndarray:
+    """Return outcomes in standard deviations from their mean, missing where they are."""
+    known = ~np.isnan(Y)
+    count = np.maximum(known.sum(axis=0), 1)
+    middle = np.where(known, Y, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, Y - middle, 0) ** 2).sum(axis=0) / count)
+    return (Y - middle) / np.where(spread > 1e-12, spread, 1.0)
 
 
 def stable_outcomes(outcomes: pd.DataFrame, dictionary: pd.DataFrame) -> np.ndarray:
@@ -194,7 +226,7 @@ def ramp_columns(column: np.ndarray, knots: np.ndarray) -> np.ndarray:
 
 
 def _ridge(ramps: np.ndarray, Y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return coefficients for outcomes in sds from their mean, offset, variance explained, and strength, per outcome."""
+    """Return coefficients for outcomes in sds from their mean, offset, variance explained and strength."""
     n = len(ramps)
     centre, middle = np.average(ramps, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
     spread = np.sqrt(np.average((ramps - centre) ** 2, axis=0, weights=weights))
@@ -215,10 +247,6 @@ def _ridge(ramps: np.ndarray, Y: np.ndarray, weights: np.ndarray) -> tuple[np.nd
     explained = 1 - crossed[best, np.arange(Y.shape[1])]
     solved = solved / spread[:, None]
     return solved, centre @ solved, np.where(np.isfinite(scale), explained, 0.0), STRENGTHS[best]
-
-
-def _all_families(dictionary: pd.DataFrame) -> dict[str, float]:
-    return {family: weight for family, weight in EVERY_FAMILY.items() if family in set(dictionary["family"])}
 
 
 def _on_scale_of(matrix: Matrix, features: pd.DataFrame) -> Matrix:

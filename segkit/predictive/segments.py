@@ -14,11 +14,12 @@ from segkit.methods.fit import finish, fit_order
 from segkit.methods.rules import centre_rule, predict_outcomes
 from segkit.predictive.models import OutcomeModels, learn_ramps
 
-VALUE_WEIGHTS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+VALUE_WEIGHTS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # tried
 TUNED_ON = (6, 9, 12)  # segments
 TUNING_FOLDS = 5
 TUNING_STARTS = 4  # of k-means
 AS_GOOD = 0.02
+HELD = 0.95
 TUNING_CUSTOMERS = 10_000
 
 
@@ -60,27 +61,29 @@ def predictive_grid(models: OutcomeModels, *, max_segments: int, value_weight: f
 
 
 def tune_value_weight(models: OutcomeModels, *, seed: int, judge_value: float = 0.5) -> pd.DataFrame:
-    """Return value_weight, value, behaviour, both, rfm_value, tuned: what segments tell of the outcomes that were learned on.
+    """Return value_weight, value, behaviour, both, least_value, tuned: what segments tell of known outcomes.
 
-    On the origin that the models were learned on, one horizon back. Customers are predicted by models that did not
-    see them; the figures are the variance of a group's outcomes that segments explain over what the predictions
-    do, a mean over `TUNED_ON` numbers of segments.
+    At the latest origin that the models were learned on, where customers are predicted by models of the earlier
+    origins; where there is none, by models that did not see them. The figures are the variance of a group's outcomes
+    that segments explain over what the predictions do, a mean over `TUNED_ON` numbers of segments.
 
     `tuned` is the least weight of those whose mean of both, by `judge_value`, is within `AS_GOOD` of the best, among
-    those that tell as much of value as the RFM map of that day does (all, where none does). The curve is flat: the
-    weight only moves along the frontier. What rules on value tell is kept, and the rest goes to what and how customers
-    buy, which such rules say nothing about.
+    those that tell at least `HELD` of what the RFM map of that day tells of value (all, where none does). The weight
+    only moves along a frontier: what rules on value tell is kept, the rest goes to what and how customers buy, which
+    such rules say nothing about.
     """
     learned, table = models.learned, models.outcomes
-    rows = np.argsort(hash_ids(learned.customers), kind="stable")[:TUNING_CUSTOMERS]
-    X, credible = learned.X[rows], learned.credible[rows]
-    Y = (learned.Y[rows] - np.nanmean(learned.Y[rows], axis=0)) / np.nanstd(learned.Y[rows], axis=0)
-    folds = (keyed_uniform(hash_ids(learned.customers[rows]), seed, "tuning") * TUNING_FOLDS).astype(int)
-    predicted = np.zeros_like(Y)
-    for fold in range(TUNING_FOLDS):
-        others = folds != fold
-        knots, coefficients, offset, _ = learn_ramps(X[others], Y[others], credible[others], table)
-        predicted[~others] = predict_outcomes(X[~others], knots, coefficients) - offset
+    latest = np.flatnonzero(learned.origin == 0)
+    latest = latest[np.argsort(hash_ids(learned.customers[latest]), kind="stable")[:TUNING_CUSTOMERS]]
+    Y, predicted = learned.Y[latest], np.zeros_like(learned.Y[latest])
+    if learned.origin.any():
+        splits = [(np.flatnonzero(learned.origin > 0), np.ones(len(latest), dtype=bool))]
+    else:
+        folds = (keyed_uniform(hash_ids(learned.customers[latest]), seed, "tuning") * TUNING_FOLDS).astype(int)
+        splits = [(latest[folds != fold], folds == fold) for fold in range(TUNING_FOLDS)]
+    for rows, asked in splits:
+        knots, coefficients, offset, _ = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], table)
+        predicted[asked] = predict_outcomes(learned.X[latest[asked]], knots, coefficients) - offset
     groups = {group: (table["group"] == group).to_numpy() & (models.weights() > 0) for group in ("value", "behaviour")}
     best = np.array([_explained_by(each, y) for each, y in zip(predicted.T, Y.T, strict=True)])
     found = []
@@ -92,12 +95,16 @@ def tune_value_weight(models: OutcomeModels, *, seed: int, judge_value: float = 
         found.append({"value_weight": value_weight, **row})
     result = pd.DataFrame(found)
     both = judge_value * result["value"].fillna(0) + (1 - judge_value) * result["behaviour"].fillna(0)
-    place = learned.rfm[rows] - learned.rfm.min()
-    rule = _explained(place, Y)[groups["value"]].sum() / best[groups["value"]].sum() if groups["value"].any() else 0.0
+    place = learned.rfm[latest] - learned.rfm.min()
+    rule = (
+        HELD * _explained(place, Y)[groups["value"]].sum() / best[groups["value"]].sum()
+        if groups["value"].any()
+        else 0.0
+    )
     holds = result["value"].fillna(0) >= rule
     eligible = both.where(holds | ~holds.any())
     as_good = eligible >= eligible.max() - AS_GOOD
-    return result.assign(both=both, rfm_value=rule, tuned=as_good & (result.index == as_good.idxmax()))
+    return result.assign(both=both, least_value=rule, tuned=as_good & (result.index == as_good.idxmax()))
 
 
 def _explained(labels: np.ndarray, Y: np.ndarray) -> np.ndarray:
@@ -117,3 +124,14 @@ def _explained_by(predicted: np.ndarray, y: np.ndarray) -> float:
     known = ~np.isnan(y)
     left, total = ((y - predicted)[known] ** 2).sum(), ((y - y[known].mean())[known] ** 2).sum()
     return 1 - left / total if total > 0 else 0.0
+
+
+def fit_candidates(
+    models: OutcomeModels | None, features: pd.DataFrame, candidates: list[Candidate], *, seed: int
+) -> list[tuple[Candidate, Fit]]:
+    """Return the predictive ones of the candidates, each with its fit on customers' features of today."""
+    chosen = [candidate for candidate in candidates if candidate.family == "predictive"]
+    if models is None or not chosen:
+        return []
+    X = models.matrix.transform(features)
+    return [(candidate, fit_predictive(models, X, seed=seed, **candidate.params)) for candidate in chosen]

@@ -1,0 +1,175 @@
+"""The predictive family: what it learns, its frozen rule, and that it can't know the future."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segkit.cards import read_card
+from segkit.features import customer_features
+from segkit.forward import judge_candidates, learn_before, look_back
+from segkit.methods import Candidate
+from segkit.methods.rules import predict_outcomes
+from segkit.parameters import Parameters
+from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, tune_value_weight
+from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
+from segkit.sources import read_orders
+
+ABOUT = pd.DataFrame(
+    {"family": ["value", "price", "taste"], "kind": ["money", "share", "number"]}, index=["spend", "deals", "noise"]
+)
+KINDS = pd.DataFrame({"group": ["value", "behaviour"], "loss": ["money", "share"]}, index=["next_spend", "next_deals"])
+
+
+def shop(seed: int, customers: int = 600) -> Period:
+    """Customers who go on as they did: spending and hunting for deals are unrelated; a third feature says nothing."""
+    draw = np.random.default_rng(seed)
+    index = pd.Index([f"c{number:04}" for number in range(customers)], name="customer_id")
+    spender, hunter, *noise = draw.normal(size=(7, customers))
+    features = {"spend": np.exp(4 + spender + noise[0] / 9), "deals": 0.4 + 0.08 * hunter, "noise": noise[1]}
+    outcomes = {"next_spend": np.exp(4 + spender + noise[2] / 9), "next_deals": 0.4 + 0.08 * hunter + noise[3] / 99}
+    return Period(pd.DataFrame(features, index=index), ABOUT, pd.DataFrame(outcomes, index=index))
+
+
+def explained(labels: np.ndarray, feature: pd.Series) -> float:
+    ranks = feature.rank()
+    return float(ranks.groupby(labels).transform("mean").var() / ranks.var())
+
+
+def fitted(k: int = 4, **params):
+    now = shop(1).features
+    models = learn_outcomes([shop(0)], KINDS, now, seed=0)
+    return models, now, fit_predictive(models, models.matrix.transform(now), seed=0, k=k, **params)
+
+
+def test_segments_are_those_that_will_differ():
+    _, now, fit = fitted(9)
+    assert min(explained(fit.labels, now[name]) for name in ("spend", "deals")) > 0.7
+    assert explained(fit.labels, now["noise"]) < 0.05
+
+
+def test_a_shop_with_twice_the_orders_gets_the_same_segments():
+    models, now, fit = fitted()
+    doubled = now.assign(spend=2 * now["spend"] + 1)  # log1p moves by nearly the same for everybody
+    again = learn_outcomes([shop(0)], KINDS, doubled, seed=0)
+    labels = fit_predictive(again, again.matrix.transform(doubled), seed=0, k=4).labels
+    assert (labels == fit.labels).mean() > 0.99
+
+
+def test_the_weight_of_value_decides_what_two_segments_tell():
+    now = shop(1).features
+    for weight, told, untold in ((9.0, "spend", "deals"), (0.1, "deals", "spend")):
+        labels = fitted(2, value_weight=weight)[2].labels
+        assert explained(labels, now[told]) > 0.6 > 0.1 > explained(labels, now[untold])
+
+
+def test_an_outcome_left_out_is_not_seen():
+    _, now, fit = fitted(2, without="next_spend")
+    assert explained(fit.labels, now["deals"]) > 0.6 > 0.1 > explained(fit.labels, now["spend"])
+
+
+def test_an_outcome_of_chance_is_not_predictable_and_gives_no_candidates():
+    chance = shop(0)._replace(
+        outcomes=shop(0).outcomes[["next_spend"]].sample(frac=1, random_state=0).set_axis(shop(0).features.index)
+    )
+    models = learn_outcomes([chance], KINDS, shop(1).features, seed=0)
+    assert models.outcomes["explained"]["next_spend"] < 0.02
+    assert predictive_grid(models, max_segments=5) == []
+
+
+def test_learning_does_not_depend_on_the_order_of_rows():
+    period, now = shop(0), shop(1).features
+    shuffled = period._replace(features=period.features.sample(frac=1, random_state=0))
+    one, other = (learn_outcomes([each], KINDS, now, seed=0) for each in (period, shuffled))
+    np.testing.assert_array_equal(one.coefficients, other.coefficients)
+
+
+def test_predictions_are_flat_beyond_the_last_knot():
+    knots, rises = np.array([[0.0], [1.0]]), np.array([[2.0]])
+    assert predict_outcomes(np.array([[-9.0], [0.25], [9.0]]), knots, rises).ravel().tolist() == [0, 0.5, 2]
+
+
+def test_the_frozen_rule_says_the_same_after_a_round_trip_and_row_by_row(tmp_path: Path):
+    models, now, fit = fitted()
+    candidate = Candidate("predictive-4", "predictive", {"k": 4, "value_weight": 1.0})
+    fit_segmentation(now, models.matrix, candidate, seed=0, rule=fit.rule).save(tmp_path)
+    loaded = Segmentation.load(tmp_path)
+    whole = assign_customers(loaded, now)["segment_id"]
+    assert (whole == [f"S{label + 1}" for label in fit.labels]).all()
+    alone = [assign_customers(loaded, now.iloc[[row]])["segment_id"].iloc[0] for row in range(0, 600, 40)]
+    assert alone == whole.iloc[::40].to_list()
+
+
+def test_tuning_keeps_what_the_rfm_map_tells():
+    models, _, _ = fitted()
+    tuning = tune_value_weight(models, seed=0)
+    assert tuning["tuned"].sum() == 1
+
+
+CARD = """
+title = "Planted"
+currency = "EUR"
+[orders]
+source = "orders.csv"
+columns = {{ customer_id = "c", order_id = "o", ordered_at = "t", product_id = "p", quantity = "q", amount = "a" }}
+"""
+
+
+def write_shop(folder: Path, days: int, seed: int = 0, future: bool = False) -> Path:
+    """Write 120 customers, half of them frequent, over `days` days from 2020-01-01; with `future`, all swap later."""
+    draw, rows = np.random.default_rng(seed), []
+    for customer in range(120):
+        for day in np.flatnonzero(draw.random(days) < (0.2 if customer % 2 else 0.04)):
+            moment = pd.Timestamp("2020-01-01") + pd.Timedelta(days=int(day), hours=int(draw.integers(8, 20)))
+            rows.append((customer, f"{customer}-{day}", moment, "x", 1, round(float(draw.gamma(2, 10)), 2)))
+    if future:
+        last = pd.Timestamp("2020-01-01") + pd.Timedelta(days=days)
+        rows += [
+            (c, f"{c}-f{n}", last + pd.Timedelta(days=n), "x", 1, 999.0) for c in range(0, 120, 2) for n in range(40)
+        ]
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame(rows, columns=list("cotpqa")).to_csv(folder / "orders.csv", index=False)
+    (folder / "planted.toml").write_text(CARD.format())
+    return folder / "planted.toml"
+
+
+SMALL = Parameters(max_segments=3, min_customers=10)
+TRIED = [Candidate("rfm-10", "rfm", {"version": "rfm-10"}), Candidate("kmeans-2", "kmeans", {"k": 2})]
+TRIED += [Candidate("predictive-2", "predictive", {"k": 2, "value_weight": 1.0})]
+
+
+def judged(card: Path, as_of: date):
+    with read_orders(read_card(card)) as orders:
+        past = look_back(orders, as_of, SMALL)
+        now = customer_features(orders, as_of)
+        models = learn_before(orders, now, SMALL)
+    return past, models, judge_candidates(past, TRIED, pd.DataFrame(index=now.table.index), SMALL)
+
+
+@pytest.fixture(scope="module")
+def two_shops(tmp_path_factory):
+    folder, as_of = tmp_path_factory.mktemp("shops"), date(2020, 10, 26)  # day 300
+    return [judged(write_shop(folder / name, 300, future=name == "future"), as_of) for name in ("plain", "future")]
+
+
+def test_what_comes_after_as_of_changes_nothing(two_shops):
+    (past, models, plain), (same_past, same_models, future) = two_shops
+    pd.testing.assert_frame_equal(past.outcomes, same_past.outcomes)
+    pd.testing.assert_frame_equal(plain.figures(), future.figures())
+    np.testing.assert_array_equal(models.coefficients, same_models.coefficients)
+
+
+def test_customers_who_go_on_as_they_did_can_be_told_apart(two_shops):
+    figures = two_shops[0][2].figures("all").set_index("candidate_id")
+    assert (figures["forward_value"][["kmeans-2", "predictive-2"]] > 0.7).all()
+    assert figures["forward_behaviour"].isna().all()  # these orders have no shares to be judged by
+
+
+def test_without_history_nothing_is_judged_and_the_note_says_from_when(tmp_path):
+    past, models, judgement = judged(write_shop(tmp_path, 120), date(2020, 4, 29))
+    assert past is None
+    assert models is None
+    assert judgement.shares is None
+    assert "less than 90 days" in judgement.note
