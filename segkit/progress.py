@@ -10,7 +10,7 @@ _plain_lines = False  # the command line switches this on; a notebook run by a m
 
 
 def use_plain_lines(on: bool = True) -> None:
-    """Print one line per finished step where there is no terminal to draw a bar on."""
+    """Print one line per finished step to standard output; standard error is for the one message of a failure."""
     global _plain_lines
     _plain_lines = on
 
@@ -45,4 +45,4 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
 
             yield report
     if _plain_lines:
-        print(f"{text}: done in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+        print(f"{text}: done in {time.perf_counter() - start:.1f} s", flush=True)

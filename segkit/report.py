@@ -99,7 +99,7 @@ def _execute_all(notebooks: list[Path], arguments: dict, target: Path, failed: P
     """Execute the notebooks, two at a time: each opens on its own, and starting a kernel is mostly waiting."""
     with (
         progress_bar("running the notebooks", len(notebooks)) as report,
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(2, get_context("spawn"), initializer=_hush) as pool,
     ):
         running = {
             pool.submit(_execute, notebook, target / notebook.name, arguments): notebook for notebook in notebooks
@@ -114,6 +114,11 @@ def _execute_all(notebooks: list[Path], arguments: dict, target: Path, failed: P
             report(done, len(notebooks), notebook.stem)
 
 
+def _hush() -> None:
+    """Silence a kernel's own chatter; what goes wrong comes back as an exception."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def _execute(notebook: Path, target: Path, arguments: dict) -> str:
     """Execute one notebook and return what went wrong, or ""; run in a process of its own."""
     import logging
@@ -121,7 +126,6 @@ def _execute(notebook: Path, target: Path, arguments: dict) -> str:
     from papermill import PapermillExecutionError, execute_notebook, inspect_notebook
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a kernel's own chatter; what goes wrong comes back as an exception
     names = inspect_notebook(str(notebook))
     chosen = {name: argument for name, argument in arguments.items() if name in names}
     try:

@@ -46,9 +46,10 @@ def refused(monkeypatch, capsys, shop, *arguments) -> str:
     """The one message of a command that must end with status 2, without a traceback, writing nothing."""
     before = sorted(shop.rglob("*"))
     status, out, err = run(monkeypatch, capsys, *arguments, *(["--out", shop / "out"] if "report" in arguments else []))
-    messages = [line for line in err.splitlines() if not line.endswith(" s")]
-    assert (status, out) == (2, "")
-    assert messages[0].startswith("segkit: ")
+    assert status == 2
+    assert err.startswith("segkit: ")
+    assert err.count("\n") == 1
+    assert "report.html" not in out
     assert "Traceback" not in err
     assert sorted(shop.rglob("*")) == before
     return err
@@ -91,7 +92,7 @@ def test_a_call_that_cannot_work_says_why(monkeypatch, capsys, shop, arguments, 
     [
         (lambda card, orders: (card.replace("[orders.columns]", "[orders.colums]"), orders), "columns"),
         (lambda card, orders: (card.replace('= "unit_price"', '= "price"'), orders), "unit_price"),
-        (lambda card, orders: (card, orders.replace(",", ";")), "separator"),
+        (lambda card, orders: (card.replace('"orders.csv"', '"orders.csv"\nseparator = ";"'), orders), "separator"),
         (lambda card, orders: (card, orders.replace("2026-", "20.26/")), "ordered_at"),
         (lambda card, orders: (card, ""), "empty"),
         (lambda card, orders: (card.replace("orders.csv", "orders.parquet"), orders), "orders.parquet"),
