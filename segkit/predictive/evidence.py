@@ -14,7 +14,7 @@ from segkit.methods import Candidate, Fit, Rule
 from segkit.methods.fit import finish
 from segkit.methods.rules import centre_rule, predict_outcomes
 from segkit.predictive.models import Learned, OutcomeModels, learn_ramps
-from segkit.predictive.segments import TUNING_STARTS, cluster_predictions
+from segkit.predictive.segments import STARTS, cluster_predictions
 
 
 def predictive_space(models: OutcomeModels, features: pd.DataFrame, value_weight: float) -> np.ndarray:
@@ -56,7 +56,8 @@ def gather_predictive_evidence(
     X = models.matrix.transform(features)
     wide = np.column_stack([X, np.arange(len(X))])  # the last column says who a row is
     again = {
-        one.candidate_id: Recipe(partial(_learn_again, models.learned, models, own, dict(one.params))) for one, _ in fits
+        one.candidate_id: Recipe(partial(_learn_again, models.learned, models, own, dict(one.params)))
+        for one, _ in fits
     }
     frozen = {one.candidate_id: Refitted(fit.rule, fit.labels) for one, fit in fits}
     stability = resample_stability(wide, again, frozen, **shared)
@@ -90,16 +91,24 @@ _last: dict[str, Any] = {}  # models of the resample seen last: all candidates m
 
 
 def _learn_again(
-    learned: Learned, models: OutcomeModels, own: list[np.ndarray], params: Mapping, wide: np.ndarray, *, seed, dequantised
+    learned: Learned,
+    models: OutcomeModels,
+    own: list[np.ndarray],
+    params: Mapping,
+    wide: np.ndarray,
+    *,
+    seed,
+    dequantised,
 ) -> Refitted:
     if _last.get("wide") is not wide:
         drawn = [own[int(place)] for place in wide[:, -1]]
         rows = np.concatenate(drawn) if drawn else np.empty(0, int)
-        ramps = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], models.outcomes)
+        strengths = models.outcomes["strength"].to_numpy()
+        ramps = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], models.outcomes, strengths)
         _last.update(wide=wide, knots=ramps[0], coefficients=ramps[1])
     weights = models.weights(params["value_weight"])
     knots, coefficients = _last["knots"], _last["coefficients"][:, weights > 0] * weights[weights > 0]
     predicted = predict_outcomes(wide[:, :-1], knots, coefficients)
-    centres = cluster_predictions(predicted, seed=seed, k=params["k"], starts=TUNING_STARTS)
+    centres = cluster_predictions(predicted, seed=seed, k=params["k"], starts=STARTS)
     rule = Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays})
     return Refitted(rule, rule.assign(wide[:, :-1])[0])

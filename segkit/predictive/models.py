@@ -187,11 +187,12 @@ def credibility(outcomes: pd.DataFrame, dictionary: pd.DataFrame) -> np.ndarray:
     return np.maximum(orders, 0) / (np.maximum(orders, 0) + HALF_CREDIBLE) + 1e-9
 
 
-def learn_ramps(X, Y, credible, dictionary: pd.DataFrame) -> tuple:
+def learn_ramps(X, Y, credible, dictionary: pd.DataFrame, strengths: np.ndarray | None = None) -> tuple:
     """Return knots, coefficients, offset and the table of outcomes (see `OutcomeModels`) of ridge regressions on ramps.
 
     The strength of each outcome's ridge has the least generalised cross-validation (Golub, Heath & Wahba 1979), from
-    which ``explained`` comes too. Outcomes known for the same customers share one decomposition.
+    which ``explained`` comes too, unless `strengths` gives them: on a bootstrap sample, whose customers occur twice,
+    leaving one out leaves none out. Outcomes known for the same customers share one decomposition.
     """
     knots = np.quantile(X, KNOTS, axis=0)
     ramps = np.concatenate([ramp_columns(column, at) for column, at in zip(X.T, knots.T, strict=True)], axis=1)
@@ -206,7 +207,8 @@ def learn_ramps(X, Y, credible, dictionary: pd.DataFrame) -> tuple:
         weights = credible[rows] if of_shares else np.ones(int(rows.sum()))
         if len(weights) < 2 * len(KNOTS):
             continue
-        solved = _ridge(ramps[rows], Y[np.ix_(rows, places)], weights / weights.mean())
+        given = None if strengths is None else strengths[places]
+        solved = _ridge(ramps[rows], Y[np.ix_(rows, places)], weights / weights.mean(), given)
         coefficients[:, places], offset[places], table.iloc[places, 2], table.iloc[places, 3] = solved
     return knots, coefficients, offset, table
 
@@ -225,7 +227,7 @@ def ramp_columns(column: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return np.clip(column[:, None], knots[:-1], knots[1:]) - knots[:-1]
 
 
-def _ridge(ramps: np.ndarray, Y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+def _ridge(ramps, Y, weights, strengths: np.ndarray | None) -> tuple[np.ndarray, ...]:
     """Return coefficients for outcomes in sds from their mean, offset, variance explained and strength."""
     n = len(ramps)
     centre, middle = np.average(ramps, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
@@ -242,7 +244,9 @@ def _ridge(ramps: np.ndarray, Y: np.ndarray, weights: np.ndarray) -> tuple[np.nd
     residual = (B**2).sum(axis=0) - 2 * shrunk @ squares + (shrunk**2 * values) @ squares
     freedom = n - 1 - (shrunk * values).sum(axis=1)
     crossed = n * residual / freedom[:, None] ** 2  # mean squared error on customers left out
-    best = crossed.argmin(axis=0)
+    best = (
+        crossed.argmin(axis=0) if strengths is None else np.searchsorted(STRENGTHS, np.nan_to_num(strengths, nan=1e3))
+    )
     solved = vectors @ (turned * shrunk[best].T)
     explained = 1 - crossed[best, np.arange(Y.shape[1])]
     solved = solved / spread[:, None]

@@ -18,6 +18,7 @@ VALUE_WEIGHTS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # tried
 TUNED_ON = (6, 9, 12)  # segments
 TUNING_FOLDS = 5
 TUNING_STARTS = 4  # of k-means
+STARTS = 10  # of k-means otherwise
 AS_GOOD = 0.02
 HELD = 0.95
 TUNING_CUSTOMERS = 10_000
@@ -41,12 +42,12 @@ def fit_predictive(
     return finish(Rule("nearest_prediction", arrays), X)
 
 
-def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int, starts: int = 10) -> np.ndarray:
+def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int, starts: int = STARTS) -> np.ndarray:
     """Return k centres of predictions (k-means, best of several starts)."""
     from sklearn.cluster import KMeans
 
     rows = predicted[fit_order(predicted, seed, 200_000)]
-    starts = min(starts, 10 if len(rows) <= 20_000 else 3)
+    starts = min(starts, STARTS if len(rows) <= 20_000 else 3)
     return KMeans(min(k, len(np.unique(rows, axis=0))), n_init=starts, random_state=seed).fit(rows).cluster_centers_
 
 
