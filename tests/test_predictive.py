@@ -9,7 +9,7 @@ import pytest
 
 from segkit.cards import read_card
 from segkit.features import customer_features
-from segkit.forward import judge_candidates, learn_before, look_back
+from segkit.forward import judge_candidates, judge_ready, learn_before, look_back, unseen_outcomes
 from segkit.methods import Candidate
 from segkit.methods.rules import predict_outcomes
 from segkit.parameters import Parameters
@@ -165,6 +165,22 @@ def test_customers_who_go_on_as_they_did_can_be_told_apart(two_shops):
     figures = two_shops[0][2].figures("all").set_index("candidate_id")
     assert (figures["forward_value"][["kmeans-2", "predictive-2"]] > 0.7).all()
     assert figures["forward_behaviour"].isna().all()  # these orders have no shares to be judged by
+
+
+def test_outcomes_of_a_ready_table_are_judged_directly():
+    period = shop(3)
+    own = period.outcomes.assign(likes=np.where(period.features["deals"] > 0.4, "yes", "no"))[["likes"]]
+    labels = pd.DataFrame({"deals": period.features["deals"].rank(pct=True).gt(0.5).astype(int)})
+    judgement = judge_ready(period.features, own, labels.assign(chance=np.arange(600) % 2), SMALL)
+    told = judgement.figures("all").set_index("candidate_id")["forward_behaviour"]
+    assert told["deals"] > 0.8 > 0.1 > told["chance"]
+
+
+def test_an_outcome_is_told_less_by_segments_that_did_not_see_it(two_shops):
+    past, _, _ = two_shops[0]
+    unseen = unseen_outcomes(past, TRIED[2], SMALL).set_index("outcome")
+    assert unseen.index.isin(past.models.outcomes.index).all()
+    assert unseen["unseen"].notna().all()
 
 
 def test_without_history_nothing_is_judged_and_the_note_says_from_when(tmp_path):

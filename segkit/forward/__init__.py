@@ -3,6 +3,7 @@
 from segkit.forward.ceiling import boosted_ceiling
 from segkit.forward.choice import FORWARD_RULE, STRUCTURE_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.forward.horizon import Judgement, Past, judge_candidates, judged_from, learn_before, look_back
+from segkit.forward.others import judge_origins, judge_ready, unseen_outcomes
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "boosted_ceiling",
     "forward_skill",
     "judge_candidates",
+    "judge_origins",
+    "judge_ready",
     "judged_from",
     "learn_before",
     "look_back",
     "propose_by_forward",
     "tell_forward",
+    "unseen_outcomes",
 ]

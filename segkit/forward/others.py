@@ -1,0 +1,114 @@
+"""Other ways to ask what segments say: at earlier origins, of outcomes they did not see, of a ready table."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from segkit.forward.ceiling import boosted_ceiling
+from segkit.forward.horizon import Judgement, Past, judge_labels, look_back, refit_candidates
+from segkit.forward.skill import forward_skill
+from segkit.methods import Candidate
+from segkit.parameters import Parameters
+from segkit.predictive import fit_predictive
+from segkit.sources.ready import infer_kind
+
+MOST_LEVELS = 6  # of a category that is asked for one by one
+# Numbers without a natural zero are judged by squared error, as shares are.
+_LOSS = {"binary": "binary", "money": "money", "count": "count"}
+
+
+def judge_origins(
+    orders, as_of: date, candidates: list[Candidate], parameters: Parameters, *, jobs: int = 1, most: int = 4
+) -> pd.DataFrame:
+    """Return origin, until, customers, candidate_id, forward_value, forward_behaviour, forward_share (and bounds).
+
+    One block per origin, the latest first, as far back as the data allow: customers of one period share its weather,
+    which no interval over customers shows. `candidates` are few, such as the chosen one and the baselines.
+    """
+    tables = []
+    for number in range(most):
+        past = look_back(orders, as_of - timedelta(days=number * parameters.horizon_days), parameters, jobs=jobs)
+        if past is None:
+            break
+        figures = judge_labels(past, refit_candidates(past, candidates, parameters), parameters).shares.figures()
+        figures.insert(0, "customers", past.customers)
+        figures.insert(0, "until", str(past.until))
+        figures.insert(0, "origin", str(past.origin))
+        tables.append(figures)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["origin", "until", "candidate_id"])
+
+
+def unseen_outcomes(past: Past, candidate: Candidate, parameters: Parameters) -> pd.DataFrame:
+    """Return outcome, group, skill, unseen, ceiling of a predictive candidate.
+
+    ``unseen`` is the skill about the outcome of segments that were made without it.
+    """
+    X, params = past.models.matrix.transform(past.features.table), candidate.params
+    params = {"k": params["k"], "value_weight": past.value_weight, "seed": parameters.seed}
+    labels = {"": fit_predictive(past.models, X, **params).labels}
+    for name in past.models.outcomes.index:
+        labels[name] = fit_predictive(past.models, X, **params, without=name).labels
+    skill = judge_labels(past, pd.DataFrame(labels, index=past.features.table.index), parameters).outcomes()
+    seen = skill[skill["candidate_id"] == ""].set_index("outcome")
+    own = skill[skill["candidate_id"] == skill["outcome"]].set_index("outcome")["skill"]
+    return seen.assign(unseen=own)[["group", "skill", "unseen", "ceiling"]].reset_index()
+
+
+def ready_outcomes(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a ready table's outcomes as numbers, and their dictionary (index outcome; group, loss).
+
+    Money and counts say how much, everything else what and how; a category is one yes or no per level.
+
+    Examples
+    --------
+    >>> outcomes = pd.DataFrame({"like": ["yes", "no", "yes"], "visits": [1, 0, 4], "plan": ["a", "b", "c"]})
+    >>> ready_outcomes(outcomes)[1]
+             group    loss
+    outcome
+    like     behaviour  binary
+    visits       value   count
+    plan=a   behaviour  binary
+    plan=b   behaviour  binary
+    plan=c   behaviour  binary
+    """
+    columns, about = {}, {}
+    for name in outcomes:
+        kind, _ = infer_kind(outcomes[name])
+        known = outcomes[name].notna()
+        if kind == "category":
+            texts = outcomes[name].astype("str")
+            for level in texts[known].value_counts().index[:MOST_LEVELS]:
+                columns[f"{name}={level}"] = (texts == level).astype(float).where(known)
+                about[f"{name}={level}"] = ("behaviour", "binary")
+        elif kind == "binary":
+            first = sorted(outcomes[name][known].unique(), key=str)[-1]
+            columns[name] = (outcomes[name] == first).astype(float).where(known)
+            about[name] = ("behaviour", "binary")
+        elif kind:
+            columns[name] = outcomes[name].astype("float64")
+            about[name] = ("value" if kind in ("money", "count") else "behaviour", _LOSS.get(kind, "share"))
+    dictionary = pd.DataFrame.from_dict(about, orient="index", columns=["group", "loss"]).rename_axis("outcome")
+    return pd.DataFrame(columns, index=outcomes.index), dictionary
+
+
+def judge_ready(
+    features: pd.DataFrame, outcomes: pd.DataFrame, labels: pd.DataFrame, parameters: Parameters, *, jobs: int = 1
+) -> Judgement:
+    """Return what segments of a ready table say about its own outcomes, which no segmentation saw.
+
+    There is no time in such a table: the delivered segments themselves are judged, cross-fitted over customers.
+    """
+    known, dictionary = ready_outcomes(outcomes)
+    recipes = pd.DataFrame({"candidate_id": list(labels), "segments": labels.nunique().to_numpy(), "agreement": np.nan})
+    if known.empty or not len(dictionary):
+        columns = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
+        return Judgement(
+            "The card names no outcomes to judge by.", None, pd.DataFrame(columns=columns), dictionary, recipes
+        )
+    ceiling = boosted_ceiling(features, known, dictionary, seed=parameters.seed, jobs=jobs)
+    skill = forward_skill(
+        labels, known, dictionary, ceiling, seed=parameters.seed, judge_value=parameters.judge_value
+    )  # fmt: skip
+    note = f"The segments were judged by {len(skill.names)} outcomes of the same table, which they were not made from."
+    return Judgement(note, skill.shares, skill.outcomes("reporting"), skill.ceilings, recipes)
