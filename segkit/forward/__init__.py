@@ -2,7 +2,15 @@
 
 from segkit.forward.ceiling import boosted_ceiling
 from segkit.forward.choice import FORWARD_RULE, STRUCTURE_RULE, advise_segmenting, propose_by_forward, tell_forward
-from segkit.forward.horizon import Judgement, Past, judge_candidates, judged_from, learn_before, look_back
+from segkit.forward.horizon import (
+    Judgement,
+    Past,
+    best_value_weight,
+    judge_candidates,
+    judged_from,
+    learn_before,
+    look_back,
+)
 from segkit.forward.others import judge_origins, judge_ready, unseen_outcomes
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 
@@ -14,6 +22,7 @@ __all__ = [
     "Past",
     "Shares",
     "advise_segmenting",
+    "best_value_weight",
     "boosted_ceiling",
     "forward_skill",
     "judge_candidates",

@@ -19,7 +19,7 @@ from segkit.methods import METHODS, Candidate, ward_tree
 from segkit.outcomes import customer_outcomes, outcome_dictionary
 from segkit.parameters import Parameters
 from segkit.predictive import OutcomeModels, fit_predictive, learn_outcomes, tune_value_weight
-from segkit.predictive.models import Period
+from segkit.predictive.models import LEARNED_ON, Period
 from segkit.predictive.segments import VALUE_WEIGHTS, fit_candidates
 from segkit.segmentation import BASELINES, fit_baseline
 
@@ -119,8 +119,9 @@ def learn_before(orders, features: CustomerFeatures, parameters: Parameters) -> 
         if (origin - orders.first_day).days + 1 < HISTORY_DAYS:
             break
         made = customer_features(orders, origin, features.window_days, recipe=features.recipe)
-        outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, made.table.index)
-        periods.append(Period(made.table, made.dictionary, outcomes))
+        table = made.table.loc[sample_customers(made.table.index, LEARNED_ON)]  # the others are let go of at once
+        outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, table.index)
+        periods.append(Period(table, made.dictionary, outcomes))
     if not periods:
         return None
     return learn_outcomes(periods, outcome_dictionary(features.recipe), features.table, seed=parameters.seed)
@@ -142,13 +143,20 @@ def look_back(
     features = customer_features(orders, origin, parameters.window_days)
     models = learn_before(orders, features, parameters)
     weight = best_value_weight(models, parameters)
-    customers = features.table.index[np.sort(np.argsort(hash_ids(features.table.index), kind="stable")[:JUDGED_ON])]
+    customers = sample_customers(features.table.index, JUDGED_ON)
     everybody, table = len(features.table), features.table.loc[customers]
     features = CustomerFeatures(table, features.dictionary, features.recipe, origin, features.window_days)
     outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, customers)
     dictionary = outcome_dictionary(features.recipe)
     ceiling = boosted_ceiling(table, outcomes, dictionary, seed=parameters.seed, jobs=jobs, progress=progress)
     return Past(origin, as_of, features, outcomes, dictionary, ceiling, models, weight, everybody)
+
+
+def sample_customers(customers: pd.Index, most: int) -> pd.Index:
+    """Return at most so many customers, in their order, always the same ones: those with the least hashes of the id."""
+    if len(customers) <= most:
+        return customers
+    return customers[np.sort(np.argsort(hash_ids(customers), kind="stable")[:most])]
 
 
 def best_value_weight(models: OutcomeModels | None, parameters: Parameters) -> float:
@@ -183,7 +191,7 @@ def judge_candidates(
         For the sentence where there is no past.
     """
     if past is None:
-        from_month = f"; from {judged_from:%Y-%m-%d} on it can" if judged_from else ""
+        from_month = f"; from {judged_from:%Y-%m} on it can" if judged_from else ""
         note = (
             f"Nothing that came later can be judged: one horizon back there are less than {HISTORY_DAYS} days of orders"
         )
