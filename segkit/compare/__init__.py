@@ -1,9 +1,11 @@
 """Every family side by side: fit all candidates, judge them by the same criteria, propose one and say why."""
 
-from segkit.compare.choice import CHOICE_RULE, agreement, choose, propose
+from segkit.compare.choice import BASELINES, CHOICE_RULE, agreement, broken_limits, choose, propose
 from segkit.compare.comparison import Comparison, add_candidates, align_labels, compare_segmentations
 
 __all__ = [
+    "BASELINES",
+    "broken_limits",
     "CHOICE_RULE",
     "Comparison",
     "add_candidates",
