@@ -101,6 +101,13 @@ def test_taste_and_price_by_hand(june):
     assert bob["relative_price"] == pytest.approx(3 / 180 ** (1 / 3), rel=1e-5)
 
 
+def test_goods_without_a_category_are_in_the_rest_and_have_no_usual_price(tmp_path):
+    with shop(tmp_path, LINES + "fay,f1,2024-06-10 09:00:00,box,1,9.00,0,0,,web,FR,1,false\n") as orders:
+        fay = customer_features(orders, AS_OF, window_days=30).table.loc["fay"]
+    assert (fay["category_other_share"], fay["category_entropy"]) == (1, 0)
+    assert np.isnan(fay["relative_price"])
+
+
 def test_returns_channel_and_place_by_hand(june):
     ann = june.table.loc["ann"]
     assert ann[["return_order_share", "return_spend_share"]].tolist() == [1 / 4, 20 / 40]

@@ -297,8 +297,8 @@ FEATURES: tuple[Feature, ...] = (
         "times the category's price",
         "What the customer pays per unit beside what everybody pays in the same category: the geometric mean over the "
         "lines bought, 1 is usual; no category counts as more than 4 times or less than a quarter of usual.",
-        "prices",
-        "exp(sum(log_relative_price) / sum(purchase_lines) / 1000000)",
+        "tastes",
+        "exp(sum(log_relative_price) / nullif(sum(priced_lines), 0) / 1000000)",
         needs=("orders.category|products.category",),
     ),
     Feature(

@@ -115,9 +115,9 @@ def _order_stage(columns: dict[str, list[str]], lines: str, until: date) -> str:
     return f"""
 SELECT
     *,
-    date_diff('day', CAST(ordered_at AS DATE), DATE '{until}') AS days_before,
-    date_diff('day', {_MONDAY}, CAST(ordered_at AS DATE)) % 7 AS weekday,
-    extract(hour FROM ordered_at) AS hour_of_day
+    CAST(date_diff('day', CAST(ordered_at AS DATE), DATE '{until}') AS INTEGER) AS days_before,
+    CAST(date_diff('day', {_MONDAY}, CAST(ordered_at AS DATE)) % 7 AS SMALLINT) AS weekday,
+    CAST(extract(hour FROM ordered_at) AS SMALLINT) AS hour_of_day
 FROM (
     SELECT {", ".join(sums)}
     FROM ({lines}) AS lines
@@ -162,7 +162,7 @@ SELECT customer_id, product_id, count(*) AS orders
 FROM (
     SELECT DISTINCT customer_id, order_id, product_id
     FROM ({lines}) AS lines
-    WHERE NOT is_return AND product_id IS NOT NULL
+    WHERE NOT is_return
 ) AS pairs
 GROUP BY customer_id, product_id"""
 
@@ -177,16 +177,16 @@ _GROUPED = {
             AS gap_days
         FROM order_stage WHERE purchase_lines > 0
     ) AS gaps""",
-    "tastes": "taste_stage",
-    "prices": f"""(
-        SELECT customer_id, purchase_lines,
-            CAST(round(purchase_lines * least({_FOURFOLD}, greatest(-{_FOURFOLD}, log_price / purchase_lines - usual)))
-                AS BIGINT) AS log_relative_price
-        FROM taste_stage JOIN (
-            SELECT category AS usual_category, sum(log_price) / sum(purchase_lines) AS usual
+    "tastes": f"""(
+        SELECT taste_stage.*,
+            CASE WHEN category IS NULL THEN 0 ELSE purchase_lines END AS priced_lines,
+            CASE WHEN category IS NULL THEN 0 ELSE CAST(round(purchase_lines * least({_FOURFOLD}, greatest(-{_FOURFOLD},
+                log_price / purchase_lines - usual_log_price))) AS BIGINT) END AS log_relative_price
+        FROM taste_stage LEFT JOIN (
+            SELECT category AS usual_category, sum(log_price) / sum(purchase_lines) AS usual_log_price
             FROM taste_stage WHERE category IS NOT NULL GROUP BY category
-        ) AS categories ON category = usual_category
-    ) AS prices""",
+        ) AS usual ON category = usual_category
+    ) AS tastes""",
     "stores": """(
         SELECT customer_id, store_id, count(*) AS orders
         FROM order_stage WHERE purchase_lines > 0 AND store_id IS NOT NULL GROUP BY customer_id, store_id
