@@ -2,29 +2,37 @@
 
 What is cheap is known of every candidate: its criteria, the saddle test between its segments, and what it says about
 the days after it was made. Resampling is dear, so it is spent where it decides: on candidates that a valley runs
-through between all their segments, on one of each family, and on whatever would be proposed, again and again until
-the proposal is one that comes back.
+through between all their segments, on the predictive ones, which share their work, and on whatever would be proposed,
+again and again until the proposal is one that comes back.
 """
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
 import pandas as pd
 
 from segkit.compare import BASELINES, Comparison, add_candidates, broken_limits, compare_segmentations
 from segkit.evidence import Evidence, candidate_recipe, gather_evidence, separated_pairs
 from segkit.features import CustomerFeatures
-from segkit.forward import Judgement, judge_candidates, judged_from, learn_before, look_back, propose_by_forward
+from segkit.forward import (
+    Judgement,
+    judge_candidates,
+    judge_ready,
+    judged_from,
+    learn_before,
+    look_back,
+    propose_by_forward,
+)
 from segkit.forward.horizon import best_value_weight
 from segkit.matrix import Matrix
 from segkit.methods import Candidate, Fit
 from segkit.parameters import Parameters
-from segkit.predictive import fit_candidates, predictive_grid
+from segkit.predictive import OutcomeModels, fit_candidates, predictive_grid
 from segkit.predictive.evidence import gather_predictive_evidence
 
 Step = Callable[[str], Callable[[int, int, str], None]]
+_TABLES = ("candidates", "labels", "timings", "stability", "pairs", "confidence", "verdicts")
 STABILITY = ("stability_ari", "stability_jaccard_min")
 
 
@@ -56,44 +64,64 @@ class Trial:
     verdicts: pd.DataFrame
     judgement: Judgement
 
+    def to_tables(self) -> dict[str, pd.DataFrame | dict]:
+        """Return tables and dicts from which `from_tables` makes the trial again."""
+        own = {name: getattr(self, name) for name in _TABLES}
+        return own | {f"judgement_{name}": made for name, made in self.judgement.to_tables().items()}
+
+    @classmethod
+    def from_tables(cls, made: dict) -> "Trial":
+        """Return the trial that `to_tables` stored."""
+        judged = {name.removeprefix("judgement_"): table for name, table in made.items() if name not in _TABLES}
+        return cls(**{name: made[name] for name in _TABLES}, judgement=Judgement.from_tables(judged))
+
 
 def try_candidates(
-    features: CustomerFeatures, matrix: Matrix, orders, as_of: date | None, parameters: Parameters, step: Step
+    features: CustomerFeatures,
+    matrix: Matrix,
+    orders,
+    outcomes: pd.DataFrame | None,
+    parameters: Parameters,
+    step: Step,
 ) -> Trial:
     """Return all candidates of a study, judged.
 
     Parameters
     ----------
     features : CustomerFeatures
-        As of `as_of`.
+        As of the last day counted; of a ready table, as of no day.
     matrix : Matrix
         Fitted on them.
     orders : Orders or None
-        Read as of `as_of`; None for a ready table, of which no future is known.
+        Read as of that day; None for a ready table.
+    outcomes : DataFrame or None
+        Of a ready table: columns that are never clustered on, to judge by.
     step : callable
         ``step(text)`` announces a step and returns ``progress(done, total, what)``.
     """
-    jobs = len(os.sched_getaffinity(0))
-    table = features.table
+    jobs, table = len(os.sched_getaffinity(0)), features.table
     comparison = compare_segmentations(table, matrix, parameters, progress=step("comparing segmentations"), jobs=jobs)
     models, fits, judgement = None, [], None
     if orders is not None:
-        past = look_back(orders, as_of, parameters, jobs=jobs, progress=step("looking one horizon back"))
-        models, fits = _predictive(orders, features, parameters)
+        past = look_back(orders, features.as_of, parameters, jobs=jobs, progress=step("looking one horizon back"))
+        models, fits = predict_segments(orders, features, parameters)
         comparison = add_candidates(comparison, table, matrix, fits, seed=parameters.seed)
         judgement = judge_candidates(
             past, list(comparison.grid.values()), comparison.labels, parameters,
             judged_from=judged_from(orders, parameters.horizon_days), jobs=jobs, progress=step("judging by the future"),
         )  # fmt: skip
     else:
-        judgement = judge_candidates(None, [], comparison.labels, parameters)
+        judgement = judge_ready(table, outcomes, comparison.labels, parameters, jobs=jobs)
     candidates = _with(comparison.candidates, judgement.figures())
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
     candidates, resampled = gatherer.settle(candidates, judgement)
     return Trial(candidates, comparison.labels, comparison.timings, **resampled, judgement=judgement)
 
 
-def _predictive(orders, features: CustomerFeatures, parameters: Parameters):
+def predict_segments(
+    orders, features: CustomerFeatures, parameters: Parameters
+) -> tuple[OutcomeModels | None, list[tuple[Candidate, Fit]]]:
+    """Return models of what customers do next, and the predictive candidates; none where the data begin too late."""
     models = learn_before(orders, features, parameters)
     if models is None:
         return None, []
@@ -124,7 +152,7 @@ class _Gatherer:
         todo = set(separation.loc[separation["all_separated"].astype(bool), "candidate_id"])
         todo |= set(usable) & set(self.predictive)  # they learn again on the same resamples: together is cheaper
         proposed, _ = propose_by_forward(candidates, labels, parameters, judgement.shares)
-        todo |= set(_one_per_family(learned[learned["candidate_id"].isin(usable)], candidates, proposed))
+        todo |= {proposed} & set(usable)
         done: set[str] = set()
         while todo - done:
             evidence = self._gather(sorted(todo - done))
@@ -174,24 +202,14 @@ class _Gatherer:
 
         confidence = {}
         for part in self.found:
-            rows = self.table.index[part.stability.rows]
-            confidence |= {name: pd.Series(own, index=rows) for name, own in part.stability.confidence.items()}
+            own = part.stability.confidence.set_axis(self.table.index[part.stability.rows])
+            confidence |= dict(own.items())
         return {
             "stability": together(part.stability.segments for part in self.found),
             "pairs": together(part.separation.pairs for part in self.found),
             "verdicts": together(part.verdicts for part in self.found),
             "confidence": pd.DataFrame(confidence).reindex(self.table.index),
         }
-
-
-def _one_per_family(usable: pd.DataFrame, candidates: pd.DataFrame, proposed: str) -> list[str]:
-    """The proposed candidate, and of each other family the usable one nearest to it in number of segments."""
-    segments = candidates.set_index("candidate_id")["segments"]
-    nearest = usable.assign(distance=(usable["segments"] - segments[proposed]).abs())
-    nearest = nearest.sort_values("distance", kind="stable").drop_duplicates("family")
-    own = segments.index[segments.index == proposed]
-    rules = candidates.loc[candidates["family"].isin(BASELINES), "candidate_id"]
-    return [name for name in [*own, *nearest["candidate_id"]] if name not in set(rules)]
 
 
 def _with(candidates: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:

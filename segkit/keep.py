@@ -35,22 +35,35 @@ def kept(step: str, depends: dict, make: Callable[[], Made]) -> Made:
     The result is always read back from the cache, so that a step gives the same whether it was made now or before.
     A step is written beside its place and moved there whole; of two sessions that make the same, the first one stays.
     """
+
+    def write(folder: Path) -> None:
+        for name, content in make().items():
+            if isinstance(content, pd.DataFrame):
+                content.to_parquet(folder / f"{name}.parquet")
+            else:
+                (folder / f"{name}.json").write_text(json.dumps(content))
+
+    return {path.stem: _read(path) for path in kept_folder(step, depends, write).iterdir()}
+
+
+def kept_folder(step: str, depends: dict, write: Callable[[Path], object]) -> Path:
+    """Return the folder that `write` filled: from the cache where it is, else filled now and kept; see `kept`."""
     key = hashlib.sha256(json.dumps([depends, _code()], sort_keys=True, default=str).encode()).hexdigest()[:20]
     folder = CACHE / f"{step.replace(' ', '-')}-{key}"
-    if not folder.exists():
-        made = make()
-        beside = CACHE / f".{folder.name}-{os.getpid()}"
-        beside.mkdir(parents=True)
-        for name, content in made.items():
-            if isinstance(content, pd.DataFrame):
-                content.to_parquet(beside / f"{name}.parquet")
-            else:
-                (beside / f"{name}.json").write_text(json.dumps(content))
-        try:
-            beside.rename(folder)
-        except OSError:  # another session was faster
-            shutil.rmtree(beside)
-    return {path.stem: _read(path) for path in folder.iterdir()}
+    if folder.exists():
+        return folder
+    beside = CACHE / f".{folder.name}-{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        write(beside)
+        beside.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another session was faster
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
 
 
 def _read(path: Path) -> pd.DataFrame | dict:

@@ -9,8 +9,9 @@ from datetime import date, timedelta
 import pandas as pd
 
 from segkit.errors import InputError
+from segkit.features.customers import campaign_statement, customer_table
 from segkit.features.recipe import recipe_features
-from segkit.features.stages import campaign_statement, customer_table, open_stages
+from segkit.features.stages import open_stages
 
 _VALUE = {  # outcome: loss, definition
     "orders_again": ("binary", "1 with at least one order in the horizon, else 0."),
@@ -105,7 +106,7 @@ def customer_outcomes(
     columns, connection = orders.columns, orders.connection
     by_name = {feature.name: feature for feature in recipe_features(recipe)}
     wanted = [by_name["order_count"], by_name["spend"], *_share_features(recipe)]
-    with open_stages(connection, columns, as_of, until):
+    with open_stages(connection, columns, as_of, until, prices=False):
         outcomes = customer_table(connection, wanted, columns, as_of, until).add_prefix("next_")
     outcomes.insert(0, "orders_again", 1.0)
     if customers is not None:

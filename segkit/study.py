@@ -5,7 +5,7 @@ import json
 import re
 import resource
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from segkit.baselines import fit_rfm
+from segkit.candidates import Trial, predict_segments, try_candidates
 from segkit.cards import Card, read_card
-from segkit.compare import choose, compare_segmentations
+from segkit.compare import CHOICE_RULE, choose
 from segkit.errors import InputError
 from segkit.evidence import adjusted_rand, contingency
 from segkit.explore import uncovered_days
-from segkit.features import customer_features
-from segkit.keep import kept
+from segkit.features import CustomerFeatures, customer_features
+from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward
+from segkit.keep import kept, kept_folder
 from segkit.matrix import Matrix, fit_matrix, ready_dictionary
 from segkit.methods import Candidate
 from segkit.naming import name_segments
@@ -31,8 +33,9 @@ from segkit.progress import progress_bar
 from segkit.prose import money, tell_coverage
 from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers, fit_segmentation
 from segkit.sources import Orders, ReadyRows, read_orders, read_ready
-from segkit.tables import Column, write_table
+from segkit.tables import TABLES, Column, round_significant, write_table
 
+FORWARD = ("forward_value", "forward_behaviour", "forward_share")
 MAP_CUSTOMERS = 5_000  # customers on the map: more would hide each other, and the page would grow
 
 
@@ -203,30 +206,72 @@ class Study:
     # --- candidates and choice ------------------------------------------------------------------------------------
 
     @cached_property
-    def _compared(self) -> dict:
-        limits = {name: getattr(self.parameters, name) for name in ("seed", "max_segments")}
-        return kept("comparison", self._depends | limits, self._compare)
+    def trial(self) -> Trial:
+        """Every candidate and all that is known of it."""
+        used = self.parameters.as_dict() | {"choice": ""}
+        return Trial.from_tables(kept("candidates", self._depends | {"parameters": used}, self._try))
 
-    def _compare(self) -> dict:
+    def _try(self) -> dict:
         matrix = self.matrix
-        with self._cost("compare the candidates"), progress_bar("comparing segmentations") as report:
-            made = compare_segmentations(self.features, matrix, self.parameters, progress=report)
-        return {"candidates": made.candidates, "labels": made.labels, "timings": made.timings}
+        orders, outcomes = (None, self.ready.outcomes) if self.as_of is None else (self.orders, None)
+        with ExitStack() as bars:
+
+            def step(text: str):
+                bars.close()
+                bars.enter_context(self._cost(text))
+                return bars.enter_context(progress_bar(text))
+
+            return try_candidates(self._built, matrix, orders, outcomes, self.parameters, step).to_tables()
+
+    @property
+    def _built(self) -> CustomerFeatures:
+        recipe = self._featured["recipe"]
+        return CustomerFeatures(self.features, self.dictionary, recipe, self.as_of, self.parameters.window_days)
 
     @property
     def labels(self) -> pd.DataFrame:
         """Integer labels of every customer by every candidate; -1 is left out."""
-        return self._compared["labels"]
+        return self.trial.labels
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
         """Every candidate with its criteria, whether it is feasible, chosen, and why not."""
-        return choose(self._compared["candidates"], self.labels, self.parameters, self.parameters.choice)
+        trial, parameters = self.trial, self.parameters
+        proposal = propose_by_forward(trial.candidates, trial.labels, parameters, trial.judgement.shares)
+        return choose(trial.candidates, trial.labels, parameters, parameters.choice, proposal)
+
+    @cached_property
+    def proposed(self) -> str:
+        """The candidate_id that segkit proposes, whatever the analyst chose."""
+        trial = self.trial
+        return propose_by_forward(trial.candidates, trial.labels, self.parameters, trial.judgement.shares)[0]
+
+    @property
+    def choice_rule(self) -> str:
+        """The rule by which the proposal was made, in words."""
+        return CHOICE_RULE if self.trial.judgement.shares is None else FORWARD_RULE
 
     @property
     def chosen(self) -> pd.Series:
         """The chosen candidate's row."""
         return self.candidates.loc[self.candidates["chosen"]].iloc[0]
+
+    @cached_property
+    def verdict(self) -> dict:
+        """What the chosen segmentation is, whether to segment at all, and why; as in ``run.json``."""
+        chosen, shares = self.chosen["candidate_id"], self.trial.judgement.shares
+        advice = advise_segmenting(chosen, shares)
+        why = self.trial.verdicts.set_index("candidate_id")["why"].get(chosen)
+        structure = self.chosen["structure"] if pd.notna(self.chosen["structure"]) else None
+        criteria = ("stability_ari", "stability_jaccard_min", "separated_share", *FORWARD)
+        return {
+            "structure": structure,
+            "segment_at_all": advice.segment_at_all,
+            "chosen": chosen,
+            "proposed": self.proposed,
+            "why": ". ".join(filter(None, (advice.text, why))),
+            "evidence": {name: _number(self.chosen[name]) for name in criteria},
+        }
 
     @cached_property
     def one_per_family(self) -> pd.DataFrame:
@@ -276,14 +321,26 @@ class Study:
         return self._numbered.with_segments(self._numbered.segment_ids, self._numbered.names | _by_id(names, "segment"))
 
     @cached_property
-    def _numbered(self) -> Segmentation:
-        row = self.chosen
+    def _fitted(self) -> Segmentation:
+        chosen = self.chosen["candidate_id"]
+        depends = self._depends | {"parameters": self.parameters.as_dict() | {"choice": chosen}}
+        return Segmentation.load(kept_folder("segmentation", depends, lambda folder: self._fit().save(folder)))
+
+    def _fit(self) -> Segmentation:
+        row, matrix, rule = self.chosen, self.matrix, None
         candidate = Candidate(row["candidate_id"], row["family"], json.loads(row["params"]))
         with self._cost("fit the chosen one"):
-            fitted = fit_segmentation(
-                self.features, self.matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
-                window_days=self.parameters.window_days, recipe=self._featured["recipe"],
+            if row["family"] == "predictive":
+                models, fits = predict_segments(self.orders, self._built, self.parameters)
+                matrix, rule = models.matrix, {one.candidate_id: fit.rule for one, fit in fits}[row["candidate_id"]]
+            return fit_segmentation(
+                self.features, matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
+                window_days=self.parameters.window_days, recipe=self._featured["recipe"], rule=rule,
             )  # fmt: skip
+
+    @cached_property
+    def _numbered(self) -> Segmentation:
+        fitted = self._fitted
         sizes = size_segments(assign_customers(fitted, self.features)["segment_id"], self._revenue)
         order = sizes.sort_values(["revenue", "customers"], ascending=False, kind="stable")["segment_id"]
         with_customers = [old for old in order if old != LEFT_OUT]
@@ -291,6 +348,25 @@ class Study:
         new = {old: f"S{place}" for place, old in enumerate(with_customers + without, start=1)}
         ids = tuple(new[old] for old in fitted.segment_ids)
         return fitted.with_segments(ids, {new[old]: name for old, name in fitted.names.items()})
+
+    def _ids_of(self, table: pd.DataFrame, column: str) -> list[str]:
+        """Labels as segment ids: lasting ones for the chosen candidate, by size (S1 the largest) for others."""
+        chosen, ids = self.chosen["candidate_id"], self._numbered.segment_ids
+        pairs = zip(table["candidate_id"], table[column].astype(int), strict=True)
+        return [ids[label] if name == chosen else f"S{label + 1}" for name, label in pairs]
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """How each segment of the resampled candidates comes back, with its interval."""
+        table = self.trial.stability
+        return table.assign(segment=self._ids_of(table, "label")).drop(columns="label")
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Whether a valley lies between two segments of a resampled candidate."""
+        table = self.trial.pairs
+        named = {column: self._ids_of(table, column) for column in ("segment_a", "segment_b")}
+        return table.assign(**named)[list(TABLES["pairs"].columns)]
 
     @property
     def _revenue(self) -> pd.Series:
@@ -306,7 +382,7 @@ class Study:
         """Each segment against all customers, feature by feature, with intervals."""
         dropped = self.matrix.dropped
         repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # made of as much as the others
-        used = {*self.matrix.columns["feature"], *repeats}
+        used = {*self._fitted.matrix.columns["feature"], *repeats}
         with self._cost("profile the segments"):
             return profile_segments(self.features, self.dictionary, self._assigned["segment_id"], used)
 
@@ -333,6 +409,8 @@ class Study:
     def assignments(self) -> pd.DataFrame:
         """Every customer's segment, and the cell of the RFM map for comparison; index ``customer_id``."""
         assigned = assign_customers(self.segmentation, self.features)
+        if self.chosen["candidate_id"] in self.trial.confidence:
+            assigned["confidence"] = self.trial.confidence[self.chosen["candidate_id"]]
         rfm = fit_rfm(self.features)
         return assigned.assign(rfm_segment=None if rfm is None else rfm.assign(self.features)["segment"].astype("str"))
 
@@ -389,7 +467,14 @@ class Study:
             "segments": sized.merge(medians, left_on="segment_id", right_index=True, how="left"),
             "profile": self.profile,
             "name_words": self.name_words,
+            "stability": self.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
+            "pairs": self.trial.pairs.assign(
+                segment_a=self._ids_of(self.trial.pairs, "segment_a"),
+                segment_b=self._ids_of(self.trial.pairs, "segment_b"),
+            )[list(TABLES["pairs"].columns)],
         }
+        if len(self.trial.judgement.outcomes):
+            tables["outcomes"] = self.trial.judgement.outcomes
         for name, table in tables.items():
             write_table(table, name, folder, about if name == "features" else None)
         return {
@@ -402,7 +487,7 @@ class Study:
     def record(self) -> dict:
         """Return what ``run.json`` says of the study; times and memory may differ from run to run."""
         rows = self.ledger.set_index("reason")["rows"]
-        timings = self._compared["timings"].set_index("candidate_id").round(3)
+        timings = self.trial.timings.set_index("candidate_id").round(3)
         return {
             "dataset": self.card.name,
             "month": self.label,
@@ -411,7 +496,7 @@ class Study:
             "seed": self.parameters.seed,
             "choice": self.parameters.choice,
             "parameters": self.parameters.as_dict(),
-            "chosen": self.chosen["candidate_id"],
+            "verdict": self.verdict,
             "inputs": self._rows.inputs,
             "rows": {reason: int(count) for reason, count in rows.items()},
             "steps": self.costs,
@@ -436,3 +521,8 @@ def _column(feature: pd.Series) -> Column:
     """The definition of a feature's column in a written table."""
     kinds = {"money": "money", "share": "share", "category": "text"}
     return Column(kinds.get(feature["kind"], "number"), feature["unit"], feature["definition"])
+
+
+def _number(figure) -> float | None:
+    """A figure as JSON holds it: rounded, null where it is missing."""
+    return None if pd.isna(figure) else float(round_significant([figure])[0])

@@ -147,6 +147,43 @@ TABLES: dict[str, Table] = {
         },
         sort=(),
     ),
+    "outcomes": Table(
+        "What each candidate says about what customers do next, by outcome; judged one horizon back.",
+        {
+            "candidate_id": _CANDIDATE_ID,
+            "outcome": _text("what customers did in the days after"),
+            "group": _text("value (how much) or behaviour (what and how)"),
+            "skill": _number("deviance explained by the candidate's segments; below 0 where they mislead"),
+            "low": _number("lower end of the 95 % interval of skill"),
+            "high": _number("upper end of the 95 % interval of skill"),
+            "ceiling": _number("deviance explained by gradient boosting on all features"),
+        },
+        sort=(),
+    ),
+    "stability": Table(
+        "How far each segment of the resampled candidates comes back.",
+        {
+            "candidate_id": _CANDIDATE_ID,
+            "segment": _text("segment id; of candidates that were not chosen, S1 is the largest"),
+            "jaccard": _share("mean Jaccard index with the likest segment of each resample (Hennig 2007)"),
+            "dissolved": _share("resamples in which it is below 0.5"),
+        },
+        sort=(),
+    ),
+    "pairs": Table(
+        "Whether a valley lies between two segments (saddle test on customers that did not make them).",
+        {
+            "candidate_id": _CANDIDATE_ID,
+            "segment_a": _text("segment id, as in stability"),
+            "segment_b": _text("segment id, as in stability"),
+            "ratio": _number("customers at the highest pass over customers at the lower mode"),
+            "low": _number("lower end of the 95 % interval of ratio"),
+            "high": _number("upper end of the 95 % interval of ratio"),
+            "p": _number("p value of ratio below 0.75, Holm over the candidate's pairs"),
+            "separated": _text("yes, no, undetermined"),
+        },
+        sort=(),
+    ),
     "assignments": Table(
         "Every customer's segment.",
         {

@@ -7,7 +7,7 @@ customers come from.
 from segkit.evidence.agreement import adjusted_rand, contingency, match_labels, segment_flow, segment_jaccards
 from segkit.evidence.families import candidate_recipe
 from segkit.evidence.gap import gap_statistic
-from segkit.evidence.gather import Evidence, gather_evidence
+from segkit.evidence.gather import Evidence, gather_evidence, weigh_evidence
 from segkit.evidence.nulls import NullComparison, compare_with_null
 from segkit.evidence.prediction_strength import prediction_strength, strongest
 from segkit.evidence.recipes import Recipe
@@ -38,4 +38,5 @@ __all__ = [
     "segment_jaccards",
     "separated_pairs",
     "strongest",
+    "weigh_evidence",
 ]

@@ -1,13 +1,13 @@
 """All the evidence on all candidates of a study, each part computed for those that it can decide about."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from segkit.evidence.nulls import compare_with_null
+from segkit.evidence.nulls import NullComparison, compare_with_null
 from segkit.evidence.recipes import Progress, Recipe
 from segkit.evidence.separation import Separation, separated_pairs
 from segkit.evidence.stability import Stability, resample_stability
@@ -54,16 +54,26 @@ def gather_evidence(
     shared = {"seed": seed, "jobs": jobs, "progress": progress}
     separation = separated_pairs(X, recipes, fits, dequantised=dequantised, features=features, **shared)
     stability = resample_stability(X, recipes, fits, resamples=resamples, dequantised=dequantised, **shared)
+    return weigh_evidence(
+        separation,
+        stability,
+        lambda name, null, observed: compare_with_null(X, recipes[name], observed, null=null, **shared),
+    )
+
+
+def weigh_evidence(
+    separation: Separation, stability: Stability, compare: Callable[[str, str, float], NullComparison]
+) -> Evidence:
+    """Return the verdict on each candidate, comparing with nulls (``compare(name, null, observed)``) where it decides."""
     separated = separation.candidates.set_index("candidate_id").to_dict("index")
     stable = stability.candidates.set_index("candidate_id").to_dict("index")
     comparisons = []
     verdicts = []
-    for name, recipe in recipes.items():
-        nulls = {"spherical": None, "copula": None}
+    for name in stable:
+        nulls: dict[str, NullComparison | None] = {"spherical": None, "copula": None}
         if needs_null(separated[name], stable[name]):
             for null in nulls:
-                observed = stable[name]["stability_ari"]
-                nulls[null] = compare_with_null(X, recipe, observed, null=null, **shared)
+                nulls[null] = compare(name, null, stable[name]["stability_ari"])
                 comparisons.append({"candidate_id": name, "null": null, **nulls[null].row()})
                 if not nulls[null].exceeded:
                     break

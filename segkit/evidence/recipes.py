@@ -1,5 +1,6 @@
 """What every part of the evidence asks of a method, and the resamples that it is tried on."""
 
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,9 @@ def run_tasks(
                     progress(done, total, what)
                 yield result
         finally:
-            results.close()
+            with warnings.catch_warnings():  # who stops early knows that some tasks were begun for nothing
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
 
 
 def _one_thread(task: Callable[..., Any], arguments: tuple) -> Any:

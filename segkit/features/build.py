@@ -7,9 +7,11 @@ import pandas as pd
 
 from segkit.errors import InputError
 from segkit.features.custom import check_custom_features, custom_features
-from segkit.features.dictionary import FAMILIES, Feature, attribute_feature
+from segkit.features.customers import customer_table
+from segkit.features.dictionary import FAMILIES, Feature
+from segkit.features.parts import attribute_feature
 from segkit.features.recipe import choose_recipe, recipe_features
-from segkit.features.stages import customer_table, has_column, open_stages
+from segkit.features.stages import has_column, open_stages
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     connection, columns, card = orders.connection, orders.columns, orders.card
     if orders.as_of is not None and orders.as_of < as_of:
         raise InputError(f"{card.name}: its orders were read as of {orders.as_of}, before {as_of}; read them anew")
-    with open_stages(connection, columns, after, as_of):
+    prices = recipe is None or "relative_price" in recipe["features"]
+    with open_stages(connection, columns, after, as_of, prices):
         if not connection.execute("SELECT count(*) FROM order_stage WHERE purchase_lines > 0").fetchone()[0]:
             raise InputError(
                 f"{card.name}: nobody ordered from {after + timedelta(days=1)} to {as_of}; its orders run from "

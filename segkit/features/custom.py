@@ -5,8 +5,9 @@ import json
 import duckdb
 
 from segkit.errors import InputError
-from segkit.features.dictionary import FAMILIES, Feature, quote_text
-from segkit.features.stages import custom_orders
+from segkit.features.customers import custom_orders
+from segkit.features.dictionary import FAMILIES, Feature
+from segkit.sources.convert import sql_text
 
 
 def custom_features(card_features: dict[str, dict], known: list[str], card: str) -> list[Feature]:
@@ -91,7 +92,7 @@ def _is_expression(sql: str) -> bool:
     """Return whether `sql` is a single expression: no statement, no table, no query inside."""
     # The parser itself says what it reads; nothing is run or looked up.
     with duckdb.connect() as parser:
-        parsed = parser.execute(f"SELECT json_serialize_sql({quote_text('SELECT ' + sql)})").fetchone()[0]
+        parsed = parser.execute(f"SELECT json_serialize_sql({sql_text('SELECT ' + sql)})").fetchone()[0]
     tree = json.loads(parsed)
     if tree["error"] or len(tree["statements"]) != 1:
         return False

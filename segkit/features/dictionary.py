@@ -6,9 +6,7 @@ nullif, text and ties are settled by min, nothing depends on the order of rows, 
 whole number or a DECIMAL, so that the same rows give the same figures whatever the number of threads.
 """
 
-from dataclasses import dataclass, replace
-
-from segkit.cards import quote
+from dataclasses import dataclass
 
 FAMILIES = (
     "value",
@@ -69,7 +67,7 @@ class Feature:
         return TRANSFORMS["whole" if self.whole else self.kind]
 
 
-def _share(condition: str) -> str:
+def share_of_rows(condition: str) -> str:
     """Return the SQL of the share of rows for which `condition` holds."""
     return f"count(CASE WHEN {condition} THEN 1 END) / count(*)"
 
@@ -94,165 +92,97 @@ _DAYPARTS = {"morning": (6, 11), "afternoon": (12, 17), "evening": (18, 23), "ni
 
 _ORDERS = "an order has at least one line that is not a return, and happens at its first line"
 
+# fmt: off
 FEATURES: tuple[Feature, ...] = (
     Feature(
-        "spend",
-        "value",
-        "money",
-        "currency",
+        "spend", "value", "money", "currency",
         "Money spent in the window, net of returns.",
-        "orders",
-        "CAST(sum(net) AS DOUBLE)",
+        "orders", "CAST(sum(net) AS DOUBLE)",
     ),
     Feature(
-        "mean_order_value",
-        "value",
-        "money",
-        "currency",
+        "mean_order_value", "value", "money", "currency",
         "Mean amount of an order, returned lines not counted.",
-        "purchases",
-        "CAST(sum(bought) AS DOUBLE) / count(*)",
+        "purchases", "CAST(sum(bought) AS DOUBLE) / count(*)",
     ),
     Feature(
-        "largest_order_value",
-        "value",
-        "money",
-        "currency",
+        "largest_order_value", "value", "money", "currency",
         "Amount of the largest order, returned lines not counted.",
-        "purchases",
-        "CAST(max(bought) AS DOUBLE)",
+        "purchases", "CAST(max(bought) AS DOUBLE)",
     ),
     Feature(
-        "order_count",
-        "lifecycle",
-        "count",
-        "orders",
+        "order_count", "lifecycle", "count", "orders",
         f"Orders in the window; {_ORDERS}.",
-        "purchases",
-        "count(*)",
+        "purchases", "count(*)",
     ),
     Feature(
-        "days_since_last_order",
-        "lifecycle",
-        "days",
-        "days",
+        "days_since_last_order", "lifecycle", "days", "days",
         "Whole days from the day of the last order to as_of; 0 is that same day.",
-        "purchases",
-        "min(days_before)",
+        "purchases", "min(days_before)",
     ),
     Feature(
-        "tenure_days",
-        "lifecycle",
-        "days",
-        "days",
+        "tenure_days", "lifecycle", "days", "days",
         "Whole days from the day of the first order in the window to as_of.",
-        "purchases",
-        "max(days_before)",
+        "purchases", "max(days_before)",
     ),
     Feature(
-        "active_span_days",
-        "lifecycle",
-        "days",
-        "days",
+        "active_span_days", "lifecycle", "days", "days",
         "Whole days from the first order in the window to the last.",
-        "purchases",
-        "max(days_before) - min(days_before)",
+        "purchases", "max(days_before) - min(days_before)",
     ),
     Feature(
-        "mean_gap_days",
-        "rhythm",
-        "days",
-        "days",
+        "mean_gap_days", "rhythm", "days", "days",
         "Mean days between consecutive orders; unknown for customers with one order.",
-        "purchases",
-        "(max(days_before) - min(days_before)) / nullif(count(*) - 1, 0)",
+        "purchases", "(max(days_before) - min(days_before)) / nullif(count(*) - 1, 0)",
     ),
     Feature(
-        "gap_variation",
-        "rhythm",
-        "number",
-        "standard deviations per mean",
+        "gap_variation", "rhythm", "number", "standard deviations per mean",
         "Standard deviation of the days between consecutive orders over their mean: 0 is clockwork, 1 is chance; "
         "unknown below three orders.",
-        "gaps",
-        _GAP_VARIATION,
+        "gaps", _GAP_VARIATION,
     ),
     Feature(
-        "weekend_order_share",
-        "rhythm",
-        "share",
-        "share of orders",
+        "weekend_order_share", "rhythm", "share", "share of orders",
         "Share of orders on a Saturday or Sunday.",
-        "purchases",
-        _share("weekday >= 5"),
+        "purchases", share_of_rows("weekday >= 5"),
     ),
     *(
         Feature(
-            f"{part}_order_share",
-            "rhythm",
-            "share",
-            "share of orders",
+            f"{part}_order_share", "rhythm", "share", "share of orders",
             f"Share of orders from {first:02}:00 to {last:02}:59.",
-            "purchases",
-            _share(f"hour_of_day BETWEEN {first} AND {last}"),
-            whole="daypart",
-            needs_hours=True,
+            "purchases", share_of_rows(f"hour_of_day BETWEEN {first} AND {last}"),
+            whole="daypart", needs_hours=True,
         )
         for part, (first, last) in _DAYPARTS.items()
     ),
     Feature(
-        "lines_per_order",
-        "basket",
-        "count",
-        "lines",
+        "lines_per_order", "basket", "count", "lines",
         "Mean lines of an order, returned lines not counted.",
-        "purchases",
-        "sum(purchase_lines) / count(*)",
+        "purchases", "sum(purchase_lines) / count(*)",
     ),
     Feature(
-        "products_per_order",
-        "basket",
-        "count",
-        "products",
+        "products_per_order", "basket", "count", "products",
         "Mean number of different products in an order.",
-        "customer",
-        "by_products.product_orders / by_purchases.orders",
+        "customer", "by_products.product_orders / by_purchases.orders",
     ),
     Feature(
-        "distinct_product_count",
-        "basket",
-        "count",
-        "products",
+        "distinct_product_count", "basket", "count", "products",
         "Different products bought in the window.",
-        "products",
-        "count(*)",
+        "products", "count(*)",
         none_is_zero=True,
     ),
     Feature(
-        "repeat_product_share",
-        "basket",
-        "share",
-        "share of products in orders",
+        "repeat_product_share", "basket", "share", "share of products in orders",
         "Share of the products in the orders that an earlier order of the window had already contained.",
-        "products",
-        "(sum(orders) - count(*)) / sum(orders)",
+        "products", "(sum(orders) - count(*)) / sum(orders)",
     ),
     Feature(
-        "category_share",
-        "taste",
-        "share",
-        "share of spend",
+        "category_share", "taste", "share", "share of spend",
         "Share of spend in each of the main categories and in the rest, one feature each, together 1.",
-        "parts",
-        "",
-        needs=("orders.category|products.category",),
-        whole="category",
+        "parts", "",
+        needs=("orders.category|products.category",), whole="category",
     ),
     Feature(
-        "category_entropy",
-        "taste",
-        "number",
-        "nats",
+        "category_entropy", "taste", "number", "nats",
         "Evenness of the spend over all categories (Shannon entropy): 0 is all in one, ln(n) is n equal parts.",
         "tastes",
         # Rounded, so that everybody who buys in one category has exactly the same figure.
@@ -261,228 +191,103 @@ FEATURES: tuple[Feature, ...] = (
         needs=("orders.category|products.category",),
     ),
     Feature(
-        "own_brand_share",
-        "taste",
-        "share",
-        "share of spend",
+        "own_brand_share", "taste", "share", "share of spend",
         "Share of spend on the shop's own brands, of the spend on products whose brand is known.",
-        "tastes",
-        "CAST(sum(own_brand) AS DOUBLE) / nullif(CAST(sum(branded) AS DOUBLE), 0)",
+        "tastes", "CAST(sum(own_brand) AS DOUBLE) / nullif(CAST(sum(branded) AS DOUBLE), 0)",
         needs=("products.own_brand",),
     ),
     Feature(
-        "discount_share",
-        "price",
-        "share",
-        "share of the price before discount",
+        "discount_share", "price", "share", "share of the price before discount",
         "Discounts as a share of what the goods bought would have cost without them.",
-        "purchases",
-        "CAST(sum(discount) AS DOUBLE) / nullif(CAST(sum(bought) + sum(discount) AS DOUBLE), 0)",
+        "purchases", "CAST(sum(discount) AS DOUBLE) / nullif(CAST(sum(bought) + sum(discount) AS DOUBLE), 0)",
         needs=("orders.discount",),
     ),
     Feature(
-        "coupon_share",
-        "price",
-        "share",
-        "share of the price before coupons",
+        "coupon_share", "price", "share", "share of the price before coupons",
         "Coupons as a share of what the goods bought would have cost without them.",
         "purchases",
         "CAST(sum(coupon_discount) AS DOUBLE) / nullif(CAST(sum(bought) + sum(coupon_discount) AS DOUBLE), 0)",
         needs=("orders.coupon_discount",),
     ),
     Feature(
-        "relative_price",
-        "price",
-        "number",
-        "times the category's price",
+        "relative_price", "price", "number", "times the category's price",
         "What the customer pays per unit beside what everybody pays in the same category: the geometric mean over the "
         "lines bought, 1 is usual; no category counts as more than 4 times or less than a quarter of usual.",
-        "tastes",
-        "exp(sum(log_relative_price) / nullif(sum(priced_lines), 0) / 1000000)",
+        "tastes", "exp(sum(log_relative_price) / nullif(sum(priced_lines), 0) / 1000000)",
         needs=("orders.category|products.category",),
     ),
     Feature(
-        "return_order_share",
-        "returns",
-        "share",
-        "share of orders",
+        "return_order_share", "returns", "share", "share of orders",
         "Share of orders, pure returns included, with at least one returned line.",
-        "orders",
-        _share("return_lines > 0"),
+        "orders", share_of_rows("return_lines > 0"),
     ),
     Feature(
-        "return_spend_share",
-        "returns",
-        "share",
-        "share of money bought",
+        "return_spend_share", "returns", "share", "share of money bought",
         "Money returned in the window over money bought in it, at most 1 (what is returned may be older).",
         "orders",
         "least(1, greatest(0, CAST(sum(bought) - sum(net) AS DOUBLE) / nullif(CAST(sum(bought) AS DOUBLE), 0)))",
     ),
     Feature(
-        "channel_share",
-        "channel",
-        "share",
-        "share of orders",
+        "channel_share", "channel", "share", "share of orders",
         "Share of orders in each of the main channels and in the rest, one feature each, together 1.",
-        "parts",
-        "",
-        needs=("orders.channel",),
-        whole="channel",
+        "parts", "",
+        needs=("orders.channel",), whole="channel",
     ),
     Feature(
-        "country",
-        "channel",
-        "category",
-        "",
+        "country", "channel", "category", "",
         "Country of most orders in the window, the first in the alphabet where two tie; rare ones are `other`.",
-        "countries",
-        "max(country)",
+        "countries", "max(country)",
         needs=("orders.country",),
     ),
     Feature(
-        "store_count",
-        "channel",
-        "count",
-        "stores",
+        "store_count", "channel", "count", "stores",
         "Different stores ordered from in the window.",
-        "stores",
-        "count(*)",
+        "stores", "count(*)",
         needs=("orders.store_id",),
     ),
     Feature(
-        "main_store_share",
-        "channel",
-        "share",
-        "share of orders",
+        "main_store_share", "channel", "share", "share of orders",
         "Share of orders at the store with the most of them.",
-        "stores",
-        "max(orders) / sum(orders)",
+        "stores", "max(orders) / sum(orders)",
         needs=("orders.store_id",),
     ),
     Feature(
-        "quarter_change",
-        "trend",
-        "number",
-        "log ratio",
+        "quarter_change", "trend", "number", "log ratio",
         "Logarithm of (1 + money bought in the last 90 days) over (1 + money bought in the 90 days before): 0 is no "
         "change, 0.7 is twice as much.",
-        "purchases",
-        f"ln(({_quarter(0)}) / ({_quarter(QUARTER_DAYS)}))",
+        "purchases", f"ln(({_quarter(0)}) / ({_quarter(QUARTER_DAYS)}))",
         history_days=HISTORY_DAYS,
     ),
     Feature(
-        "spend_slope",
-        "trend",
-        "number",
-        "of mean spend per 30 days",
+        "spend_slope", "trend", "number", "of mean spend per 30 days",
         "Least-squares slope of the money bought over the last six periods of 30 days, over their mean: 0.1 is "
         "growth by a tenth of the mean each period; unknown for customers who bought nothing in them.",
-        "purchases",
-        _SLOPE,
+        "purchases", _SLOPE,
         history_days=HISTORY_DAYS,
     ),
     Feature(
-        "campaigns_received_count",
-        "response",
-        "count",
-        "campaigns",
+        "campaigns_received_count", "response", "count", "campaigns",
         "Campaigns sent to the customer in the window.",
-        "campaigns",
-        "count(*)",
-        needs=("campaigns.sent_at",),
-        none_is_zero=True,
+        "campaigns", "count(*)",
+        needs=("campaigns.sent_at",), none_is_zero=True,
     ),
     Feature(
-        "campaigns_answered_count",
-        "response",
-        "count",
-        "campaigns",
+        "campaigns_answered_count", "response", "count", "campaigns",
         "Of these, campaigns that the customer had answered by as_of.",
-        "campaigns",
-        "CAST(sum(answered) AS BIGINT)",
-        needs=("campaigns.sent_at", "campaigns.responded_at"),
-        none_is_zero=True,
+        "campaigns", "CAST(sum(answered) AS BIGINT)",
+        needs=("campaigns.sent_at", "campaigns.responded_at"), none_is_zero=True,
     ),
     Feature(
-        "campaign_response_share",
-        "response",
-        "share",
-        "share of campaigns",
+        "campaign_response_share", "response", "share", "share of campaigns",
         "Answered campaigns as a share of those received; unknown for customers who received none.",
-        "campaigns",
-        "sum(answered) / count(*)",
+        "campaigns", "sum(answered) / count(*)",
         needs=("campaigns.sent_at", "campaigns.responded_at"),
     ),
     Feature(
-        "coupon_order_share",
-        "response",
-        "share",
-        "share of orders",
+        "coupon_order_share", "response", "share", "share of orders",
         "Share of orders in which a coupon was used.",
-        "purchases",
-        _share("coupon_discount > 0"),
+        "purchases", share_of_rows("coupon_discount > 0"),
         needs=("orders.coupon_discount",),
     ),
 )
-
-
-def quote_text(text: str) -> str:
-    """Return `text` as an SQL string.
-
-    Examples
-    --------
-    >>> quote_text("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
-def part_features(composition: Feature, parts: list[dict]) -> list[Feature]:
-    """Return one share per part of a composition, and the share of the rest.
-
-    Parameters
-    ----------
-    composition : Feature
-        Of stage ``parts``: the categories (shares of spend) or channels (shares of orders) together.
-    parts : list of dict
-        ``feature`` and ``label`` of each part, from a recipe; the label of the rest is None.
-    """
-    whole, unit = composition.whole, composition.unit
-    named = ", ".join(quote_text(part["label"]) for part in parts if part["label"] is not None)
-    features = []
-    for part in parts:
-        if part["label"] is not None:
-            condition = f"{whole} = {quote_text(part['label'])}"
-            definition = f'{unit.capitalize()} in {whole} "{part["label"]}".'
-        else:
-            condition = f"{whole} IS NULL OR {whole} NOT IN ({named})" if named else "1 = 1"
-            definition = f"{unit.capitalize()} in any other {whole}, or in none."
-        stage, sql = "purchases", _share(condition)
-        if unit == "share of spend":
-            bought = f"CAST(sum(CASE WHEN {condition} THEN bought ELSE 0 END) AS DOUBLE)"
-            stage, sql = "tastes", f"{bought} / nullif(CAST(sum(bought) AS DOUBLE), 0)"
-        features.append(replace(composition, name=part["feature"], definition=definition, stage=stage, sql=sql))
-    return features
-
-
-def country_feature(country: Feature, labels: list[str]) -> Feature:
-    """Return the feature of the country with most orders, those not in `labels` called ``other``."""
-    named = ", ".join(map(quote_text, labels))
-    sql = f"max(CASE WHEN country IN ({named}) THEN country ELSE 'other' END)" if labels else "'other'"
-    return replace(country, sql=sql)
-
-
-def attribute_feature(name: str, column: str, kind: str) -> Feature:
-    """Return the feature of one column of the customers table."""
-    as_type = {"category": "VARCHAR", "binary": "DOUBLE", "number": "DOUBLE"}[kind]
-    return Feature(
-        name,
-        "who",
-        kind,
-        "",
-        f"`{column}` as it stands in the customers table; unknown for customers who are not in it.",
-        "customers",
-        f"max(CAST({quote(column)} AS {as_type}))",
-        needs=(f"customers.{column}",),
-    )
+# fmt: on

@@ -9,7 +9,8 @@ import re
 import duckdb
 
 from segkit.cards import quote
-from segkit.features.dictionary import FEATURES, Feature, attribute_feature, country_feature, part_features
+from segkit.features.dictionary import FEATURES, Feature
+from segkit.features.parts import attribute_feature, country_feature, part_features
 from segkit.features.stages import has_column
 
 MOST_CATEGORIES = 8

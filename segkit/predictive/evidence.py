@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segkit.evidence import Evidence, candidate_recipe, gather_evidence, resample_stability
+from segkit.evidence import (
+    Evidence,
+    candidate_recipe,
+    compare_with_null,
+    resample_stability,
+    separated_pairs,
+    weigh_evidence,
+)
 from segkit.evidence.recipes import Progress, Recipe
 from segkit.methods import Candidate, Fit, Rule
 from segkit.methods.fit import finish
@@ -35,8 +42,9 @@ def gather_predictive_evidence(
 ) -> Evidence:
     """Return the evidence on predictive candidates, as `segkit.evidence.gather_evidence` does on others.
 
-    Valleys are looked for, and nulls drawn, among the predictions, where these candidates are k-means. In the tables
-    of stability the models learn again on every resample of customers: what comes back then is the whole recipe.
+    Valleys are looked for, and nulls drawn, among the predictions, where these candidates are k-means. For stability
+    the models learn again on every resample of customers: what comes back then is the whole recipe. The nulls' models
+    don't, which makes the nulls the stabler, and the verdict the stricter.
 
     Parameters
     ----------
@@ -46,10 +54,10 @@ def gather_predictive_evidence(
         Of `segkit.predictive.fit_candidates`, with one weight of value.
     """
     space = predictive_space(models, features, fits[0][0].params["value_weight"])
-    shared = {"seed": seed, "resamples": resamples, "jobs": jobs, "progress": progress}
+    shared = {"seed": seed, "jobs": jobs, "progress": progress}
     recipes = {one.candidate_id: candidate_recipe("kmeans", {"k": one.params["k"]}, len(space)) for one, _ in fits}
     cuts = {one.candidate_id: _cut_of(fit, space) for one, fit in fits}
-    evidence = gather_evidence(space, recipes, cuts, **shared)
+    separation = separated_pairs(space, recipes, cuts, **shared)
     rows = pd.Series(np.arange(len(models.learned.customers))).groupby(models.learned.customers.to_numpy())
     rows = {customer: found.to_numpy() for customer, found in rows}
     own = [rows.get(customer, np.empty(0, int)) for customer in features.index]
@@ -60,8 +68,12 @@ def gather_predictive_evidence(
         for one, _ in fits
     }
     frozen = {one.candidate_id: Refitted(fit.rule, fit.labels) for one, fit in fits}
-    stability = resample_stability(wide, again, frozen, **shared)
-    return Evidence(stability, evidence.separation, evidence.nulls, evidence.verdicts)
+    stability = resample_stability(wide, again, frozen, resamples=resamples, **shared)
+    return weigh_evidence(
+        separation,
+        stability,
+        lambda name, null, observed: compare_with_null(space, recipes[name], observed, null=null, **shared),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Features whose number or labels depend on the data: shares of a whole, the country, attributes of customers."""
+
+from dataclasses import replace
+
+from segkit.cards import quote
+from segkit.features.dictionary import Feature, share_of_rows
+from segkit.sources.convert import sql_text
+
+
+def part_features(composition: Feature, parts: list[dict]) -> list[Feature]:
+    """Return one share per part of a composition, and the share of the rest.
+
+    Parameters
+    ----------
+    composition : Feature
+        Of stage ``parts``: the categories (shares of spend) or channels (shares of orders) together.
+    parts : list of dict
+        ``feature`` and ``label`` of each part, from a recipe; the label of the rest is None.
+    """
+    whole, unit = composition.whole, composition.unit
+    named = ", ".join(sql_text(part["label"]) for part in parts if part["label"] is not None)
+    features = []
+    for part in parts:
+        if part["label"] is not None:
+            condition = f"{whole} = {sql_text(part['label'])}"
+            definition = f'{unit.capitalize()} in {whole} "{part["label"]}".'
+        else:
+            condition = f"{whole} IS NULL OR {whole} NOT IN ({named})" if named else "1 = 1"
+            definition = f"{unit.capitalize()} in any other {whole}, or in none."
+        stage, sql = "purchases", share_of_rows(condition)
+        if unit == "share of spend":
+            bought = f"CAST(sum(CASE WHEN {condition} THEN bought ELSE 0 END) AS DOUBLE)"
+            stage, sql = "tastes", f"{bought} / nullif(CAST(sum(bought) AS DOUBLE), 0)"
+        features.append(replace(composition, name=part["feature"], definition=definition, stage=stage, sql=sql))
+    return features
+
+
+def country_feature(country: Feature, labels: list[str]) -> Feature:
+    """Return the feature of the country with most orders, those not in `labels` called ``other``."""
+    named = ", ".join(map(sql_text, labels))
+    sql = f"max(CASE WHEN country IN ({named}) THEN country ELSE 'other' END)" if labels else "'other'"
+    return replace(country, sql=sql)
+
+
+def attribute_feature(name: str, column: str, kind: str) -> Feature:
+    """Return the feature of one column of the customers table."""
+    as_type = {"category": "VARCHAR", "binary": "DOUBLE", "number": "DOUBLE"}[kind]
+    return Feature(
+        name,
+        "who",
+        kind,
+        "",
+        f"`{column}` as it stands in the customers table; unknown for customers who are not in it.",
+        "customers",
+        f"max(CAST({quote(column)} AS {as_type}))",
+        needs=(f"customers.{column}",),
+    )
