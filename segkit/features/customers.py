@@ -11,7 +11,6 @@ from segkit.features.stages import product_stage, window_lines, within_days
 
 _FOURFOLD = 1_386_294  # ln(4): in a mixed bag such as "miscellaneous" one unit is a thousand times another
 
-# The second stage: what is grouped by customer.
 _GROUPED = {
     "orders": "order_stage",
     "purchases": "order_stage WHERE purchase_lines > 0",
@@ -33,7 +32,6 @@ _GROUPED = {
     ) AS countries WHERE place = 1""",
     "customers": "customers",
 }
-
 
 _TASTES_WITH_PRICES = f"""(
         SELECT taste_stage.*,

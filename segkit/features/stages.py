@@ -49,9 +49,9 @@ def stage_statements(columns: dict[str, list[str]], after: date, until: date, pr
         ``order_stage`` has customer_id, order_id, ordered_at, days_before, weekday (0 is Monday), hour_of_day,
         purchase_lines, return_lines, net, bought (net without returned lines), and, where the orders have them,
         discount, coupon_discount (both of lines that are not returns), channel, country, store_id.
-        ``taste_stage``: customer_id, category, bought, bought_log (bought times its logarithm), log_price (sum over
-        purchase_lines, in millionths; with `prices`), branded, own_brand (money on products whose brand is known, and on own ones);
-        only if there are categories or own brands.
+        ``taste_stage``, only if there are categories or own brands: customer_id, category, bought, bought_log (bought
+        times its logarithm), purchase_lines, with `prices` log_price (sum over these lines, in millionths), with own
+        brands branded and own_brand (money on products whose brand is known, and on own ones).
     """
     lines = window_lines(after, until)
     statements = {"order_stage": _order_stage(columns, lines, until)}
