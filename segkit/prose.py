@@ -118,6 +118,35 @@ def tell_choice(candidates: pd.DataFrame) -> str:
     )
 
 
+_STRUCTURE = {
+    "natural": "These segments are natural: thinly populated space lies between them, and they come back.",
+    "reproducible": "These segments are cuts through a continuum, and the same cuts come back from other customers.",
+    "constructive": "These segments are cuts through a continuum, made where they are useful; other customers would "
+    "have moved their borders.",
+}
+
+
+def tell_verdict(verdict: dict, forward: str) -> str:
+    """Return what the chosen segmentation is and what it is worth, in words a manager understands.
+
+    Parameters
+    ----------
+    verdict : dict
+        As in ``run.json``.
+    forward : str
+        What the segments tell of the future (`segkit.forward.tell_forward`).
+
+    Examples
+    --------
+    >>> tell_verdict({"structure": "natural", "segment_at_all": False}, "They tell nothing.")
+    'These segments are natural: ... they come back. They tell nothing. An RFM map would do: it says as much.'
+    """
+    parts = [_STRUCTURE.get(verdict["structure"], ""), forward]
+    if not verdict["segment_at_all"]:
+        parts.append("An RFM map would do: it says as much.")
+    return " ".join(part for part in parts if part)
+
+
 def number_word(number: int) -> str:
     """Return small numbers as words.
 

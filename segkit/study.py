@@ -22,7 +22,7 @@ from segkit.errors import InputError
 from segkit.evidence import adjusted_rand, contingency
 from segkit.explore import uncovered_days
 from segkit.features import CustomerFeatures, customer_features
-from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward
+from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.keep import kept, kept_folder
 from segkit.matrix import Matrix, fit_matrix, ready_dictionary
 from segkit.methods import Candidate
@@ -273,6 +273,11 @@ class Study:
             "evidence": {name: _number(self.chosen[name]) for name in criteria},
         }
 
+    @property
+    def forward_sentence(self) -> str:
+        """What the chosen segments, and the RFM map, tell of the future."""
+        return tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
+
     @cached_property
     def one_per_family(self) -> pd.DataFrame:
         """The chosen candidate first, then of each other family the one whose number of segments is nearest to its."""
@@ -361,6 +366,13 @@ class Study:
         table = self.trial.stability
         return table.assign(segment=self._ids_of(table, "label")).drop(columns="label")
 
+    @property
+    def chosen_stability(self) -> pd.DataFrame:
+        """How each of the chosen segments comes back, by name."""
+        own = self.stability[self.stability["candidate_id"] == self.chosen["candidate_id"]]
+        own = own.rename(columns={"segment": "segment_id"}).merge(self.segments[["segment_id", "segment"]])
+        return own.sort_values("segment_id", ignore_index=True)
+
     @cached_property
     def pairs(self) -> pd.DataFrame:
         """Whether a valley lies between two segments of a resampled candidate."""
@@ -444,7 +456,8 @@ class Study:
     @property
     def shortlist(self) -> pd.DataFrame:
         """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments."""
-        return self.one_per_family[["candidate_id", "segments", "smallest_share", "silhouette", "reason"]]
+        shown = ["candidate_id", "segments", "smallest_share", "forward_value", "forward_behaviour", "reason"]
+        return self.one_per_family[shown]
 
     # --- the whole run --------------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def gather_evidence(
 def weigh_evidence(
     separation: Separation, stability: Stability, compare: Callable[[str, str, float], NullComparison]
 ) -> Evidence:
-    """Return the verdict on each candidate, comparing with nulls (``compare(name, null, observed)``) where it decides."""
+    """Return the verdict on each candidate; ``compare(name, null, observed)`` is asked only where it decides."""
     separated = separation.candidates.set_index("candidate_id").to_dict("index")
     stable = stability.candidates.set_index("candidate_id").to_dict("index")
     comparisons = []

@@ -4,7 +4,7 @@
 `segments` shows the chosen one. matplotlib is imported when the first figure is drawn.
 """
 
-from segkit.plots.candidates import plot_agreement, plot_candidates, plot_maps
+from segkit.plots.candidates import plot_agreement, plot_candidates, plot_frontier, plot_maps
 from segkit.plots.segments import plot_map, plot_profile, plot_sizes, plot_stability
 from segkit.plots.shop import plot_categories, plot_concentration, plot_distributions, plot_sales
 from segkit.plots.style import segment_colours, use_style
@@ -15,6 +15,7 @@ __all__ = [
     "plot_categories",
     "plot_concentration",
     "plot_distributions",
+    "plot_frontier",
     "plot_map",
     "plot_maps",
     "plot_profile",

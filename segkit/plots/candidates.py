@@ -8,7 +8,10 @@ from segkit.plots.style import (
     PALETTE,
     PAPER,
     QUIET,
+    axes_of,
+    darker,
     panels,
+    percent_axis,
     spread_apart,
     wrapped,
 )
@@ -82,6 +85,41 @@ def plot_candidates(candidates, criteria=("within_ss", "silhouette", "calinski_h
         ax.tick_params(length=0, labelcolor=QUIET, labelsize=10)
         _label_ends(ax, ends)
     return figure
+
+
+def plot_frontier(candidates, ax=None):
+    """What each candidate tells about how much customers will buy, against what and how.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        ``family, candidate_id, forward_value, forward_behaviour, chosen``; those that could not be judged are left out.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = axes_of(ax, 4.2)
+    judged = candidates.dropna(subset=["forward_value", "forward_behaviour"])
+    for family in [family for family in FAMILY_NAMES if (judged["family"] == family).any()]:
+        own = judged[judged["family"] == family].sort_values("forward_behaviour")
+        colour = _FAMILY_COLOURS[family]
+        ax.plot(own["forward_value"], own["forward_behaviour"], "o", color=colour, markersize=6, alpha=0.75, mew=0)
+        last = own.iloc[-1]
+        ax.annotate(
+            FAMILY_NAMES[family], (last["forward_value"], last["forward_behaviour"]), (7, 4),
+            textcoords="offset points", color=darker(colour), fontsize=10,
+        )  # fmt: skip
+    chosen = judged[judged["chosen"]]
+    ax.plot(chosen["forward_value"], chosen["forward_behaviour"], "o", markersize=15, mfc="none", mec=INK, mew=1.8)
+    ax.set_xlabel("how much they will buy: share of what can be known")
+    ax.set_ylabel("what and how: share of what can be known")
+    percent_axis(ax.xaxis)
+    percent_axis(ax.yaxis)
+    ax.grid(True)
+    ax.margins(0.12)
+    return ax
 
 
 def _label_ends(ax, ends):
