@@ -88,7 +88,7 @@ def _bar(label: str, share: float, widest: float) -> str:
     width = max(0.0, 100 * share / widest)
     return (
         f"<dt>{label}</dt><dd class='sk-bar' aria-hidden='true'><i style='width:{width:.1f}%'></i></dd>"
-        f"<dd class='n'>{share:.1%}</dd>"
+        f"<dd class='n'>{100 * share:.1f} %</dd>"
     )
 
 
@@ -110,7 +110,7 @@ def page_table(table: pd.DataFrame, name: str, *, counts=(), shares=(), money=()
 
     labels = {column: column.replace("_", " ") for column in table} | (labels or {})
     shown = GT(table, id=f"sk-{name}").cols_label(labels)
-    shown = shown.fmt_integer(list(counts)).fmt_percent(list(shares), decimals=1)
+    shown = shown.fmt_integer(list(counts)).fmt_percent(list(shares), decimals=1, incl_space=True)
     shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=2)
     shown = shown.sub_missing(missing_text="").tab_options(
         table_font_size="14px",

@@ -15,6 +15,7 @@ from pathlib import Path
 from segkit.cards import ROOT
 from segkit.errors import InputError
 from segkit.progress import progress_bar
+from segkit.results import describe_run, write_tables
 from segkit.study import Study, open_study
 from segkit.tables import describe_tables, write_json
 
@@ -55,7 +56,7 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
     with _building(shelf, study.label) as building:
         (building / "tables").mkdir()
         (building / "notebooks").mkdir()
-        about = study.write_tables(building / "tables")
+        about = write_tables(study, building / "tables")
         (building / "tables" / "README.md").write_text(describe_tables(building / "tables", about))
         study.segmentation.save(building / "model")
         arguments = {
@@ -166,7 +167,7 @@ def _record(study: Study, seconds: float) -> dict:
     packages = ("segkit", "duckdb", "hdbscan", "numpy", "pandas", "scikit-learn", "scipy", "umap-learn")
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
-        **study.record(),
+        **describe_run(study),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         "seconds": round(seconds, 1),
         "peak_memory_mb": round(peak / 1024),

@@ -6,7 +6,6 @@ import re
 import resource
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +32,7 @@ from segkit.progress import progress_bar
 from segkit.prose import money, tell_coverage
 from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers, fit_segmentation
 from segkit.sources import Orders, ReadyRows, read_orders, read_ready
-from segkit.tables import TABLES, Column, round_significant, write_table
+from segkit.tables import TABLES, round_significant
 
 FORWARD = ("forward_value", "forward_behaviour", "forward_share")
 MAP_CUSTOMERS = 5_000  # customers on the map: more would hide each other, and the page would grow
@@ -138,10 +137,11 @@ class Study:
     @property
     def ledger(self) -> pd.DataFrame:
         """Where every row that was read went."""
-        return self._rows.ledger
+        return self.rows.ledger
 
     @property
-    def _rows(self) -> Orders | ReadyRows:
+    def rows(self) -> Orders | ReadyRows:
+        """What was read: the orders, or the ready table."""
         return self.ready if self.as_of is None else self.orders
 
     @property
@@ -160,7 +160,7 @@ class Study:
         """What the features depend on."""
         return {
             "card": self.card.path.read_text(),
-            "inputs": self._rows.inputs,
+            "inputs": self.rows.inputs,
             "as_of": self.as_of,
             "window_days": self.parameters.window_days,
         }
@@ -465,57 +465,6 @@ class Study:
         """Compute every step, so that what the user can mend is found before anything is written."""
         _ = self.candidates, self.map, self.segments, self.assignments
 
-    def write_tables(self, folder: Path) -> dict[str, dict[str, Column]]:
-        """Write every table of the run, and return the definitions of the columns that depend on the data."""
-        about = {feature: _column(row) for feature, row in self.dictionary[self.dictionary["present"]].iterrows()}
-        medians = self.features.select_dtypes("number").groupby(self.assignments["segment_id"]).median()
-        sized = self.segments.assign(rule=None).drop(columns=["action", "caution"])
-        tables = {
-            "ledger": self.ledger,
-            "quarantine": self._rows.quarantine,
-            "features": self.features,
-            "feature_dictionary": self.dictionary,
-            "candidates": self.candidates,
-            "assignments": self.assignments,
-            "segments": sized.merge(medians, left_on="segment_id", right_index=True, how="left"),
-            "profile": self.profile,
-            "name_words": self.name_words,
-            "stability": self.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
-            "pairs": self.trial.pairs.assign(
-                segment_a=self._ids_of(self.trial.pairs, "segment_a"),
-                segment_b=self._ids_of(self.trial.pairs, "segment_b"),
-            )[list(TABLES["pairs"].columns)],
-        }
-        if len(self.trial.judgement.outcomes):
-            tables["outcomes"] = self.trial.judgement.outcomes
-        for name, table in tables.items():
-            write_table(table, name, folder, about if name == "features" else None)
-        return {
-            "features": about,
-            "segments": {
-                name: replace(about[name], definition=f"median; {about[name].definition}") for name in medians
-            },
-        }
-
-    def record(self) -> dict:
-        """Return what ``run.json`` says of the study; times and memory may differ from run to run."""
-        rows = self.ledger.set_index("reason")["rows"]
-        timings = self.trial.timings.set_index("candidate_id").round(3)
-        return {
-            "dataset": self.card.name,
-            "month": self.label,
-            "as_of": str(self.as_of) if self.as_of else None,
-            "window_days": self.parameters.window_days,
-            "seed": self.parameters.seed,
-            "choice": self.parameters.choice,
-            "parameters": self.parameters.as_dict(),
-            "verdict": self.verdict,
-            "inputs": self._rows.inputs,
-            "rows": {reason: int(count) for reason, count in rows.items()},
-            "steps": self.costs,
-            "candidates": timings.to_dict("index"),
-        }
-
     # --- the cost of each step ------------------------------------------------------------------------------------
 
     @contextmanager
@@ -528,12 +477,6 @@ class Study:
 
 def _by_id(table: pd.DataFrame, column: str) -> dict[str, str]:
     return dict(zip(table["segment_id"], table[column], strict=True))
-
-
-def _column(feature: pd.Series) -> Column:
-    """The definition of a feature's column in a written table."""
-    kinds = {"money": "money", "share": "share", "category": "text"}
-    return Column(kinds.get(feature["kind"], "number"), feature["unit"], feature["definition"])
 
 
 def _number(figure) -> float | None:

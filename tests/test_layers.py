@@ -12,7 +12,20 @@ PACKAGE = Path(__file__).parents[1] / "segkit"
 ROOMS = (
     ["errors", "parameters", "progress", "tables", "cards", "keep", "sources", "new_card", "fetch", "explore"]
     + ["features", "outcomes", "matrix", "methods", "baselines", "segmentation", "evidence", "predictive", "compare"]
-    + ["forward", "candidates", "profile", "naming", "prose", "study", "plots", "page", "report", "cli", "__main__"]
+    + [
+        "forward",
+        "candidates",
+        "profile",
+        "naming",
+        "prose",
+        "study",
+        "results",
+        "plots",
+        "page",
+        "report",
+        "cli",
+        "__main__",
+    ]
 )
 HEAVY = {"matplotlib", "seaborn", "sklearn", "hdbscan", "umap", "numba", "papermill", "nbconvert", "great_tables"}
 

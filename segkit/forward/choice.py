@@ -165,17 +165,18 @@ def tell_forward(chosen: str, shares: Shares | None, baseline: str = "rfm-10", u
     if shares is None or chosen not in shares.candidates:
         return "What these segments say about the future can not be judged yet."
     figures = shares.figures("reporting").set_index("candidate_id")
-    parts = []
-    for name, subject in ((chosen, "They tell"), (baseline, "an RFM map tells")):
-        if name in figures.index and name != (chosen if subject != "They tell" else ""):
-            row = figures.loc[name]
-            told = {"how much": row["forward_value"], "what and how": row["forward_behaviour"]}
-            listed = ", and ".join(f"{_percent(share)} about {what}" for what, share in told.items() if pd.notna(share))
-            parts.append(f"{subject} {listed}" if listed else "")
-    listed = "; ".join(part for part in parts if part)
-    if not listed:
+    told = [_told(figures.loc[chosen])]
+    if baseline in figures.index and baseline != chosen:
+        told.append(_told(figures.loc[baseline]))
+    if not told[0]:
         return "Nobody can predict what these customers do next, so no segments can tell it."
-    return f"Of what the best model knows of how these customers buy next: {listed}."
+    beside = f"; an RFM map tells {told[1]}" if len(told) > 1 and told[1] else ""
+    return f"Of what the best model knows of how these customers buy next, they tell {told[0]}{beside}."
+
+
+def _told(figures: pd.Series) -> str:
+    shares = {"how much": figures["forward_value"], "what and how": figures["forward_behaviour"]}
+    return " and ".join(f"{_percent(share)} about {what}" for what, share in shares.items() if pd.notna(share))
 
 
 def _percent(share: float) -> str:

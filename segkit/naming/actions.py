@@ -144,4 +144,3 @@ def suggest_action(found, picked):
         if word.theme in BY_THEME:
             return BY_THEME[word.theme]
     return OTHERWISE
-

@@ -107,7 +107,9 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
     chosen = set(first) | set(np.array(order)[kept][:most])
     features = [name for name in drawn["feature"].drop_duplicates() if name in chosen]
     effects = drawn.set_index(["segment_id", "feature"])
-    figure, axes = panels(len(ids), 3 if len(ids) > 2 else 2, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
+    figure, axes = panels(
+        len(ids), len(ids) if len(ids) in (2, 4) else 3, 0.8 + 0.27 * len(features), sharey=True, sharex=True
+    )
     colours = segment_colours(ids)
     rows = np.arange(len(features))
     for ax, segment_id, name in zip(axes, ids, segments["segment"], strict=True):

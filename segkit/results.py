@@ -1,0 +1,63 @@
+"""What a finished run holds beside its notebooks: the tables, and the record of how they came about."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from segkit.study import Study
+from segkit.tables import Column, write_table
+
+
+def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
+    """Write every table of the run, and return the definitions of the columns that depend on the data."""
+    about = {feature: _column(row) for feature, row in study.dictionary[study.dictionary["present"]].iterrows()}
+    medians = study.features.select_dtypes("number").groupby(study.assignments["segment_id"]).median()
+    sized = study.segments.assign(rule=None).drop(columns=["action", "caution"])
+    tables = {
+        "ledger": study.ledger,
+        "quarantine": study.rows.quarantine,
+        "features": study.features,
+        "feature_dictionary": study.dictionary,
+        "candidates": study.candidates,
+        "assignments": study.assignments,
+        "segments": sized.merge(medians, left_on="segment_id", right_index=True, how="left"),
+        "profile": study.profile,
+        "name_words": study.name_words,
+        "stability": study.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
+        "pairs": study.pairs,
+    }
+    if len(study.trial.judgement.outcomes):
+        tables["outcomes"] = study.trial.judgement.outcomes
+    for name, table in tables.items():
+        write_table(table, name, folder, about if name == "features" else None)
+    return {
+        "features": about,
+        "segments": {name: replace(about[name], definition=f"median; {about[name].definition}") for name in medians},
+    }
+
+
+def describe_run(study: Study) -> dict:
+    """Return what ``run.json`` says of the study; times and memory may differ from run to run."""
+    rows = study.ledger.set_index("reason")["rows"]
+    timings = study.trial.timings.set_index("candidate_id").round(3)
+    return {
+        "dataset": study.card.name,
+        "month": study.label,
+        "as_of": str(study.as_of) if study.as_of else None,
+        "window_days": study.parameters.window_days,
+        "seed": study.parameters.seed,
+        "choice": study.parameters.choice,
+        "parameters": study.parameters.as_dict(),
+        "verdict": study.verdict,
+        "inputs": study.rows.inputs,
+        "rows": {reason: int(count) for reason, count in rows.items()},
+        "steps": study.costs,
+        "candidates": timings.to_dict("index"),
+    }
+
+
+def _column(feature: pd.Series) -> Column:
+    """The definition of a feature's column in a written table."""
+    kinds = {"money": "money", "share": "share", "category": "text"}
+    return Column(kinds.get(feature["kind"], "number"), feature["unit"], feature["definition"])
