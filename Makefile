@@ -29,8 +29,8 @@ report: .venv/built ## DATASET=complete-journey MONTH=2017-09: the notebooks, th
 test: .venv/built ## every check that needs no server
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --nbval -p no:doctest --nbval-sanitize-with tests/nbval.cfg notebooks/0*.ipynb
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 900 notebooks/0*.ipynb
 	$(BIN)/segkit report complete-journey --month 2017-12 --out .venv/test-reports
 
 lab: .venv/built ## JupyterLab on notebooks/
