@@ -177,8 +177,10 @@ def _record(study: Study, seconds: float) -> dict:
 @contextmanager
 def _building(shelf: Path, label: str):
     """A hidden folder to build a run in; whatever happens, it does not stay."""
+    for left in shelf.glob(f".building-{label}-*"):
+        if not _alive(int(left.name.rsplit("-", 1)[1])):  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
     building = shelf / f".building-{label}-{os.getpid()}"
-    shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
     try:
         yield building
@@ -186,6 +188,16 @@ def _building(shelf: Path, label: str):
         shutil.rmtree(building, ignore_errors=True)
         if not any(shelf.iterdir()):
             shelf.rmdir()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _take_place(building: Path, place: Path) -> None:

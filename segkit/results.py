@@ -8,6 +8,8 @@ import pandas as pd
 from segkit.study import Study
 from segkit.tables import Column, write_table
 
+KEPT = ("sale", "return", "kept")  # reasons of rows that count; the last of a ready table
+
 
 def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
     """Write every table of the run, and return the definitions of the columns that depend on the data."""
@@ -40,6 +42,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
 def describe_run(study: Study) -> dict:
     """Return what ``run.json`` says of the study; times and memory may differ from run to run."""
     rows = study.ledger.set_index("reason")["rows"]
+    kept = rows[rows.index.isin(KEPT)]
     timings = study.trial.timings.set_index("candidate_id").round(3)
     return {
         "dataset": study.card.name,
@@ -51,7 +54,12 @@ def describe_run(study: Study) -> dict:
         "parameters": study.parameters.as_dict(),
         "verdict": study.verdict,
         "inputs": study.rows.inputs,
-        "rows": {reason: int(count) for reason, count in rows.items()},
+        "rows": {
+            "in": int(rows.sum()),
+            "kept": int(kept.sum()),
+            "excluded": int(rows.sum() - kept.sum()),
+            "by_reason": {reason: int(count) for reason, count in rows.items()},
+        },
         "steps": study.costs,
         "candidates": timings.to_dict("index"),
     }

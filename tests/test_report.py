@@ -34,6 +34,12 @@ def test_a_run_that_fails_leaves_the_older_one_and_nothing_else(tmp_path):
     assert (place / "report.html").read_text() == "whole"
 
 
+def test_what_a_killed_run_left_is_cleared_away(tmp_path):
+    (tmp_path / ".building-2017-09-999999999").mkdir()
+    with _building(tmp_path, "2017-09") as building:
+        assert [path.name for path in tmp_path.iterdir()] == [building.name]
+
+
 def notebook(path, source: str, tags=("parameters",)):
     cells = [
         nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}),
