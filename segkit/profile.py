@@ -127,6 +127,7 @@ def size_segments(segments, revenue):
     ordered = pd.DataFrame({"segment_id": segments, "revenue": revenue.reindex(segments.index).astype(float)})
     groups = ordered.sort_values("revenue").groupby("segment_id")["revenue"]
     sizes = groups.agg(customers="size", revenue="sum").reindex(sort_ids(segments.unique()))
+    sizes["revenue"] = sizes["revenue"].where(groups.count() > 0)  # unknown is not zero
     total = sizes["revenue"].sum()
     sizes["customer_share"] = sizes["customers"] / len(segments)
     sizes["revenue_share"] = sizes["revenue"] / total if total > 0 else np.nan

@@ -222,7 +222,9 @@ def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFra
     if found.empty:
         later = connection.execute("SELECT count(*) FROM all_orders").fetchone()[0]
         if later:
-            raise InputError(f"{card.name} has no order lines up to {as_of}; all {later:,} are later")
+            raise InputError(
+                f"{card.name} has no order lines up to {as_of}; all {later:,} are later: name a later month"
+            )
         raise InputError(f"{where} has no rows; export it again")
     broken = found["rows"].reindex(canonical.BREACHES).fillna(0)
     if broken.sum() > MAX_BREACH_SHARE * found["rows"].sum():

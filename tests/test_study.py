@@ -1,0 +1,130 @@
+"""A whole study of a small shop, and of a small survey: what reconciles, what is the same again, what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segkit.errors import InputError
+from segkit.results import describe_run, write_tables
+from segkit.study import open_study
+from segkit.tables import TABLES, describe_tables
+
+SMALL = {"max_segments": 4, "min_customers": 10, "bootstraps": 10, "seed": 1}
+CARD = """
+title = "A small shop"
+currency = "EUR"
+[orders]
+source = "orders.csv"
+[orders.columns]
+customer_id = "customer"
+order_id = "order"
+ordered_at = "day"
+product_id = "product"
+quantity = "quantity"
+amount = "amount"
+category = "category"
+"""
+SURVEY = """
+title = "A small survey"
+[features]
+source = "survey.csv"
+id = "respondent"
+outcomes = ["like"]
+"""
+
+
+def write_shop(folder):
+    """Two kinds of shoppers over a year: a few who come every week for tea, many who come now and then for toys."""
+    draw = np.random.default_rng(0)
+    customers = np.repeat(np.arange(160), np.where(np.arange(160) < 50, 40, 6))
+    often = customers < 50
+    orders = pd.DataFrame({"customer": customers, "order": np.arange(len(customers))})
+    orders["day"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(draw.integers(0, 365, len(orders)), "D")
+    orders["category"] = np.where(draw.random(len(orders)) < np.where(often, 0.8, 0.2), "tea", "toys")
+    orders["product"] = orders["category"] + draw.integers(1, 5, len(orders)).astype(str)
+    orders["quantity"] = 1
+    orders["amount"] = draw.gamma(np.where(often, 8, 3)).round(2) + 0.01
+    orders.to_csv(folder / "orders.csv", index=False)
+    (folder / "shop.toml").write_text(CARD)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("segkit.keep.CACHE", folder / "cache")
+        study = open_study(folder / "shop.toml", month="2025-12", **SMALL)
+        study.compute()
+        yield study
+
+
+def test_customers_and_revenue_of_the_segments_reconcile_with_the_raw_file(shop):
+    raw = pd.read_csv(shop.card.path.parent / "orders.csv")
+    assert shop.segments["customers"].sum() == raw["customer"].nunique() == len(shop.assignments)
+    assert shop.segments["revenue"].sum() == pytest.approx(raw["amount"].sum())
+    assert shop.segments[["customer_share", "revenue_share"]].sum().tolist() == pytest.approx([1, 1])
+    assert shop.ledger["amount"].sum() == pytest.approx(raw["amount"].sum())
+
+
+def test_segments_are_numbered_by_revenue_and_named_once(shop):
+    ids = shop.segments["segment_id"].tolist()
+    assert ids == [f"S{place}" for place in range(1, len(ids) + 1)]
+    assert shop.segments["revenue"].is_monotonic_decreasing
+    assert shop.segments["segment"].is_unique
+    assert shop.segmentation.names == dict(zip(ids, shop.segments["segment"], strict=True))
+
+
+def test_exactly_one_candidate_is_chosen_and_every_loser_has_a_reason(shop):
+    assert shop.candidates["chosen"].sum() == 1
+    assert shop.candidates["reason"].str.len().gt(10).all()
+    assert shop.verdict["chosen"] == shop.verdict["proposed"] == shop.chosen["candidate_id"]
+
+
+def test_the_two_kinds_of_shoppers_end_in_different_segments(shop):
+    often = shop.assignments.index.astype(int) < 50
+    both = pd.crosstab(shop.assignments["segment_id"].to_numpy(), often)
+    assert both.min(axis=1).sum() <= 5
+
+
+def test_the_analyst_overrules_with_a_rule_too(shop):
+    other = open_study(shop.card.path, month="2025-12", choice="tiers-5", **SMALL)
+    assert other.verdict["chosen"] == "tiers-5" != other.verdict["proposed"]
+    assert "Chosen by the analyst; segkit proposed" in other.chosen["reason"]
+    with pytest.raises(InputError, match="choice 'kmeans5' is no candidate; near: kmeans-"):
+        _ = open_study(shop.card.path, month="2025-12", choice="kmeans5", **SMALL).candidates
+
+
+def test_the_same_study_writes_the_same_bytes_and_describes_every_column(shop, tmp_path):
+    again = open_study(shop.card.path, month="2025-12", **SMALL)
+    for study, name in ((shop, "one"), (again, "two")):
+        (tmp_path / name).mkdir()
+        about = write_tables(study, tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert set(files) <= {f"{table}.parquet" for table in TABLES}
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in files)
+    assert "as it came" not in describe_tables(tmp_path / "one", about).split("## quarantine")[0]
+    assert describe_run(shop)["rows"]["in"] == describe_run(shop)["rows"]["kept"]
+
+
+def test_a_month_before_the_data_is_refused_by_name(shop):
+    with pytest.raises(InputError, match="no order lines up to 2024-11-30"):
+        _ = open_study(shop.card.path, month="2024-11").features
+
+
+def test_a_ready_table_of_customers_is_studied_without_orders(tmp_path, monkeypatch):
+    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    draw, taste = np.random.default_rng(0), np.repeat([0, 1, 2], 60)
+    survey = pd.DataFrame({"respondent": np.arange(180), "age": draw.integers(18, 80, 180)})
+    survey["spicy"], survey["cheap"] = taste * 4 + draw.normal(size=180), (taste == 1) * 6 + draw.normal(size=180)
+    survey["like"] = (draw.random(180) < 0.2 + 0.3 * taste).astype(int)
+    survey.to_csv(tmp_path / "survey.csv", index=False)
+    (tmp_path / "survey.toml").write_text(SURVEY)
+    study = open_study(tmp_path / "survey.toml", **SMALL)
+    study.compute()
+    assert "like" not in study.features
+    assert study.segments["customers"].sum() == 180
+    assert study.segments["revenue"].isna().all()
+    assert len(study.trial.judgement.outcomes) > 0
+    with pytest.raises(InputError, match="neither --month nor --as-of"):
+        open_study(tmp_path / "survey.toml", month="2025-12")
