@@ -107,9 +107,8 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
     chosen = set(first) | set(np.array(order)[kept][:most])
     features = [name for name in drawn["feature"].drop_duplicates() if name in chosen]
     effects = drawn.set_index(["segment_id", "feature"])
-    figure, axes = panels(
-        len(ids), len(ids) if len(ids) in (2, 4) else 3, 0.8 + 0.27 * len(features), sharey=True, sharex=True
-    )
+    columns = len(ids) if len(ids) in (2, 4) else 3
+    figure, axes = panels(len(ids), columns, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
     colours = segment_colours(ids)
     rows = np.arange(len(features))
     for ax, segment_id, name in zip(axes, ids, segments["segment"], strict=True):
@@ -126,13 +125,13 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
                 color=PAPER, fontsize=9, weight="bold",
             )  # fmt: skip
         ax.axvline(0, color=INK, linewidth=1)
-        ax.set_title(wrapped(name, 17), color=darker(colour), fontsize=11)
+        ax.set_title(wrapped(name, 17 if columns < 4 else 11), color=darker(colour), fontsize=11)
         ax.set_xlim(-1.05 * LONGEST_BAR, 1.05 * LONGEST_BAR)
         ax.set_xticks([-2, 0, 2], ["\N{MINUS SIGN}2", "0", "+2"])
         ax.grid(axis="x")
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="both", length=0)
-    for ax in axes[-3:]:  # the lowest panel of each column, where the last row is not full
+    for ax in axes[-columns:]:  # the lowest panel of each column, where the last row is not full
         ax.tick_params(labelbottom=True)
     axes[0].set_yticks(rows, [plain_name(feature) for feature in features])
     axes[0].set_ylim(len(features) - 0.4, -0.6)
