@@ -32,24 +32,26 @@ def plot_sizes(segments, ax=None):
     Parameters
     ----------
     segments : DataFrame
-        ``segment_id, segment, customer_share, revenue_share``.
+        ``segment_id, segment, customer_share, revenue_share``; without revenue only customers are drawn.
     ax : Axes, optional
 
     Returns
     -------
     Axes
     """
+    has_revenue = segments["revenue_share"].notna().all()
+    revenue_shares = segments["revenue_share"] if has_revenue else 0 * segments["customer_share"]
     ax = axes_of(ax, 0.9 + 0.62 * len(segments))
     colours = segment_colours(segments["segment_id"])
     rows = np.arange(len(segments))
     fills = [colours[name] for name in segments["segment_id"].astype(str)]
-    ax.barh(rows - 0.18, segments["revenue_share"], 0.34, color=fills)
+    ax.barh(rows - 0.18, revenue_shares, 0.34, color=fills)
     ax.barh(rows + 0.18, segments["customer_share"], 0.26, color=PAPER, edgecolor=fills, linewidth=1.4)
-    widest = max(segments["revenue_share"].max(), segments["customer_share"].max(), 0.01)
-    for row, (revenue, customers) in enumerate(zip(segments["revenue_share"], segments["customer_share"], strict=True)):
+    widest = max(revenue_shares.max(), segments["customer_share"].max(), 0.01)
+    for row, (revenue, customers) in enumerate(zip(revenue_shares, segments["customer_share"], strict=True)):
         first = row == 0
         ax.annotate(
-            percent(revenue) + (" of revenue" if first else ""),
+            percent(revenue) + (" of revenue" if first else "") if has_revenue else "",
             (max(revenue, 0), row - 0.18),
             xytext=(5, 0),
             textcoords="offset points",
@@ -67,9 +69,10 @@ def plot_sizes(segments, ax=None):
         )
     ax.set_yticks(rows, [wrapped(name, 22) for name in segments["segment"]])
     ax.set_ylim(len(segments) - 0.5, -0.5)
-    ax.set_xlim(min(0, segments["revenue_share"].min()), widest * 1.3)
+    ax.set_xlim(min(0, revenue_shares.min()), widest * 1.3)
     ax.set_xticks([])
-    ax.set_xlabel("share of all revenue (filled) and of all customers (outlined)", loc="left")
+    filled = "share of all revenue (filled) and of all customers (outlined)"
+    ax.set_xlabel(filled if has_revenue else "share of all customers", loc="left")
     ax.spines["bottom"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return ax
