@@ -21,6 +21,7 @@ env: .venv/built ## build the locked environment in .venv/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@touch $@
 
 report: .venv/built ## DATASET=complete-journey MONTH=2017-09: the notebooks, the tables, report.html
@@ -34,7 +35,7 @@ test: .venv/built ## every check that needs no server
 	$(BIN)/segkit report complete-journey --month 2017-12 --out .venv/test-reports
 
 lab: .venv/built ## JupyterLab on notebooks/
-	$(BIN)/jupyter lab --notebook-dir notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
