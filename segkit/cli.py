@@ -152,3 +152,5 @@ def main() -> None:
             raise
         print(f"segkit: {type(error).__name__}: {error} (a fault of segkit; --debug shows where)", file=sys.stderr)
         sys.exit(1)
+    finally:
+        use_plain_lines(False)
