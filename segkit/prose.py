@@ -139,11 +139,11 @@ def tell_verdict(verdict: dict, forward: str) -> str:
     Examples
     --------
     >>> tell_verdict({"structure": "natural", "segment_at_all": False}, "They tell nothing.")
-    'These segments are natural: ... they come back. They tell nothing. An RFM map would do: it says as much.'
+    'These segments are natural: ... they come back. They tell nothing. A simple rule would do: it says as much.'
     """
     parts = [_STRUCTURE.get(verdict["structure"], ""), forward]
     if not verdict["segment_at_all"]:
-        parts.append("An RFM map would do: it says as much.")
+        parts.append("A simple rule would do: it says as much.")
     return " ".join(part for part in parts if part)
 
 

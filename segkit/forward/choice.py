@@ -1,7 +1,5 @@
 """Which candidate to propose by what it says about the future, and why not the others."""
 
-from datetime import date
-
 import pandas as pd
 
 from segkit.compare.choice import SIMPLEST_FIRST, broken_limits, propose
@@ -11,6 +9,7 @@ from segkit.parameters import Parameters
 from segkit.segmentation import BASELINES
 
 AS_GOOD = 0.02  # of the ceiling: smaller differences are of no use to anybody
+RULE_NAMES = {"rfm-10": "an RFM map", "tiers-5": "sorting by spend alone"}
 FORWARD_RULE = """\
 1. Forward skill: on one half of the customers, those whose share of what can be known about the days to come is within
    one standard error of the paired difference, or 0.02, of the best.
@@ -141,20 +140,29 @@ def _by_structure(rest: pd.DataFrame) -> tuple[str, dict[str, str]]:
     return best, reasons
 
 
-def advise_segmenting(chosen: str, shares: Shares | None, baseline: str = "rfm-10") -> Advice:
+def best_rule(shares: Shares) -> str | None:
+    """Return the rule to be beaten: of those that were judged, the one that tells most; None where none was."""
+    figures = shares.figures("choosing").set_index("candidate_id")["forward_share"]
+    rules = figures[figures.index.isin(RULE_NAMES)].dropna()
+    return rules.idxmax() if len(rules) else None
+
+
+def advise_segmenting(chosen: str, shares: Shares | None) -> Advice:
     """Return whether to segment at all, by the half of the customers that did not choose; see `segment_at_all`.
 
-    `baseline` is the candidate that the chosen one must beat, where it was judged.
+    What must be beaten is `best_rule`.
     """
     if shares is None or chosen not in shares.candidates:
         return segment_at_all(pd.DataFrame(columns=["group", "against", "low"]))
-    against = {"one segment": None, "baseline": baseline if baseline in shares.candidates else None}
+    baseline = best_rule(shares)
+    against = {"one segment": None, "baseline": baseline}
     gains = [shares.gains(chosen, other, "reporting").assign(against=name) for name, other in against.items()]
     gains = pd.concat(gains, ignore_index=True)
-    return segment_at_all(gains[gains["group"] != "both"][["group", "against", "low"]])
+    name = RULE_NAMES.get(baseline, "one segment").replace("an RFM", "the RFM")
+    return segment_at_all(gains[gains["group"] != "both"][["group", "against", "low"]], name)
 
 
-def tell_forward(chosen: str, shares: Shares | None, baseline: str = "rfm-10", until: date | None = None) -> str:
+def tell_forward(chosen: str, shares: Shares | None) -> str:
     """Return a sentence with what the chosen candidate and the baseline tell, of customers that did not choose.
 
     Examples
@@ -166,11 +174,12 @@ def tell_forward(chosen: str, shares: Shares | None, baseline: str = "rfm-10", u
         return "What these segments say about the future can not be judged yet."
     figures = shares.figures("reporting").set_index("candidate_id")
     told = [_told(figures.loc[chosen])]
-    if baseline in figures.index and baseline != chosen:
+    baseline = best_rule(shares)
+    if baseline and baseline != chosen:
         told.append(_told(figures.loc[baseline]))
     if not told[0]:
         return "Nobody can predict what these customers do next, so no segments can tell it."
-    beside = f"; an RFM map tells {told[1]}" if len(told) > 1 and told[1] else ""
+    beside = f"; {RULE_NAMES[baseline]} tells {told[1]}" if len(told) > 1 and told[1] else ""
     return f"Of what the best model knows of how these customers buy next, they tell {told[0]}{beside}."
 
 
