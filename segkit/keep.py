@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -13,20 +14,22 @@ import pandas as pd
 from segkit.cards import ROOT
 
 CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
-_SHOWS = {"plots", "page.py", "prose.py", "report.py", "cli.py", "__main__.py", "progress.py"}  # make no tables
+_SHOWS = {"progress"}  # changes no table
 
 Made = dict[str, pd.DataFrame | dict]
 
 
-def kept(step: str, depends: dict, make: Callable[[], Made]) -> Made:
+def kept(step: str, room: str, depends: dict, make: Callable[[], Made]) -> Made:
     """Return what `make` made: from the cache where it is, else made now and kept.
 
     Parameters
     ----------
     step : str
         Name of the step.
+    room : str
+        The module or folder of segkit that makes it; the code of all that it imports counts as an input.
     depends : dict
-        All that the result depends on, as what JSON can hold; the package's own code is added.
+        All that the result depends on, as what JSON can hold.
     make : callable
         Returns tables and dicts (as what JSON can hold) by name.
 
@@ -43,12 +46,12 @@ def kept(step: str, depends: dict, make: Callable[[], Made]) -> Made:
             else:
                 (folder / f"{name}.json").write_text(json.dumps(content))
 
-    return {path.stem: _read(path) for path in kept_folder(step, depends, write).iterdir()}
+    return {path.stem: _read(path) for path in kept_folder(step, room, depends, write).iterdir()}
 
 
-def kept_folder(step: str, depends: dict, write: Callable[[Path], object]) -> Path:
+def kept_folder(step: str, room: str, depends: dict, write: Callable[[Path], object]) -> Path:
     """Return the folder that `write` filled: from the cache where it is, else filled now and kept; see `kept`."""
-    key = hashlib.sha256(json.dumps([depends, _code()], sort_keys=True, default=str).encode()).hexdigest()[:20]
+    key = hashlib.sha256(json.dumps([depends, _code(room)], sort_keys=True, default=str).encode()).hexdigest()[:20]
     folder = CACHE / f"{step.replace(' ', '-')}-{key}"
     if folder.exists():
         return folder
@@ -71,8 +74,15 @@ def _read(path: Path) -> pd.DataFrame | dict:
 
 
 @cache
-def _code() -> str:
-    """A hash of the modules that make tables: another version of segkit makes its own."""
+def _code(room: str) -> str:
+    """A hash of the code that a step depends on: another version of segkit makes its own."""
     package = Path(__file__).parent
-    sources = sorted(p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in _SHOWS)
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    found, todo = {}, {room}
+    while todo:
+        name = todo.pop()
+        folder = package / name
+        sources = sorted(folder.rglob("*.py")) if folder.is_dir() else [package / f"{name}.py"]
+        found[name] = "".join(path.read_text() for path in sources)
+        imported = re.findall(r"^\s*from segkit\.(\w+)", found[name], re.MULTILINE)
+        todo |= set(imported) - set(found) - _SHOWS
+    return hashlib.sha256("".join(found[name] for name in sorted(found)).encode()).hexdigest()

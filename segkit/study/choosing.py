@@ -1,0 +1,124 @@
+"""The steps of a study that try every candidate and take one."""
+
+from contextlib import ExitStack
+from functools import cached_property
+
+import pandas as pd
+
+from segkit.candidates import Trial, try_candidates
+from segkit.compare import CHOICE_RULE, choose
+from segkit.evidence import adjusted_rand, contingency
+from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
+from segkit.keep import kept
+from segkit.progress import progress_bar
+from segkit.study.data import DataSteps
+from segkit.tables import round_significant
+
+# The parameters that decide how candidates are tried and judged; the others come later.
+TRIED = (
+    "window_days", "horizon_days", "seed", "min_segments", "max_segments", "min_share", "min_customers", "max_noise",
+    "bootstraps", "judge_value",
+)  # fmt: skip
+FORWARD = ("forward_value", "forward_behaviour", "forward_share")
+
+
+class ChoosingSteps(DataSteps):
+    """The candidates, which of them is taken, and what it is."""
+
+    @cached_property
+    def trial(self) -> Trial:
+        """Every candidate and all that is known of it."""
+        return Trial.from_tables(
+            kept("candidates", "candidates", self._depends | {"parameters": self._tried}, self._try)
+        )
+
+    @property
+    def _tried(self) -> dict:
+        """The parameters behind the candidates."""
+        return {name: self.parameters.as_dict()[name] for name in TRIED}
+
+    def _try(self) -> dict:
+        matrix = self.matrix
+        orders, outcomes = (None, self.ready.outcomes) if self.as_of is None else (self.orders, None)
+        with ExitStack() as bars:
+
+            def step(text: str):
+                bars.close()
+                bars.enter_context(self._cost(text))
+                return bars.enter_context(progress_bar(text))
+
+            return try_candidates(self._built, matrix, orders, outcomes, self.parameters, step).to_tables()
+
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Integer labels of every customer by every candidate; -1 is left out."""
+        return self.trial.labels
+
+    @cached_property
+    def candidates(self) -> pd.DataFrame:
+        """Every candidate with its criteria, whether it is feasible, chosen, and why not."""
+        trial, parameters = self.trial, self.parameters
+        proposal = propose_by_forward(trial.candidates, trial.labels, parameters, trial.judgement.shares)
+        return choose(trial.candidates, trial.labels, parameters, parameters.choice, proposal)
+
+    @cached_property
+    def proposed(self) -> str:
+        """The candidate_id that segkit proposes, whatever the analyst chose."""
+        trial = self.trial
+        return propose_by_forward(trial.candidates, trial.labels, self.parameters, trial.judgement.shares)[0]
+
+    @property
+    def choice_rule(self) -> str:
+        """The rule by which the proposal was made, in words."""
+        return CHOICE_RULE if self.trial.judgement.shares is None else FORWARD_RULE
+
+    @property
+    def chosen(self) -> pd.Series:
+        """The chosen candidate's row."""
+        return self.candidates.loc[self.candidates["chosen"]].iloc[0]
+
+    @cached_property
+    def verdict(self) -> dict:
+        """What the chosen segmentation is, whether to segment at all, and why; as in ``run.json``."""
+        chosen, shares = self.chosen["candidate_id"], self.trial.judgement.shares
+        advice = advise_segmenting(chosen, shares)
+        why = self.trial.verdicts.set_index("candidate_id")["why"].get(chosen)
+        structure = self.chosen["structure"] if pd.notna(self.chosen["structure"]) else None
+        criteria = ("stability_ari", "stability_jaccard_min", "separated_share", *FORWARD)
+        return {
+            "structure": structure,
+            "segment_at_all": advice.segment_at_all,
+            "chosen": chosen,
+            "proposed": self.proposed,
+            "why": ". ".join(filter(None, (advice.text, why))),
+            "evidence": {name: _number(self.chosen[name]) for name in criteria},
+        }
+
+    @property
+    def forward_sentence(self) -> str:
+        """What the chosen segments, and the RFM map, tell of the future."""
+        return tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
+
+    @cached_property
+    def one_per_family(self) -> pd.DataFrame:
+        """The chosen candidate first, then of each other family the one whose number of segments is nearest to its."""
+        others = self.candidates[
+            (self.candidates["family"] != self.chosen["family"]) & (self.candidates["segments"] > 0)
+        ]
+        distance = (others["segments"] - self.chosen["segments"]).abs()
+        nearest = others.assign(distance=distance).sort_values(["distance", "noise_share"], kind="stable")
+        nearest = nearest.drop_duplicates("family").sort_index().drop(columns="distance")
+        return pd.concat([self.chosen.to_frame().T.astype(self.candidates.dtypes), nearest], ignore_index=True)
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """Adjusted Rand index between `one_per_family`, square."""
+        ids = list(self.one_per_family["candidate_id"])
+        groups = [self.labels[candidate].to_numpy() for candidate in ids]
+        index = [[adjusted_rand(contingency(one + 1, other + 1)) for other in groups] for one in groups]
+        return pd.DataFrame(index, index=ids, columns=ids)
+
+
+def _number(figure) -> float | None:
+    """A figure as JSON holds it: rounded, null where it is missing."""
+    return None if pd.isna(figure) else float(round_significant([figure])[0])

@@ -1,0 +1,148 @@
+"""The first steps of a study: the data, the features, the matrix."""
+
+import resource
+import time
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from segkit.cards import Card
+from segkit.errors import InputError
+from segkit.explore import uncovered_days
+from segkit.features import CustomerFeatures, customer_features
+from segkit.keep import kept
+from segkit.matrix import Matrix, fit_matrix, ready_dictionary
+from segkit.parameters import Parameters
+from segkit.progress import progress_bar
+from segkit.sources import Orders, ReadyRows, read_orders, read_ready
+
+
+class DataSteps:
+    """A dataset as of a day, under parameters: what was read, and what it is turned into."""
+
+    def __init__(self, card: Card, label: str, as_of: date | None, parameters: Parameters):
+        self.card, self.label, self.as_of, self.parameters = card, label, as_of, parameters
+        self.costs: dict[str, dict[str, float]] = {}  # step -> seconds, peak memory; for run.json
+
+    def __repr__(self) -> str:
+        return self.card.name if self.as_of is None else f"{self.card.name} as of {self.as_of}"
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The canonical tables, inside the engine; refused where the month has no orders."""
+        if self.as_of is None:
+            raise InputError(f"dataset {self.card.name} is a ready table of customers: it has no orders")
+        with self._cost("read the orders"):
+            orders = read_orders(self.card, self.as_of)
+        start = self.as_of.replace(day=1) if len(self.label) == len("2017-09") else self._window_start
+        count, first, last = orders.connection.execute(
+            "SELECT count(*), CAST(min(ordered_at) AS DATE), CAST(max(ordered_at) AS DATE) FROM orders"
+            " WHERE NOT is_return"
+        ).fetchone()
+        if not count or last < start:
+            there = f"up to then its orders run from {first} to {last}" if count else "its first order is later"
+            raise InputError(f"dataset {self.card.name} has no orders in {self.label}: {there}; name another month")
+        return orders
+
+    @cached_property
+    def ready(self) -> ReadyRows:
+        """The ready table of customers of a dataset that is one."""
+        return read_ready(self.card)
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """Where every row that was read went."""
+        return self.rows.ledger
+
+    @property
+    def rows(self) -> Orders | ReadyRows:
+        """What was read: the orders, or the ready table."""
+        return self.ready if self.as_of is None else self.orders
+
+    @property
+    def _window_start(self) -> date:
+        return self.as_of - timedelta(days=self.parameters.window_days - 1)
+
+    @cached_property
+    def uncovered_days(self) -> int:
+        """Days at the end of the month that the data does not cover; 0 for a complete month."""
+        return 0 if self.as_of is None else uncovered_days(self.orders, self.as_of)
+
+    # --- features and matrix --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _depends(self) -> dict:
+        """What the features depend on."""
+        return {
+            "card": self.card.path.read_text(),
+            "inputs": self.rows.inputs,
+            "as_of": self.as_of,
+            "window_days": self.parameters.window_days,
+        }
+
+    @cached_property
+    def _featured(self) -> dict:
+        made = kept(
+            "features", "features", self._depends, self._make_ready if self.as_of is None else self._make_features
+        )
+        fewest = self.parameters.min_segments * self.parameters.min_customers
+        if len(made["table"]) < fewest:
+            raise InputError(
+                f"dataset {self.card.name} has {len(made['table']):,} customers in {self.label}; {fewest:,} are the "
+                f"fewest for min_segments {self.parameters.min_segments} x min_customers "
+                f"{self.parameters.min_customers}: take a longer window_days, or lower these"
+            )
+        return made
+
+    def _make_features(self) -> dict:
+        orders = self.orders
+        with self._cost("build the features"), progress_bar("building the features"):
+            made = customer_features(orders, self.as_of, self.parameters.window_days)
+        return {"table": made.table, "dictionary": made.dictionary, "recipe": made.recipe}
+
+    def _make_ready(self) -> dict:
+        ready = self.ready
+        return {"table": ready.table, "dictionary": ready_dictionary(ready.table, ready.kinds), "recipe": {}}
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """One row per customer in natural units; index ``customer_id``."""
+        return self._featured["table"]
+
+    @property
+    def dictionary(self) -> pd.DataFrame:
+        """What each feature means; index ``feature``."""
+        return self._featured["dictionary"]
+
+    @property
+    def _built(self) -> CustomerFeatures:
+        recipe = self._featured["recipe"]
+        return CustomerFeatures(self.features, self.dictionary, recipe, self.as_of, self.parameters.window_days)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The features on common scales, frozen."""
+        with self._cost("fit the matrix"):
+            return fit_matrix(self.features, self.dictionary)
+
+    @property
+    def _days_counted(self) -> int:
+        """Days behind the features: the window, or less where the data begins within it."""
+        if self.as_of is None:
+            return self.parameters.window_days
+        return min(self.parameters.window_days, (self.as_of - self.orders.first_day).days + 1)
+
+    @property
+    def _revenue(self) -> pd.Series:
+        """Net spend of each customer within the window; missing for a ready table."""
+        return self.features["spend"] if self.as_of is not None else pd.Series(np.nan, index=self.features.index)
+
+    @contextmanager
+    def _cost(self, step: str):
+        start = time.perf_counter()
+        yield
+        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        self.costs[step] = {"seconds": round(time.perf_counter() - start, 2), "peak_memory_mb": round(peak / 1024)}

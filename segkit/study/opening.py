@@ -1,0 +1,81 @@
+"""Open a study: which dataset, which day, which parameters."""
+
+import calendar
+import re
+from datetime import date
+from pathlib import Path
+
+from segkit.cards import read_card
+from segkit.errors import InputError
+from segkit.parameters import read_parameters
+from segkit.study.telling import TellingSteps
+
+
+class Study(TellingSteps):
+    """A dataset as of a day, under parameters; made by `open_study`.
+
+    Attributes are tables (or hold them) and are computed when first asked for: `orders`, `ledger`, `features`,
+    `dictionary`, `matrix`, `candidates`, `labels`, `segmentation`, `assignments`, `profile`, `segments`, `map`.
+    """
+
+    def compute(self) -> None:
+        """Compute every step, so that what the user can mend is found before anything is written."""
+        _ = self.candidates, self.map, self.segments, self.assignments
+
+
+def open_study(dataset: str | Path, month: str = "", as_of: str = "", source: str = "", **settings) -> "Study":
+    """Return the study of a dataset as of the end of a month, or of a day.
+
+    Nothing is computed yet: each table is made when it is first asked for, and kept between sessions, keyed by
+    what it depends on.
+
+    Parameters
+    ----------
+    dataset : str or path
+        The name of a card in ``data/``, or the path of one.
+    month : str
+        ``"2017-09"``. Neither month nor day for a dataset that is a ready table of customers.
+    as_of : str
+        A day instead of a month, ``"2010-12-10"``: the last day counted.
+    source : str
+        A file to read instead of the one the card names.
+    **settings
+        Parameters by name, above the card's ``[defaults]``; see `segkit.parameters.Parameters`.
+
+    Raises
+    ------
+    InputError
+        Unknown dataset, parameter or month; the message names it and the way out.
+
+    Examples
+    --------
+    >>> open_study("complete-journey", month="2017-09", max_segments=8)
+    complete-journey as of 2017-09-30
+    >>> open_study("complete-journey", month="17-9")
+    Traceback (most recent call last):
+    segkit.errors.InputError: month '17-9' is not YYYY-MM; for example 2017-09
+    """
+    card = read_card(dataset, source or None)
+    parameters = read_parameters(card.defaults, settings)
+    if card.ready is not None:
+        if month or as_of:
+            raise InputError(f"dataset {card.name} is a ready table of customers: it takes neither --month nor --as-of")
+        return Study(card, "static", None, parameters)
+    if bool(month) == bool(as_of):
+        raise InputError(f"dataset {card.name} needs either --month YYYY-MM or --as-of YYYY-MM-DD")
+    return Study(card, month or as_of, _last_day(month) if month else _day(as_of), parameters)
+
+
+def _last_day(month: str) -> date:
+    match = re.fullmatch(r"(\d{4})-(\d{2})", month)
+    if not match or not 1 <= int(match[2]) <= 12 or int(match[1]) < 1:
+        raise InputError(f"month {month!r} is not YYYY-MM; for example 2017-09")
+    year, number = int(match[1]), int(match[2])
+    return date(year, number, calendar.monthrange(year, number)[1])
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else date.fromisoformat("no day")
+    except ValueError:
+        raise InputError(f"day {text!r} is not YYYY-MM-DD; for example 2010-12-10") from None

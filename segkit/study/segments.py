@@ -1,0 +1,152 @@
+"""The steps of a study that turn the chosen candidate into named segments."""
+
+import json
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from segkit.baselines import fit_rfm
+from segkit.candidates import predict_segments
+from segkit.keep import kept, kept_folder
+from segkit.methods import Candidate
+from segkit.naming import name_segments
+from segkit.profile import profile_segments, size_segments
+from segkit.progress import progress_bar
+from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers, fit_segmentation
+from segkit.study.choosing import ChoosingSteps
+from segkit.tables import TABLES
+
+MAP_CUSTOMERS = 5_000  # customers on the map: more would hide each other, and the page would grow
+
+
+class SegmentSteps(ChoosingSteps):
+    """The chosen candidate frozen, its segments named and profiled, every customer assigned."""
+
+    @cached_property
+    def map(self) -> pd.DataFrame:
+        """Where customers lie on the map: index ``customer_id``; ``x, y, segment_id``; at most `MAP_CUSTOMERS` rows."""
+        positions = kept("map", "matrix", self._depends | {"seed": self.parameters.seed}, self._draw_map)["positions"]
+        return positions.assign(segment_id=self.assignments["segment_id"].reindex(positions.index))
+
+    def _draw_map(self) -> dict:
+        from umap import UMAP
+
+        X = self.matrix.transform(self.features)
+        drawn = np.arange(len(X))
+        if len(X) > MAP_CUSTOMERS:
+            drawn = np.sort(np.random.default_rng(self.parameters.seed).choice(len(X), MAP_CUSTOMERS, replace=False))
+        with self._cost("draw the map"), progress_bar("laying out the map"):
+            mapper = UMAP(
+                n_neighbors=min(30, len(drawn) - 1), min_dist=0.3, random_state=self.parameters.seed, n_jobs=1
+            )
+            positions = mapper.fit_transform(X[drawn])
+        return {"positions": pd.DataFrame(positions, index=self.features.index[drawn], columns=["x", "y"])}
+
+    @cached_property
+    def segmentation(self) -> Segmentation:
+        """The chosen candidate, frozen: its segments numbered by revenue and named by their profiles."""
+        names = self._named[0]
+        return self._numbered.with_segments(self._numbered.segment_ids, self._numbered.names | _by_id(names, "segment"))
+
+    @cached_property
+    def _fitted(self) -> Segmentation:
+        chosen = self.chosen["candidate_id"]
+        depends = self._depends | {"parameters": self._tried, "chosen": chosen}
+        return Segmentation.load(
+            kept_folder("segmentation", "candidates", depends, lambda folder: self._fit().save(folder))
+        )
+
+    def _fit(self) -> Segmentation:
+        row, matrix, rule = self.chosen, self.matrix, None
+        candidate = Candidate(row["candidate_id"], row["family"], json.loads(row["params"]))
+        with self._cost("fit the chosen one"):
+            if row["family"] == "predictive":
+                models, fits = predict_segments(self.orders, self._built, self.parameters)
+                matrix, rule = models.matrix, {one.candidate_id: fit.rule for one, fit in fits}[row["candidate_id"]]
+            return fit_segmentation(
+                self.features, matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
+                window_days=self.parameters.window_days, recipe=self._featured["recipe"], rule=rule,
+            )  # fmt: skip
+
+    @cached_property
+    def _numbered(self) -> Segmentation:
+        fitted = self._fitted
+        sizes = size_segments(assign_customers(fitted, self.features)["segment_id"], self._revenue)
+        order = sizes.sort_values(["revenue", "customers"], ascending=False, kind="stable")["segment_id"]
+        with_customers = [old for old in order if old != LEFT_OUT]
+        without = [old for old in fitted.segment_ids if old not in with_customers]
+        new = {old: f"S{place}" for place, old in enumerate(with_customers + without, start=1)}
+        ids = tuple(new[old] for old in fitted.segment_ids)
+        return fitted.with_segments(ids, {new[old]: name for old, name in fitted.names.items()})
+
+    def _ids_of(self, table: pd.DataFrame, column: str) -> list[str]:
+        """Labels as segment ids: lasting ones for the chosen candidate, by size (S1 the largest) for others."""
+        chosen, ids = self.chosen["candidate_id"], self._numbered.segment_ids
+        pairs = zip(table["candidate_id"], table[column].astype(int), strict=True)
+        return [ids[label] if name == chosen else f"S{label + 1}" for name, label in pairs]
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """How each segment of the resampled candidates comes back, with its interval."""
+        table = self.trial.stability
+        return table.assign(segment=self._ids_of(table, "label")).drop(columns="label")
+
+    @property
+    def chosen_stability(self) -> pd.DataFrame:
+        """How each of the chosen segments comes back, by name."""
+        own = self.stability[self.stability["candidate_id"] == self.chosen["candidate_id"]]
+        own = own.rename(columns={"segment": "segment_id"}).merge(self.segments[["segment_id", "segment"]])
+        return own.sort_values("segment_id", ignore_index=True)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Whether a valley lies between two segments of a resampled candidate."""
+        table = self.trial.pairs
+        named = {column: self._ids_of(table, column) for column in ("segment_a", "segment_b")}
+        return table.assign(**named)[list(TABLES["pairs"].columns)]
+
+    @cached_property
+    def _assigned(self) -> pd.DataFrame:
+        return assign_customers(self._numbered, self.features)
+
+    @cached_property
+    def profile(self) -> pd.DataFrame:
+        """Each segment against all customers, feature by feature, with intervals."""
+        dropped = self.matrix.dropped
+        repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # made of as much as the others
+        used = {*self._fitted.matrix.columns["feature"], *repeats}
+        with self._cost("profile the segments"):
+            return profile_segments(self.features, self.dictionary, self._assigned["segment_id"], used)
+
+    @cached_property
+    def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        sizes = size_segments(self._assigned["segment_id"], self._revenue)
+        names, words = name_segments(self.profile, sizes, self.card.currency, self._days_counted)
+        return sizes.merge(names, on="segment_id"), words
+
+    @property
+    def name_words(self) -> pd.DataFrame:
+        """The figures behind every word of the names."""
+        return self._named[1]
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """The segments by revenue, those left out last: sizes, shares, names, descriptions, suggestions."""
+        named = self._named[0]
+        return pd.concat(
+            [named[named["segment_id"] != LEFT_OUT], named[named["segment_id"] == LEFT_OUT]], ignore_index=True
+        )
+
+    @cached_property
+    def assignments(self) -> pd.DataFrame:
+        """Every customer's segment, and the cell of the RFM map for comparison; index ``customer_id``."""
+        assigned = assign_customers(self.segmentation, self.features)
+        if self.chosen["candidate_id"] in self.trial.confidence:
+            assigned["confidence"] = self.trial.confidence[self.chosen["candidate_id"]]
+        rfm = fit_rfm(self.features)
+        return assigned.assign(rfm_segment=None if rfm is None else rfm.assign(self.features)["segment"].astype("str"))
+
+
+def _by_id(table: pd.DataFrame, column: str) -> dict[str, str]:
+    return dict(zip(table["segment_id"], table[column], strict=True))

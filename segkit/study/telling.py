@@ -1,0 +1,34 @@
+"""What a study tells its readers: warnings, key figures, the shortlist."""
+
+import pandas as pd
+
+from segkit.prose import money, tell_coverage
+from segkit.study.segments import SegmentSteps
+
+
+class TellingSteps(SegmentSteps):
+    """What the report says of the study, figures from the run."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before trusting the rest."""
+        if self.as_of is None:
+            return ()
+        covered = tell_coverage(self.label, self.as_of, self.orders.last_day, self.uncovered_days)
+        return (covered,) if covered else ()
+
+    @property
+    def key_figures(self) -> dict[str, str]:
+        """The study in four figures, by label."""
+        figures = {"customers": f"{len(self.features):,}"}
+        if self.as_of is not None:
+            figures["orders"] = f"{int(self.features['order_count'].sum()):,}"
+            figures[f"revenue in {self._days_counted} days"] = money(self._revenue.sum(), self.card.currency)
+            figures["last day counted"] = str(self.as_of)
+        return figures
+
+    @property
+    def shortlist(self) -> pd.DataFrame:
+        """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments."""
+        shown = ["candidate_id", "segments", "smallest_share", "forward_value", "forward_behaviour", "reason"]
+        return self.one_per_family[shown]
