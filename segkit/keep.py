@@ -1,6 +1,7 @@
 """Keep what a step of the analysis made, keyed by everything it depends on, so that it is made once."""
 
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -46,7 +47,8 @@ def kept(step: str, room: str, depends: dict, make: Callable[[], Made]) -> Made:
             else:
                 (folder / f"{name}.json").write_text(json.dumps(content))
 
-    return {path.stem: _read(path) for path in kept_folder(step, room, depends, write).iterdir()}
+    own = {"make": inspect.getsource(make)}
+    return {path.stem: _read(path) for path in kept_folder(step, room, depends | own, write).iterdir()}
 
 
 def kept_folder(step: str, room: str, depends: dict, write: Callable[[Path], object]) -> Path:
