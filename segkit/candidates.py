@@ -13,7 +13,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from segkit.compare import BASELINES, Comparison, add_candidates, broken_limits, compare_segmentations
-from segkit.evidence import Evidence, candidate_recipe, gather_evidence, separated_pairs
+from segkit.evidence import (
+    Evidence,
+    candidate_recipe,
+    gap_statistic,
+    gather_evidence,
+    prediction_strength,
+    separated_pairs,
+)
 from segkit.features import CustomerFeatures
 from segkit.forward import (
     Judgement,
@@ -32,7 +39,10 @@ from segkit.predictive import OutcomeModels, fit_candidates, predictive_grid
 from segkit.predictive.evidence import gather_predictive_evidence
 
 Step = Callable[[str], Callable[[int, int, str], None]]
-_TABLES = ("candidates", "labels", "timings", "stability", "pairs", "confidence", "verdicts")
+_TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "confidence", "verdicts")
+GAP_RESTARTS = (
+    2  # of each k-means, on the customers and on the noise alike; more changed no choice and cost twice as much
+)
 STABILITY = ("stability_ari", "stability_jaccard_min")
 
 
@@ -44,6 +54,8 @@ class Trial:
     ----------
     candidates, labels, timings : DataFrame
         As in `segkit.compare.Comparison`, with stability, separation, structure and forward figures filled in.
+    gaps, strengths : DataFrame
+        As from `segkit.evidence.gap_statistic` and `prediction_strength`, for k-means.
     stability : DataFrame
         ``candidate_id, label, jaccard, low, high, dissolved`` of the resampled candidates.
     pairs : DataFrame
@@ -58,6 +70,8 @@ class Trial:
     candidates: pd.DataFrame
     labels: pd.DataFrame
     timings: pd.DataFrame
+    gaps: pd.DataFrame
+    strengths: pd.DataFrame
     stability: pd.DataFrame
     pairs: pd.DataFrame
     confidence: pd.DataFrame
@@ -115,7 +129,11 @@ def try_candidates(
     candidates = _with(comparison.candidates, judgement.figures())
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
     candidates, resampled = gatherer.settle(candidates, judgement)
-    return Trial(candidates, comparison.labels, comparison.timings, **resampled, judgement=judgement)
+    gaps, strengths = gatherer.count_groups()
+    candidates = _with(candidates, strengths[["candidate_id", "prediction_strength"]])
+    tested = gaps[(gaps["customers"] == "all") & gaps["candidate_id"].notna()]
+    candidates = _with(candidates, tested[["candidate_id", "gap"]])
+    return Trial(candidates, comparison.labels, comparison.timings, gaps, strengths, **resampled, judgement=judgement)
 
 
 def predict_segments(
@@ -140,6 +158,19 @@ class _Gatherer:
         self.parameters, self.jobs, self.step = parameters, jobs, step
         self.X, self.dequantised = matrix.transform(table), matrix.dequantised(table, parameters.seed)
         self.found: list[Evidence] = []
+
+    def count_groups(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the gap statistic and the prediction strength of k-means, which both may say that there is one group."""
+        recipes = {name: self._recipe(name) for name, one in self.comparison.grid.items() if one.family == "kmeans"}
+        gaps = gap_statistic(
+            self.X, self.parameters.max_segments + 1, seed=self.parameters.seed, restarts=GAP_RESTARTS, jobs=self.jobs,
+            progress=self.step("comparing with uniform noise"),
+        )  # fmt: skip
+        strengths = prediction_strength(
+            self.X, recipes, seed=self.parameters.seed, jobs=self.jobs, progress=self.step("foretelling one half by the other"),
+        )  # fmt: skip
+        names = gaps["segments"].map("kmeans-{}".format).where(gaps["segments"] > 1)
+        return gaps.assign(candidate_id=names.where(names.isin(list(recipes)))), strengths
 
     def settle(self, candidates: pd.DataFrame, judgement: Judgement) -> tuple[pd.DataFrame, dict]:
         """Return the candidates with what evidence decides about them, and its tables."""

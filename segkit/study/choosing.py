@@ -7,7 +7,7 @@ import pandas as pd
 
 from segkit.candidates import Trial, try_candidates
 from segkit.compare import CHOICE_RULE, choose
-from segkit.evidence import adjusted_rand, contingency
+from segkit.evidence import adjusted_rand, contingency, strongest
 from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.keep import kept
 from segkit.progress import progress_bar
@@ -71,6 +71,16 @@ class ChoosingSteps(DataSteps):
     def choice_rule(self) -> str:
         """The rule by which the proposal was made, in words."""
         return CHOICE_RULE if self.trial.judgement.shares is None else FORWARD_RULE
+
+    @property
+    def group_counts(self) -> pd.DataFrame:
+        """How many groups the gap statistic and prediction strength see; 1 says that there are none."""
+        gaps, strengths = self.trial.gaps, self.trial.strengths
+        chosen = gaps[gaps["choice"]].set_index("customers")["segments"]
+        by_gap = {f"gap, {who}": chosen.get(who) for who in gaps["customers"].unique()}
+        segments = {name: int(name.removeprefix("kmeans-")) for name in strengths["candidate_id"]}
+        counts = by_gap | {"prediction strength": strongest(strengths, segments)}
+        return pd.DataFrame({"groups": pd.Series(counts, dtype="Int64")}).rename_axis("criterion")
 
     @property
     def chosen(self) -> pd.Series:
