@@ -160,14 +160,15 @@ class _Gatherer:
         self.found: list[Evidence] = []
 
     def count_groups(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the gap statistic and the prediction strength of k-means, which both may say that there is one group."""
+        """Return the gap statistic and the prediction strength of k-means; both may say that there is one group."""
         recipes = {name: self._recipe(name) for name, one in self.comparison.grid.items() if one.family == "kmeans"}
         gaps = gap_statistic(
             self.X, self.parameters.max_segments + 1, seed=self.parameters.seed, restarts=GAP_RESTARTS, jobs=self.jobs,
             progress=self.step("comparing with uniform noise"),
         )  # fmt: skip
         strengths = prediction_strength(
-            self.X, recipes, seed=self.parameters.seed, jobs=self.jobs, progress=self.step("foretelling one half by the other"),
+            self.X, recipes, seed=self.parameters.seed, jobs=self.jobs,
+            progress=self.step("foretelling one half by the other"),
         )  # fmt: skip
         names = gaps["segments"].map("kmeans-{}".format).where(gaps["segments"] > 1)
         return gaps.assign(candidate_id=names.where(names.isin(list(recipes)))), strengths

@@ -133,7 +133,7 @@ TABLES: dict[str, Table] = {
             "bic": _number("Bayesian information criterion, mixtures only, lower is better"),
             "icl": _number("BIC plus twice the entropy (Biernacki et al. 2000), mixtures only, lower is better"),
             "gap": _number("gap statistic (Tibshirani et al. 2001), k-means only", "log units"),
-            "prediction_strength": _number("Tibshirani & Walther 2005", "0 to 1"),
+            "prediction_strength": _number("Tibshirani & Walther 2005, mean of 20 halvings, k-means only", "0 to 1"),
             "stability_ari": _number("mean adjusted Rand index between resamples", "-1 to 1"),
             "stability_jaccard_min": _number("mean Jaccard of the least stable segment over resamples", "0 to 1"),
             "separated_share": _share("pairs of segments that the saddle test separates"),
