@@ -40,9 +40,7 @@ from segkit.predictive.evidence import gather_predictive_evidence
 
 Step = Callable[[str], Callable[[int, int, str], None]]
 _TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "confidence", "verdicts")
-GAP_RESTARTS = (
-    2  # of each k-means, on the customers and on the noise alike; more changed no choice and cost twice as much
-)
+GAP_RESTARTS = 2  # per k, for the customers and for the noise alike; five changed no choice at twice the cost
 STABILITY = ("stability_ari", "stability_jaccard_min")
 
 
