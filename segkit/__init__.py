@@ -14,6 +14,7 @@ _VERBS = {
     "assign_customers": "segmentation",
     "profile_segments": "profile",
     "name_segments": "naming",
+    "score_customers": "score",
     "run_report": "report",
 }
 

@@ -111,6 +111,28 @@ def report(
     print(run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given))
 
 
+@app.command(epilog="Example: segkit score reports/complete-journey/2017-09 complete-journey --month 2017-10")
+def score(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run, such as reports/my-shop/2026-10.")],
+    dataset: Dataset,
+    month: Annotated[
+        str, typer.Option(metavar="YYYY-MM", help="The month whose customers to score; by default the run's own day.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .parquet or .csv file; by default within RUN.")
+    ] = None,
+    source: Source = "",
+    debug: Debug = False,
+) -> None:
+    """Assign customers with the frozen model of a finished run; nothing is fitted."""
+    from segkit.prose import tell_scores
+    from segkit.score import score_customers, write_scores
+
+    scores = score_customers(run, dataset, month=month, source=source)
+    print(tell_scores(scores))
+    print(write_scores(scores, out or run / f"scores-{month or 'own'}.parquet"))
+
+
 @app.command(epilog="Example: segkit fetch online-retail-ii")
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset whose card says where it is published.")],

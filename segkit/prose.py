@@ -147,6 +147,18 @@ def tell_verdict(verdict: dict, forward: str) -> str:
     return " ".join(part for part in parts if part)
 
 
+def tell_scores(scores: pd.DataFrame) -> str:
+    """Return how many customers were put into each segment, largest first.
+
+    Examples
+    --------
+    >>> tell_scores(pd.DataFrame({"segment": ["Loyal", "New", "Loyal"]}))
+    '3 customers: Loyal 2, New 1.'
+    """
+    sizes = scores["segment"].value_counts()
+    return f"{len(scores):,} customers: " + ", ".join(f"{name} {count:,}" for name, count in sizes.items()) + "."
+
+
 def number_word(number: int) -> str:
     """Return small numbers as words.
 

@@ -16,6 +16,7 @@ from segkit.cards import ROOT
 from segkit.errors import InputError
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
+from segkit.rules import rules_sql
 from segkit.study import Study, open_study
 from segkit.tables import describe_tables, write_json
 
@@ -59,6 +60,7 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         about = write_tables(study, building / "tables")
         (building / "tables" / "README.md").write_text(describe_tables(building / "tables", about))
         study.segmentation.save(building / "model")
+        (building / "model" / "rules.sql").write_text(rules_sql(study.segmentation, study.features), encoding="utf-8")
         arguments = {
             "dataset": str(Path(dataset).resolve()) if dataset.endswith(".toml") else dataset,
             "month": month,

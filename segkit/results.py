@@ -15,7 +15,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
     """Write every table of the run, and return the definitions of the columns that depend on the data."""
     about = {feature: _column(row) for feature, row in study.dictionary[study.dictionary["present"]].iterrows()}
     medians = study.features.select_dtypes("number").groupby(study.assignments["segment_id"]).median()
-    sized = study.segments.assign(rule=None).drop(columns=["action", "caution"])
+    sized = study.segments.drop(columns=["action", "caution"])
     tables = {
         "ledger": study.ledger,
         "quarantine": study.rows.quarantine,

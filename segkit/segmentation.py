@@ -17,6 +17,7 @@ from segkit.methods import METHODS, Candidate, Fit, Rule
 
 FORMAT = 1  # of the stored files; a reader refuses what it doesn't know
 LEFT_OUT = "S0"
+TOO_LITTLE = "too little history: none of the figures that the model works on is known"
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the archive: the same arrays make the same bytes
 BASELINES = {"rfm": fit_rfm, "tiers": fit_value_tiers}  # rules over features, by family; None where columns lack
 _BASELINE_RULES = {"rfm": RfmMap, "tiers": ValueTiers}
@@ -236,8 +237,12 @@ def assign_customers(segmentation: Segmentation, features: pd.DataFrame) -> pd.D
         A feature is missing or of another kind than the segmentation was fitted on; the message names it.
     """
     rule = segmentation.rule
+    needed = dict.fromkeys(column.feature for column in segmentation.matrix.fitted)
+    unknown = np.zeros(len(features), dtype=bool)
     if isinstance(rule, Rule):
         labels, nearest = rule.assign(segmentation.matrix.transform(features))
+        unknown = features[list(needed)].isna().all(axis=1).to_numpy()
+        labels, nearest = np.where(unknown, -1, labels), np.where(unknown, -1, nearest)
         why = "in no dense region: farther from every customer of a segment than those are from each other"
     else:
         labels = nearest = rule.assign(features)["label"].to_numpy()
@@ -251,7 +256,7 @@ def assign_customers(segmentation: Segmentation, features: pd.DataFrame) -> pd.D
             "segment": names.take(labels),
             "nearest_segment_id": nearest_ids.take(nearest),
             "confidence": np.nan,
-            "reason": pd.array(np.where(labels < 0, why, None), dtype="str"),
+            "reason": pd.array(np.where(unknown, TOO_LITTLE, np.where(labels < 0, why, None)), dtype="str"),
         },
         index=features.index,
     )

@@ -4,6 +4,6 @@
 and profiles it, `telling` says what the report says; each builds on the one before. `opening` opens a study.
 """
 
-from segkit.study.opening import Study, open_study
+from segkit.study.opening import Study, last_day_counted, open_study
 
-__all__ = ["Study", "open_study"]
+__all__ = ["Study", "last_day_counted", "open_study"]

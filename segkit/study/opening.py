@@ -63,7 +63,18 @@ def open_study(dataset: str | Path, month: str = "", as_of: str = "", source: st
         return Study(card, "static", None, parameters)
     if bool(month) == bool(as_of):
         raise InputError(f"dataset {card.name} needs either --month YYYY-MM or --as-of YYYY-MM-DD")
-    return Study(card, month or as_of, _last_day(month) if month else _day(as_of), parameters)
+    return Study(card, month or as_of, last_day_counted(month, as_of), parameters)
+
+
+def last_day_counted(month: str = "", as_of: str = "") -> date:
+    """Return the last day of a month, or the day itself.
+
+    Examples
+    --------
+    >>> last_day_counted("2017-09"), last_day_counted(as_of="2010-12-10")
+    (datetime.date(2017, 9, 30), datetime.date(2010, 12, 10))
+    """
+    return _last_day(month) if month else _day(as_of)
 
 
 def _last_day(month: str) -> date:

@@ -13,6 +13,7 @@ from segkit.methods import Candidate
 from segkit.naming import name_segments
 from segkit.profile import profile_segments, size_segments
 from segkit.progress import progress_bar
+from segkit.rules import segment_rules
 from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers, fit_segmentation
 from segkit.study.choosing import ChoosingSteps
 from segkit.tables import TABLES
@@ -131,9 +132,17 @@ class SegmentSteps(ChoosingSteps):
         return self._named[1]
 
     @cached_property
+    def rules(self) -> pd.DataFrame:
+        """Each segment in at most three conditions, with precision and recall on customers that did not choose them."""
+        with self._cost("find the rules"):
+            return segment_rules(
+                self.features, self.dictionary, self._assigned["segment_id"], seed=self.parameters.seed
+            )
+
+    @cached_property
     def segments(self) -> pd.DataFrame:
         """The segments by revenue, those left out last: sizes, shares, names, descriptions, suggestions."""
-        named = self._named[0]
+        named = self._named[0].merge(self.rules, on="segment_id")
         return pd.concat(
             [named[named["segment_id"] != LEFT_OUT], named[named["segment_id"] == LEFT_OUT]], ignore_index=True
         )

@@ -1,0 +1,91 @@
+"""The arithmetic of a frozen model as SQL expressions, in the subset that every engine understands.
+
+Numbers are written with all their digits, so that the engine computes with the model's own.
+"""
+
+import numpy as np
+
+from segkit.matrix.frozen import Matrix, MatrixColumn
+from segkit.matrix.transforms import OTHER, SOFT_BOUND, UNKNOWN
+
+
+def number(value: float) -> str:
+    """Return a number with all its digits, in brackets where it is negative.
+
+    Examples
+    --------
+    >>> number(0.1), number(-2)
+    ('0.1', '(-2.0)')
+    """
+    text = repr(float(value))
+    text = text if "e" in text or "." in text else f"{text}.0"
+    return f"({text})" if value < 0 else text
+
+
+def text(value: str) -> str:
+    """Return a text constant.
+
+    Examples
+    --------
+    >>> text("Can't lose them")
+    "'Can''t lose them'"
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
+def name(column: str) -> str:
+    """Return a column's name, quoted."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def total(weights: np.ndarray, columns: list[str], constant: float = 0.0) -> str:
+    """Return the sum of columns times weights; those that weigh nothing are left out.
+
+    Examples
+    --------
+    >>> total(np.array([2.0, 0.0, -1.0]), ["a", "b", "c"], 0.5)
+    '2.0 * a + (-1.0) * c + 0.5'
+    """
+    parts = [f"{number(weight)} * {column}" for weight, column in zip(weights, columns, strict=True) if weight]
+    return " + ".join([*parts, number(constant)] if constant or not parts else parts)
+
+
+def scaled_columns(matrix: Matrix) -> list[str]:
+    """Return, for each column of the matrix, the expression of its scaled value, null where the feature is missing."""
+    return [_scaled(matrix, column) for column in matrix.fitted]
+
+
+def bounded(column: MatrixColumn, scaled: str) -> str:
+    """Return the expression that takes a scaled value to its place in the matrix; the neutral 0 where it is missing."""
+    value = scaled
+    if column.bounded:
+        limit = number(SOFT_BOUND)
+        value = (
+            f"CASE WHEN abs({scaled}) <= {limit} THEN {scaled} WHEN {scaled} > 0 THEN {limit} + ln({scaled} - {limit} "
+            f"+ 1.0) ELSE -({limit} + ln(-{scaled} - {limit} + 1.0)) END"
+        )
+    return f"CASE WHEN {scaled} IS NULL THEN 0.0 ELSE {value} END * {number(column.weight)}"
+
+
+def _scaled(matrix: Matrix, column: MatrixColumn) -> str:
+    feature = name(column.feature)
+    value = f"CAST({feature} AS DOUBLE)"
+    if column.kind == "category":
+        value = _indicator(matrix, column, f"CAST({feature} AS VARCHAR)")
+    elif column.transform == "log1p":
+        value = f"CASE WHEN {value} < 0 THEN -ln(1.0 - {value}) ELSE ln(1.0 + {value}) END"
+    elif column.transform in ("square root", "arcsine root"):
+        share = f"CASE WHEN {value} < 0 THEN 0.0 WHEN {value} > 1 THEN 1.0 ELSE {value} END"
+        value = f"sqrt({share})" if column.transform == "square root" else f"asin(sqrt({share}))"
+    present = f"{feature} IS NULL" if column.kind != "category" else "1 = 0"
+    return f"CASE WHEN {present} THEN NULL ELSE ({value} - {number(column.centre)}) / {number(column.scale)} END"
+
+
+def _indicator(matrix: Matrix, column: MatrixColumn, value: str) -> str:
+    levels = [other.level for other in matrix.fitted if other.feature == column.feature]
+    known = f"CASE WHEN {value} IS NULL THEN {text(UNKNOWN)} ELSE {value} END"
+    listed = ", ".join(text(level) for level in levels)
+    new = "NULL"
+    if OTHER in levels:
+        new = "1.0" if column.level == OTHER else "0.0"
+    return f"CASE WHEN {known} = {text(column.level)} THEN 1.0 WHEN {known} IN ({listed}) THEN 0.0 ELSE {new} END"

@@ -1,0 +1,107 @@
+"""Rules of three conditions, and the model as SQL."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlglot
+
+from segkit.baselines import RFM_MAPS
+from segkit.matrix import fit_matrix
+from segkit.methods import Candidate
+from segkit.rules import DIALECTS, rules_sql, segment_rules, translate_sql
+from segkit.rules.sql import replay_sql
+from segkit.segmentation import assign_customers, fit_segmentation
+
+CANDIDATES = [
+    Candidate("kmeans-4", "kmeans", {"k": 4}),
+    Candidate("ward-3", "hierarchical", {"k": 3}),
+    Candidate("gmm-full-3", "gmm", {"k": 3, "covariance": "full"}),
+    Candidate("rfm-10", "rfm", {"version": "rfm-10"}),
+    Candidate("tiers-5", "tiers", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def shop():
+    random = np.random.default_rng(3)
+    orders = random.negative_binomial(1, 0.1, 600) + 1
+    gap = random.gamma(3, 10, 600)
+    gap[orders == 1] = np.nan
+    return pd.DataFrame(
+        {
+            "days_since_last_order": random.integers(0, 365, 600),
+            "order_count": orders,
+            "spend": np.where(random.random(600) < 0.03, -5.0, orders * random.gamma(2, 20, 600)).round(2),
+            "gap_days": gap,
+            "coupon_order_share": np.where(random.random(600) < 0.5, 0.0, random.beta(1, 5, 600)),
+            "country": random.choice(["France", "Côte d'Ivoire", None], 600, p=[0.6, 0.3, 0.1]),
+        },
+        index=pd.Index([f"c{i:03}" for i in range(600)], name="customer_id"),
+    )
+
+
+@pytest.fixture(scope="module")
+def meaning(shop):
+    kinds = ["days", "count", "money", "days", "share", "category"]
+    families = ["lifecycle", "value", "value", "rhythm", "price", "place"]
+    return pd.DataFrame({"kind": kinds, "family": families, "unit": "", "whole": ""}, index=shop.columns)
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda one: one.candidate_id)
+def test_the_sql_puts_every_customer_where_the_model_does(shop, meaning, candidate):
+    segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0)
+    replayed = replay_sql(rules_sql(segmentation, shop), shop)
+    expected = assign_customers(segmentation, shop)
+    for column in ("segment_id", "segment", "nearest_segment_id"):
+        assert replayed[column].fillna("").tolist() == expected[column].fillna("").tolist()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_sql_parses_in_the_dialects_of_other_engines(shop, meaning, dialect):
+    for candidate in (CANDIDATES[0], CANDIDATES[3]):
+        segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0)
+        translated = translate_sql(rules_sql(segmentation, shop), dialect)
+        assert sqlglot.parse_one(translated, read=dialect).find(sqlglot.exp.Case)
+
+
+def test_a_density_method_is_replayed_by_a_tree_that_says_how_far_it_differs(shop, meaning):
+    candidate = Candidate("dbscan-1", "dbscan", {"eps": 1.0, "min_samples": 10})
+    statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0), shop)
+    assert "customers that a decision tree was not grown on" in statement.splitlines()[1]
+    assert len(replay_sql(statement, shop)) == 600
+
+
+def test_a_name_with_a_quote_stays_a_name(shop, meaning):
+    segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0)
+    names = {one: f"O'{one}; DROP TABLE features" for one in segmentation.segment_ids}
+    replayed = replay_sql(rules_sql(segmentation.with_segments(segmentation.segment_ids, names), shop), shop)
+    assert set(replayed["segment"]) <= set(names.values())
+
+
+def test_a_planted_rule_is_found_and_holds_on_other_customers(shop, meaning):
+    inside = (shop["order_count"] >= 12) & (shop["days_since_last_order"] < 200)
+    found = segment_rules(shop, meaning, inside.map({True: "S1", False: "S2"})).set_index("segment_id")
+    assert found.loc["S1", ["rule_precision", "rule_recall"]].min() > 0.9
+    assert "order_count >= 1" in found.loc["S1", "rule"]
+    assert "days_since_last_order < " in found.loc["S1", "rule"]
+
+
+def test_rules_have_at_most_three_conditions_and_none_where_segments_are_random(shop, meaning):
+    random = pd.Series(np.random.default_rng(1).choice(["S1", "S2", "S3"], 600), index=shop.index)
+    found = segment_rules(shop, meaning, random)
+    assert found["rule"].dropna().str.count(" and ").le(2).all()
+    assert found["rule_precision"].fillna(0).lt(0.6).all()
+
+
+def test_neither_the_order_of_rows_nor_of_segments_changes_a_rule(shop, meaning):
+    segments = (shop["spend"] > 300).map({True: "S1", False: "S2"})
+    shuffled = shop.sample(frac=1, random_state=1)
+    first, second = segment_rules(shop, meaning, segments), segment_rules(shuffled, meaning, segments)
+    pd.testing.assert_frame_equal(first, second)
+    swapped = segment_rules(shop, meaning, segments.map({"S1": "S2", "S2": "S1"}))
+    assert swapped.set_index("segment_id").loc["S2", "rule"] == first.set_index("segment_id").loc["S1", "rule"]
+
+
+def test_every_cell_of_a_map_is_in_the_sql(shop, meaning):
+    statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[3], seed=0), shop)
+    assert statement.count("BETWEEN") == 2 * sum(len(cells) for cells in RFM_MAPS["rfm-10"].values())
