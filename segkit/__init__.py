@@ -15,6 +15,7 @@ _VERBS = {
     "profile_segments": "profile",
     "name_segments": "naming",
     "score_customers": "score",
+    "hand_over": "handover",
     "run_report": "report",
 }
 

@@ -133,6 +133,34 @@ def score(
     print(write_scores(scores, out or run / f"scores-{month or 'own'}.parquet"))
 
 
+@app.command(epilog="Example: segkit handover reports/my-shop/2026-10 --to klaviyo --to meta")
+def handover(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run, such as reports/my-shop/2026-10.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="klaviyo, mailchimp, hubspot, salesforce, google-ads, meta, bi, sql."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write; RUN/handover by default.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="min_confidence or handover_floor, instead of the run's."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write audience files, tables for Power BI and Tableau, and SQL from a finished run."""
+    from segkit.handover import hand_over
+    from segkit.parameters import read_parameters, split_settings
+
+    given = split_settings(settings or [])
+    read = read_parameters(given)
+    chosen = {name: getattr(read, name) for name in given}
+    if others := set(chosen) - {"min_confidence", "handover_floor"}:
+        raise InputError(f"--set {sorted(others)[0]}: a handover takes min_confidence and handover_floor only")
+    floor, least = chosen.get("handover_floor"), chosen.get("min_confidence")
+    folder, told = hand_over(run, tuple(to or ()), out, floor=floor, min_confidence=least)
+    print("\n".join([*told, str(folder)]))
+
+
 @app.command(epilog="Example: segkit fetch online-retail-ii")
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset whose card says where it is published.")],

@@ -72,7 +72,8 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         for notebook in notebooks:
             _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")
         _export(building / "notebooks" / notebooks[-1].name, building / "report.html", title=study.card.title)
-        write_json(_record(study, time.perf_counter() - start), building / "run.json")
+        place = {"card": str(study.card.path.resolve()), "source": arguments["source"]}
+        write_json(_record(study, time.perf_counter() - start) | place, building / "run.json")
         _take_place(building, shelf / study.label)
     shutil.rmtree(shelf / f"failed-{study.label}", ignore_errors=True)
     return shelf / study.label / "report.html"

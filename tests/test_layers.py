@@ -18,6 +18,7 @@ ROOMS = (
         "profile",
         "naming",
         "rules",
+        "handover",
         "prose",
         "study",
         "score",

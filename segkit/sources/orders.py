@@ -21,6 +21,7 @@ from segkit.sources.files import digest_file, parquet_files
 from segkit.sources.views import connect, describe_table, in_card, integer_ids
 
 MAX_BREACH_SHARE = 0.05
+CONTACTS = ("email", "phone", "consent")  # kept apart, for nothing but a handover
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Orders:
         Has the views ``orders, products, customers, campaigns`` (those that the card gives). It can't read or write
         any other file, since SQL of a card runs in it.
     columns : dict of list
-        Canonical columns by table.
+        Canonical columns by table; ``contacts`` (e-mail, phone, consent) is a table of its own.
     ledger : DataFrame
         ``reason, rows, orders, customers, amount``: every line read stands under one reason. Kept reasons first.
     first_day, last_day : date
@@ -190,6 +191,9 @@ def _build(card: Card, as_of: date | None, connection, originals: list[Path], fo
     if "customers" in columns:
         attributes = [name for name in columns["customers"] if name != "customer_id"]
         left_out = contact_columns(connection, "customers", attributes)
+        if apart := [name for name in CONTACTS if name in left_out]:
+            connection.execute(f"CREATE TABLE contacts AS SELECT customer_id, {', '.join(apart)} FROM customers")
+            columns["contacts"] = apart
         for name in left_out:
             connection.execute(f"ALTER TABLE customers DROP COLUMN {quote(name)}")
         columns["customers"] = [name for name in columns["customers"] if name not in left_out]

@@ -1,0 +1,10 @@
+"""From a finished run to what other systems load: audience files, tables for Power BI and Tableau, SQL.
+
+`addresses` normalises and hashes, `audience` says who is handed over and counts who isn't, `platforms` has each
+platform's columns, `star` the tables for reporting tools, `folder` writes it all.
+"""
+
+from segkit.handover.folder import hand_over
+from segkit.handover.platforms import PLATFORMS
+
+__all__ = ["PLATFORMS", "hand_over"]

@@ -1,0 +1,211 @@
+"""Write what is handed over: one folder, whole or not at all."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from segkit.cards import read_card
+from segkit.errors import InputError
+from segkit.handover.audience import HANDED, audience
+from segkit.handover.platforms import PLATFORMS
+from segkit.handover.star import RELATIONS, star_schema
+from segkit.rules import DIALECTS, translate_sql
+from segkit.sources import read_orders
+from segkit.tables import read_table, write_json
+
+BEYOND = ("bi", "sql")  # what needs nobody's address
+_RUNS = re.compile(r"^[=+\-@\t\r]")
+
+
+def hand_over(
+    run: Path | str,
+    to: tuple[str, ...] = (),
+    out: Path | None = None,
+    *,
+    floor: int | None = None,
+    min_confidence: float | None = None,
+) -> tuple[Path, list[str]]:
+    """Write audience files, tables for reporting tools and SQL from a finished run.
+
+    Parameters
+    ----------
+    run : path
+        A finished run, such as ``reports/my-shop/2026-10``.
+    to : tuple of str
+        Names from `PLATFORMS`, ``bi`` or ``sql``; all that the shop's data allow where none is named.
+    out : path, optional
+        Folder to write, ``handover`` within the run by default; what was there is replaced in the end.
+    floor, min_confidence : optional
+        Instead of the run's ``handover_floor`` and ``min_confidence``.
+
+    Returns
+    -------
+    folder : Path
+    told : list of str
+        One sentence per platform: how many customers it gets, and why others are missing.
+
+    Raises
+    ------
+    InputError
+        No finished run; an unknown name; a platform was named and the shop has no addresses.
+
+    Examples
+    --------
+    >>> hand_over("reports/no-such-run")
+    Traceback (most recent call last):
+    segkit.errors.InputError: reports/no-such-run is no finished run: it has no run.json; make one with segkit report
+    >>> hand_over("reports/no-such-run", to=("fax",))
+    Traceback (most recent call last):
+    segkit.errors.InputError: nothing is handed over to 'fax'; there are klaviyo, mailchimp, ..., meta, bi, sql
+    """
+    run = Path(run)
+    for name in to:
+        if name not in (*PLATFORMS, *BEYOND):
+            raise InputError(f"nothing is handed over to {name!r}; there are {', '.join((*PLATFORMS, *BEYOND))}")
+    if not (run / "run.json").exists():
+        raise InputError(f"{run} is no finished run: it has no run.json; make one with segkit report")
+    record = json.loads((run / "run.json").read_text())
+    floor = record["parameters"]["handover_floor"] if floor is None else floor
+    min_confidence = record["parameters"]["min_confidence"] if min_confidence is None else min_confidence
+    contacts = _contacts(record)
+    wanted = [name for name in PLATFORMS if name in to or not to]
+    if contacts is None and any(name in to for name in PLATFORMS):
+        raise InputError(
+            f"dataset {record['dataset']} has no e-mail or phone in its [customers], so {', '.join(wanted)} can't be "
+            "served: map customer_id, email (and consent) in the card, or hand over to bi and sql"
+        )
+    place = Path(out or run / "handover")
+    beside = place.with_name(f".{place.name}-{os.getpid()}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        told = [] if contacts is not None or to else ["No audience files: the shop's data have no e-mail or phone."]
+        counted = {}
+        assignments = read_table(run / "tables" / "assignments.parquet")
+        for name in wanted if contacts is not None else ():
+            people, counts = audience(
+                assignments, contacts, PLATFORMS[name], floor=floor, min_confidence=min_confidence
+            )
+            _write_audience(beside, name, people.assign(month=record["month"]))
+            counted[name] = counts.to_dict("records")
+            told.append(_tell(PLATFORMS[name].title, counts))
+        if "bi" in to or not to:
+            _write_star(beside / "bi", run, record, assignments)
+            told.append("Power BI and Tableau: five tables in bi/, as parquet and CSV.")
+        if "sql" in to or not to:
+            _write_sql(beside / "sql", run)
+            told.append(f"SQL: the model as rules.sql for DuckDB, {', '.join(DIALECTS)} in sql/.")
+        settings = {"handover_floor": floor, "min_confidence": min_confidence}
+        about = {name: record[name] for name in ("dataset", "month", "as_of")}
+        write_json({**about, **settings, "counts": counted}, beside / "handover.json")
+        (beside / "README.md").write_text(_readme(record, told, wanted if contacts is not None else []))
+        if place.exists():
+            shutil.rmtree(place)
+        beside.rename(place)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return place, told
+
+
+def _contacts(record: dict) -> pd.DataFrame | None:
+    """Return e-mail, phone and consent by customer_id, read anew; None where the shop has no addresses."""
+    card = read_card(record["card"], record["source"] or None)
+    if card.ready is not None or record["as_of"] is None:
+        return None
+    orders = read_orders(card, pd.Timestamp(record["as_of"]).date())
+    try:
+        columns = orders.columns.get("contacts", [])
+        if not {"email", "phone"} & set(columns):
+            return None
+        selected = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in columns)
+        table = orders.connection.execute(
+            f"SELECT CAST(customer_id AS VARCHAR) AS customer_id, {selected} FROM contacts"
+        ).df()
+    finally:
+        orders.close()
+    return table.drop_duplicates("customer_id").set_index("customer_id")
+
+
+def _write_audience(folder: Path, name: str, people: pd.DataFrame) -> None:
+    platform = PLATFORMS[name]
+    if not platform.per_segment:
+        write_csv(platform.columns(people), folder / f"{name}.csv")
+        return
+    (folder / name).mkdir()
+    for (segment_id, segment), own in people.groupby(["segment_id", "segment"]):
+        called = re.sub(r"\W+", "-", segment.lower()).strip("-")
+        write_csv(platform.columns(own), folder / name / f"{segment_id}-{called}.csv")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV that is safe to open in a spreadsheet: a text that would run as a formula gets an apostrophe first.
+
+    Numbers stay numbers, a minus included.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.csv"
+    ...     write_csv(pd.DataFrame({"name": ["=1+1", "Ann"], "change": [-2.5, 1.0]}), path)
+    ...     print(path.read_text())
+    name,change
+    '=1+1,-2.5
+    Ann,1.0
+    """
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    safe = {name: table[name].map(_defused, na_action="ignore") for name in texts}
+    names = [_defused(str(name)) for name in table]
+    table.assign(**safe).set_axis(names, axis=1).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _defused(text: object) -> str:
+    return f"'{text}" if _RUNS.match(str(text)) else str(text)
+
+
+def _write_star(folder: Path, run: Path, record: dict, assignments: pd.DataFrame) -> None:
+    folder.mkdir()
+    tables = {name: read_table(run / "tables" / f"{name}.parquet") for name in ("features", "segments")}
+    for name, table in star_schema(
+        record["month"], record["as_of"], tables["features"], assignments, tables["segments"]
+    ).items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+        write_csv(table, folder / f"{name}.csv")
+    (folder / "README.md").write_text(f"# Tables for Power BI and Tableau\n{RELATIONS}")
+
+
+def _write_sql(folder: Path, run: Path) -> None:
+    folder.mkdir()
+    statement = (run / "model" / "rules.sql").read_text(encoding="utf-8")
+    (folder / "rules.duckdb.sql").write_text(statement, encoding="utf-8")
+    for dialect in DIALECTS:
+        (folder / f"rules.{dialect}.sql").write_text(translate_sql(statement, dialect) + "\n", encoding="utf-8")
+
+
+def _tell(title: str, counts: pd.DataFrame) -> str:
+    by_reason = counts.groupby("reason")["customers"].sum()
+    others = by_reason.drop(HANDED, errors="ignore").sort_values(ascending=False, kind="stable")
+    text = f"{title}: {by_reason.get(HANDED, 0):,} of {by_reason.sum():,} customers"
+    if len(others):
+        text += "; not " + ", ".join(f"{count:,} {reason}" for reason, count in others.items())
+    return text + "."
+
+
+def _readme(record: dict, told: list[str], platforms: list[str]) -> str:
+    lines = [f"# Handed over: {record['dataset']}, {record['month']}", *(f"- {sentence}" for sentence in told)]
+    if platforms:
+        lines += ["", "| file | for | columns as in |", "|---|---|---|"]
+        for name in platforms:
+            platform = PLATFORMS[name]
+            file = f"`{name}/<segment>.csv`, one per audience" if platform.per_segment else f"`{name}.csv`"
+            lines.append(f"| {file} | {platform.title} | {platform.source} |")
+        lines += [
+            "",
+            "Addresses are trimmed and in lower case; Google Ads and Meta get SHA-256 only. Phone numbers stand in "
+            "hashed files alone, and only with a country code. `handover.json` counts every customer of every segment.",
+        ]
+    return "\n".join(lines) + "\n"
