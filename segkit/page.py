@@ -8,6 +8,9 @@ from importlib.resources import files
 
 import pandas as pd
 
+FEWEST_SHOWN = 10  # customers behind a figure
+FEWER = f"fewer than {FEWEST_SHOWN}"
+
 
 class Piece:
     """A piece of a page; Jupyter shows its HTML, a terminal its text."""
@@ -93,7 +96,9 @@ def _bar(label: str, share: float, widest: float) -> str:
     )
 
 
-def page_table(table: pd.DataFrame, name: str, *, counts=(), shares=(), money=(), numbers=(), labels=None) -> Piece:
+def page_table(
+    table: pd.DataFrame, name: str, *, counts=(), shares=(), money=(), numbers=(), people=(), labels=None
+) -> Piece:
     """Return a table for readers: figures aligned and rounded, headings in words.
 
     Parameters
@@ -104,14 +109,24 @@ def page_table(table: pd.DataFrame, name: str, *, counts=(), shares=(), money=()
         Name of the table within the page; fixed, so that the same table gives the same HTML.
     counts, shares, money, numbers : collections of str
         Columns shown as whole numbers, percentages, amounts without small coins, numbers with two decimals.
+    people : collection of str
+        Columns that count customers: 1 to 9 are shown as "fewer than 10", since so few could be told.
     labels : dict, optional
         Headings; a column without one shows its name, with spaces.
+
+    Examples
+    --------
+    >>> piece = page_table(pd.DataFrame({"reason": ["gift", "sale"], "customers": [3, 200]}), "t", people=["customers"])
+    >>> "fewer than 10" in piece.html, ">3<" in piece.html, ">200<" in piece.html
+    (True, False, True)
     """
     from great_tables import GT, loc, style
 
     labels = {column: column.replace("_", " ") for column in table} | (labels or {})
+    few = {column: table[column].between(1, FEWEST_SHOWN - 1) for column in people}
+    table = table.assign(**{column: table[column].astype("float64").mask(mask) for column, mask in few.items()})
     shown = GT(table, id=f"sk-{name}").cols_label(labels)
-    shown = shown.fmt_integer(list(counts)).fmt_percent(list(shares), decimals=1, incl_space=True)
+    shown = shown.fmt_integer([*counts, *people]).fmt_percent(list(shares), decimals=1, incl_space=True)
     shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=2)
     shown = shown.sub_missing(missing_text="").tab_options(
         table_font_size="14px",
@@ -121,5 +136,9 @@ def page_table(table: pd.DataFrame, name: str, *, counts=(), shares=(), money=()
         table_border_bottom_style="hidden",
         data_row_padding="5px",
     )
+    for column, mask in few.items():
+        if mask.any():
+            hidden = [int(row) for row in mask.to_numpy().nonzero()[0]]
+            shown = shown.sub_missing([column], rows=hidden, missing_text=FEWER)
     shown = shown.tab_style(style=style.text(v_align="top"), locations=loc.body())
     return Piece(f"<div class='sk sk-scroll'>{shown.as_raw_html()}</div>", table.to_string(index=False))

@@ -45,6 +45,13 @@ class Parameters:
     min_confidence: float = _parameter(0.0, "customers assigned with less confidence are held out of audiences", 0, 1)
     handover_floor: int = _parameter(50, "fewest customers of a segment that is handed over", 10)
 
+    weigh_revenue: float = _parameter(0.5, "weight of revenue in how attractive a segment is", 0, 1)
+    weigh_retention: float = _parameter(0.25, "weight of retention in how attractive a segment is", 0, 1)
+    weigh_response: float = _parameter(0.25, "weight of campaign response in how attractive a segment is", 0, 1)
+    weigh_confidence: float = _parameter(0.4, "weight of sure assignment in how well a segment can be served", 0, 1)
+    weigh_rule: float = _parameter(0.3, "weight of what its rule reaches in how well a segment can be served", 0, 1)
+    weigh_reach: float = _parameter(0.3, "weight of addresses in how well a segment can be served", 0, 1)
+
     def __post_init__(self):
         for parameter in fields(self):
             least, most = parameter.metadata["least"], parameter.metadata["most"]

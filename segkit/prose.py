@@ -159,6 +159,47 @@ def tell_scores(scores: pd.DataFrame) -> str:
     return f"{len(scores):,} customers: " + ", ".join(f"{name} {count:,}" for name, count in sizes.items()) + "."
 
 
+def tell_targets(targets: pd.DataFrame) -> str:
+    """Return which segment is the most attractive, which the easiest to serve, and whether that is certain.
+
+    Examples
+    --------
+    >>> ends = {"attractiveness_low": [0.8, 0.1], "attractiveness_high": [1.0, 0.3], "customers": [9, 9]}
+    >>> told = {"segment": ["Loyal", "New"], "attractiveness": [0.9, 0.2], "ability": [0.7, 0.9]}
+    >>> tell_targets(pd.DataFrame(told | ends))
+    'Most attractive by these weights: Loyal, beyond the uncertainty of the figures. Easiest to serve: New.'
+    """
+    if targets["attractiveness"].isna().all():
+        return "Nothing is known of what these segments bring, so none is more attractive than another."
+    ranked = targets.sort_values("attractiveness", ascending=False, kind="stable")
+    best, others = ranked.iloc[0], ranked.iloc[1:]
+    certain = (best["attractiveness_low"] > others["attractiveness_high"]).all()
+    how = "beyond the uncertainty of the figures" if certain else "though the figures leave room for another"
+    text = f"Most attractive by these weights: {best['segment']}, {how}."
+    if targets["ability"].notna().any():
+        text += f" Easiest to serve: {targets.loc[targets['ability'].idxmax(), 'segment']}."
+    return text
+
+
+def tell_levers(levers: pd.DataFrame, currency: str = "") -> str:
+    """Return where the most money is at stake, and how much of it could be tested.
+
+    Examples
+    --------
+    >>> row = {"segment": "Loyal", "lever": "smaller discounts", "at_stake": 1200.0, "can_test": False}
+    >>> tell_levers(pd.DataFrame([row]), "EUR")
+    'Most is at stake with Loyal, smaller discounts: 1,200 EUR. No effect is measured; 0 of 1 could be tested ...'
+    """
+    valued = levers[levers["at_stake"].notna()]
+    if valued.empty:
+        return "The data don't say what is at stake with any lever."
+    first = valued.iloc[0]
+    return (
+        f"Most is at stake with {first['segment']}, {first['lever']}: {money(first['at_stake'], currency)}. No effect "
+        f"is measured; {int(levers['can_test'].sum())} of {len(levers)} could be tested within their own segment."
+    )
+
+
 def number_word(number: int) -> str:
     """Return small numbers as words.
 

@@ -18,6 +18,7 @@ ROOMS = (
         "profile",
         "naming",
         "rules",
+        "targets",
         "handover",
         "prose",
         "study",

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from segkit.prose import money, tell_coverage
-from segkit.study.segments import SegmentSteps
+from segkit.study.worth import WorthSteps
 
 
-class TellingSteps(SegmentSteps):
+class TellingSteps(WorthSteps):
     """What the report says of the study, figures from the run."""
 
     @property

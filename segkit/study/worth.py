@@ -1,0 +1,35 @@
+"""The steps of a study that ask which segments are worth it, and with what."""
+
+from functools import cached_property
+
+import pandas as pd
+
+from segkit.study.segments import SegmentSteps
+from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
+
+
+class WorthSteps(SegmentSteps):
+    """What each segment brings, whether it is a target, and what could be tried."""
+
+    @cached_property
+    def kpis(self) -> pd.DataFrame:
+        """The key figures of each segment, with intervals."""
+        kpis = segment_kpis(self.features, self.assignments["segment_id"], horizon_days=self.parameters.horizon_days)
+        return kpis.merge(self.segments[["segment_id", "segment"]], on="segment_id")
+
+    @cached_property
+    def target_criteria(self) -> pd.DataFrame:
+        """Each segment by the five questions of a target, as figures."""
+        return judge_targets(self.assignments, self.kpis, self.rules)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """How attractive each segment is, and how well it can be served, by the analyst's weights."""
+        placed = place_targets(self.target_criteria, self.kpis, self.parameters.as_dict())
+        return placed.merge(self.segments[["segment_id", "segment"]], on="segment_id")
+
+    @cached_property
+    def levers(self) -> pd.DataFrame:
+        """What could be tried with each segment, the most at stake first; no effect is measured."""
+        sizes = self.segments.set_index("segment_id")["customers"]
+        return rank_levers(self.kpis, sizes).merge(self.segments[["segment_id", "segment"]], on="segment_id")

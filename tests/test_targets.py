@@ -1,0 +1,131 @@
+"""What segments bring, whether they are targets, what could be tried."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segkit.plots import plot_targets
+from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
+from segkit.targets.kpis import KPIS
+from segkit.targets.levers import customers_per_arm
+
+WEIGHTS = dict.fromkeys(
+    ("weigh_revenue", "weigh_retention", "weigh_response", "weigh_confidence", "weigh_rule", "weigh_reach"), 0.5
+)
+
+
+@pytest.fixture
+def shop():
+    """Twenty customers by hand: S1 spends 100 each at a tenth off and came lately, S2 spends 10 and stayed away."""
+    table = {
+        "spend": [100.0] * 10 + [10.0] * 10,
+        "order_count": [5] * 10 + [1] * 10,
+        "mean_order_value": [20.0] * 10 + [10.0] * 10,
+        "discount_share": [0.1] * 10 + [0.0] * 10,
+        "days_since_last_order": [3] * 10 + [200] * 10,
+        "tenure_days": [300] * 20,
+        "campaigns_received_count": [4] * 10 + [2] * 9 + [0],
+        "campaigns_answered_count": [1] * 10 + [0] * 10,
+        "return_spend_share": [0.0] * 20,
+    }
+    return pd.DataFrame(table, index=pd.Index([f"c{i:02}" for i in range(20)], name="customer_id"))
+
+
+@pytest.fixture
+def halves(shop):
+    return pd.Series(["S1"] * 10 + ["S2"] * 10, index=shop.index)
+
+
+def figure(kpis, segment_id, kpi):
+    return kpis.set_index(["segment_id", "kpi"]).loc[(segment_id, kpi), "figure"]
+
+
+def test_key_figures_are_those_worked_out_by_hand(shop, halves):
+    kpis = segment_kpis(shop, halves)
+    by_hand = {"revenue": 1000, "revenue_per_customer": 100, "orders_per_customer": 5, "retention": 1}
+    by_hand |= {
+        "campaign_response": 0.25,
+        "discount_cost": 10 * (100 / 0.9 - 100),
+        "discount_rate": 0.1,
+        "return_rate": 0,
+    }
+    for kpi, expected in by_hand.items():
+        assert figure(kpis, "S1", kpi) == pytest.approx(expected)
+    assert figure(kpis, "S2", "retention") == 0
+
+
+def test_revenue_of_the_segments_adds_up_to_all_revenue(shop, halves):
+    kpis = segment_kpis(shop, halves)
+    assert kpis.loc[kpis["kpi"] == "revenue", "figure"].sum() == shop["spend"].sum()
+
+
+def test_nothing_is_said_of_fewer_than_ten_customers(shop, halves):
+    kpis = segment_kpis(shop, halves)
+    assert np.isnan(figure(kpis, "S2", "campaign_response"))  # nine were sent one
+
+
+def test_a_shop_without_campaigns_or_discounts_has_no_such_figures(shop, halves):
+    kpis = segment_kpis(shop[["spend", "order_count"]], halves)
+    known = kpis.dropna(subset="figure")
+    assert set(known["kpi"]) == {"revenue", "revenue_per_customer", "orders_per_customer"}
+    assert set(rank_levers(kpis, halves.value_counts())["lever"]) == set()
+
+
+def test_an_event_that_never_happened_still_has_an_upper_limit(shop, halves):
+    kpis = segment_kpis(shop, halves).set_index(["segment_id", "kpi"])
+    assert kpis.loc[("S2", "retention"), "high"] > 0.2
+    assert kpis.loc[("S1", "return_rate"), "high"] > 0.2
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    held = 0
+    for seed in range(200):
+        spend = np.random.default_rng(seed).gamma(2.0, 50.0, 400)
+        features = pd.DataFrame({"spend": spend}, index=[f"c{i:03}" for i in range(400)])
+        row = segment_kpis(features, pd.Series("S1", index=features.index)).set_index("kpi").loc["revenue_per_customer"]
+        held += row["low"] <= 100 <= row["high"]
+    assert 180 <= held <= 199
+
+
+def test_shuffled_rows_and_renamed_customers_change_nothing(shop, halves):
+    shuffled = shop.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(segment_kpis(shop, halves), segment_kpis(shuffled, halves))
+
+
+def judged(shop, halves):
+    assignments = pd.DataFrame({"segment_id": halves, "confidence": [0.9] * 10 + [0.4] * 10})
+    kpis = segment_kpis(shop, halves)
+    rules = pd.DataFrame({"segment_id": ["S1", "S2"], "rule_recall": [0.9, 0.6]})
+    return judge_targets(assignments, kpis, rules), kpis
+
+
+def test_the_better_segment_is_the_more_attractive_and_the_easier_to_serve(shop, halves):
+    placed = place_targets(*judged(shop, halves), WEIGHTS).set_index("segment_id")
+    assert placed.loc["S1", ["attractiveness", "ability"]].tolist() == [1.0, 1.0]
+    assert placed.loc["S2", "attractiveness"] < 0.2
+    assert (placed["attractiveness_low"] <= placed["attractiveness"]).all()
+
+
+def test_customers_of_low_confidence_are_counted(shop, halves):
+    table = judged(shop, halves)[0].set_index(["segment_id", "measure"])["figure"]
+    assert table["S1", "low confidence"] == 0
+    assert table["S2", "low confidence"] == 1
+
+
+def test_levers_are_ranked_by_what_is_at_stake_and_promise_no_effect(shop, halves):
+    levers = rank_levers(segment_kpis(shop, halves), halves.value_counts())
+    assert levers["at_stake"].dropna().is_monotonic_decreasing
+    assert levers["at_stake"].iloc[0] == pytest.approx(10 * (100 / 0.9 - 100))
+    assert set(levers["effect"]) == {"unmeasured"}
+
+
+def test_the_size_of_a_test_is_the_textbook_one():
+    assert customers_per_arm(0.1, np.sqrt(0.09)) == pytest.approx(2 * 7.849 * 0.09 / 0.01**2, rel=0.001)
+
+
+def test_the_picture_names_its_axes(shop, halves):
+    placed = place_targets(*judged(shop, halves), WEIGHTS).assign(segment=["Loyal", "Away"])
+    ax = plot_targets(placed)
+    assert "attractive" in ax.get_ylabel()
+    assert "served" in ax.get_xlabel()
+    assert len(KPIS) == 8
