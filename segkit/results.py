@@ -26,6 +26,8 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         "segments": sized.merge(medians, left_on="segment_id", right_index=True, how="left"),
         "profile": study.profile,
         "name_words": study.name_words,
+        "kpis": study.kpis,
+        "levers": study.levers,
         "stability": study.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
         "pairs": study.pairs,
     }
