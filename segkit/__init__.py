@@ -16,6 +16,8 @@ _VERBS = {
     "name_segments": "naming",
     "score_customers": "score",
     "hand_over": "handover",
+    "match_segments": "months",
+    "migrations": "months",
     "run_report": "report",
 }
 

@@ -18,6 +18,7 @@ ROOMS = (
         "profile",
         "naming",
         "rules",
+        "months",
         "targets",
         "handover",
         "prose",
