@@ -168,3 +168,14 @@ def test_no_name_can_be_longer_than_four_words_and_every_theme_is_read_and_weigh
     assert {word.theme for word in WORDS} <= set(READING) & set(WEIGHT)
     assert all(len(word.text.split()) == 1 for word in WORDS)
     assert max(len(noun.text.split()) for noun in NOUNS) < MOST_WORDS
+
+
+def test_nobody_is_called_big_twice():
+    rng = np.random.default_rng(0)
+    large = np.r_[rng.normal(5, 0.3, 100), rng.normal(8, 0.3, 100)]
+    shop = pd.DataFrame({"spend": np.exp(large), "mean_order_value": np.exp(large - 1)})
+    shop.index = [f"c{i:03}" for i in range(200)]
+    meaning = pd.DataFrame({"family": ["value", "value"], "kind": "money", "unit": "EUR"}, index=list(shop))
+    halves = pd.Series(["S2"] * 100 + ["S1"] * 100, index=shop.index)
+    names, _ = name_segments(profile_segments(shop, meaning, halves), size_segments(halves, shop["spend"]))
+    assert "Big-ticket spenders" in set(names["segment"])

@@ -157,6 +157,8 @@ def _phrase(picked, plain):
         words = [NOTHING_DIFFERS]
     if not picked or picked[-1][0].theme != "noun":
         words.append(plain)
+    if "big-ticket" in words and words[-1] == "big spenders":
+        words[-1] = "spenders"  # nobody says "big" twice
     phrase = " ".join(words)
     return phrase[0].upper() + phrase[1:]
 
