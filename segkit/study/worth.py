@@ -17,6 +17,17 @@ class WorthSteps(SegmentSteps):
         kpis = segment_kpis(self.features, self.assignments["segment_id"], horizon_days=self.parameters.horizon_days)
         return kpis.merge(self.segments[["segment_id", "segment"]], on="segment_id")
 
+    @property
+    def kpi_table(self) -> pd.DataFrame:
+        """The key figures that are known of any segment, a row per segment, for readers."""
+        known = self.kpis[~self.kpis["kpi"].isin(["revenue", "discount_cost"])].dropna(subset="figure")
+        order = list(dict.fromkeys(known["kpi"]))
+        return known.pivot_table(index="segment_id", columns="kpi", values="figure")[order].pipe(self._by_name)
+
+    def _by_name(self, table: pd.DataFrame) -> pd.DataFrame:
+        named = self.segments.set_index("segment_id")["segment"]
+        return table.reindex(named.index).set_axis(named).rename_axis(columns=None).reset_index()
+
     @cached_property
     def target_criteria(self) -> pd.DataFrame:
         """Each segment by the five questions of a target, as figures."""
