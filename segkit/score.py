@@ -8,6 +8,7 @@ import pandas as pd
 from segkit.cards import read_card
 from segkit.errors import InputError
 from segkit.features import customer_features
+from segkit.handover import write_csv
 from segkit.segmentation import Segmentation, assign_customers
 from segkit.sources import read_orders, read_ready
 from segkit.study import last_day_counted
@@ -79,7 +80,7 @@ def write_scores(scores: pd.DataFrame, path: Path) -> Path:
     beside = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         if path.suffix == ".csv":
-            scores.rename_axis("customer_id").to_csv(beside)
+            write_csv(scores.rename_axis("customer_id").reset_index(), beside)
         else:
             scores.rename_axis("customer_id").reset_index().to_parquet(beside, index=False)
         beside.replace(path)

@@ -161,3 +161,13 @@ def test_phones_count_only_where_a_platform_takes_them():
 
 def test_what_is_no_address_is_none():
     assert [normalise_email(text) for text in ("a@b", "a b@x.org", "@x.org", "", "é@x.org")] == [None] * 5
+
+
+def test_a_folder_with_other_files_is_never_replaced(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("two years")
+    with pytest.raises(InputError, match="holds other files"):
+        hand_over(run, ("bi",), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "two years"
+    hand_over(run, ("bi",), tmp_path / "new")
+    hand_over(run, ("bi",), tmp_path / "new")

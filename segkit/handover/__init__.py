@@ -4,7 +4,7 @@
 platform's columns, `star` the tables for reporting tools, `folder` writes it all.
 """
 
-from segkit.handover.folder import hand_over
+from segkit.handover.folder import hand_over, write_csv
 from segkit.handover.platforms import PLATFORMS
 
-__all__ = ["PLATFORMS", "hand_over"]
+__all__ = ["PLATFORMS", "hand_over", "write_csv"]

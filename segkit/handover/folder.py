@@ -51,7 +51,7 @@ def hand_over(
     Raises
     ------
     InputError
-        No finished run; an unknown name; a platform was named and the shop has no addresses.
+        No finished run; an unknown name; a platform was named and the shop has no addresses; `out` holds other files.
 
     Examples
     --------
@@ -78,7 +78,9 @@ def hand_over(
             f"dataset {record['dataset']} has no e-mail or phone in its [customers], so {', '.join(wanted)} can't be "
             "served: map customer_id, email (and consent) in the card, or hand over to bi and sql"
         )
-    place = Path(out or run / "handover")
+    place = Path(out or run / "handover").resolve()
+    if place.exists() and not (place / "handover.json").exists() and (place.is_file() or any(place.iterdir())):
+        raise InputError(f"--out {out} holds other files, which a handover would replace: name a new or empty folder")
     beside = place.with_name(f".{place.name}-{os.getpid()}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
