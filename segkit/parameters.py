@@ -40,8 +40,6 @@ class Parameters:
     bootstraps: int = _parameter(100, "resamples for stability", 10, 10_000)
     judge_value: float = _parameter(0.5, "weight of how much customers will buy against what and how", 0, 1)
     choice: str = _parameter("", "a candidate_id to take instead of the proposed one")
-    months_way: str = _parameter("", "refit or frozen: the way of every month; empty: frozen until it is time to refit")
-    refit_after: int = _parameter(6, "months after which a frozen model is fitted anew", 1, 120)
     min_confidence: float = _parameter(0.0, "customers assigned with less confidence are held out of audiences", 0, 1)
     handover_floor: int = _parameter(50, "fewest customers of a segment that is handed over", 10)
 
@@ -67,8 +65,6 @@ class Parameters:
                 )
             if parameter.type is float:  # 1 and 1.0 are the same setting
                 object.__setattr__(self, parameter.name, float(given))
-        if self.months_way not in ("", "refit", "frozen"):
-            raise InputError(f"parameter months_way is {self.months_way!r}; it must be refit, frozen or empty")
         if self.min_segments > self.max_segments:
             raise InputError(
                 f"parameter min_segments is {self.min_segments} and max_segments {self.max_segments}; "
