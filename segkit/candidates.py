@@ -14,11 +14,14 @@ import pandas as pd
 
 from segkit.compare import BASELINES, Comparison, add_candidates, broken_limits, compare_segmentations
 from segkit.evidence import (
+    CONFIDENCE_FITS,
     Evidence,
     candidate_recipe,
     gap_statistic,
     gather_evidence,
     prediction_strength,
+    resample_baseline,
+    resample_rules,
     separated_pairs,
 )
 from segkit.features import CustomerFeatures
@@ -36,10 +39,11 @@ from segkit.matrix import Matrix
 from segkit.methods import Candidate, Fit
 from segkit.parameters import Parameters
 from segkit.predictive import OutcomeModels, fit_candidates, predictive_grid
-from segkit.predictive.evidence import gather_predictive_evidence
+from segkit.predictive.evidence import gather_predictive_evidence, predictive_rules
+from segkit.segmentation import Segmentation
 
 Step = Callable[[str], Callable[[int, int, str], None]]
-_TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "confidence", "verdicts")
+_TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "verdicts")
 GAP_RESTARTS = 2  # per k, for the customers and for the noise alike; five changed no choice at twice the cost
 STABILITY = ("stability_ari", "stability_jaccard_min")
 
@@ -58,8 +62,6 @@ class Trial:
         ``candidate_id, label, jaccard, low, high, dissolved`` of the resampled candidates.
     pairs : DataFrame
         ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated``.
-    confidence : DataFrame
-        Index customer_id, a column per resampled candidate.
     verdicts : DataFrame
         ``candidate_id, structure, why``.
     judgement : Judgement
@@ -72,7 +74,6 @@ class Trial:
     strengths: pd.DataFrame
     stability: pd.DataFrame
     pairs: pd.DataFrame
-    confidence: pd.DataFrame
     verdicts: pd.DataFrame
     judgement: Judgement
 
@@ -144,6 +145,36 @@ def predict_segments(
     weight = best_value_weight(models, parameters)
     grid = predictive_grid(models, max_segments=parameters.max_segments, value_weight=weight)
     return models, fit_candidates(models, features.table, grid, seed=parameters.seed)
+
+
+def confidence_rules(
+    segmentation: Segmentation,
+    features: pd.DataFrame,
+    models: OutcomeModels | None,
+    parameters: Parameters,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple:
+    """Return the rules of resamples, by which a frozen candidate of any family knows how sure an assignment is.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of one candidate, fitted on `features`.
+    models : OutcomeModels or None
+        Of `predict_segments`; only a predictive candidate needs them.
+    """
+    family, params = segmentation.family, segmentation.params
+    settings = {"seed": parameters.seed, "resamples": min(CONFIDENCE_FITS, parameters.bootstraps)}
+    if family in BASELINES:
+        return tuple(resample_baseline(features, Candidate(segmentation.candidate_id, family, params), **settings))
+    settings |= {"jobs": len(os.sched_getaffinity(0)), "progress": progress}
+    X = segmentation.matrix.transform(features)
+    labels = segmentation.rule.assign(X)[0]
+    if family == "predictive":
+        return tuple(predictive_rules(models, features, params, labels, **settings))
+    dequantised = segmentation.matrix.dequantised(features, parameters.seed)
+    recipe = candidate_recipe(family, params, len(X))
+    return tuple(resample_rules(X, recipe, labels, dequantised=dequantised, **settings))
 
 
 class _Gatherer:
@@ -230,15 +261,10 @@ class _Gatherer:
         def together(tables):
             return pd.concat(list(tables), ignore_index=True)
 
-        confidence = {}
-        for part in self.found:
-            own = part.stability.confidence.set_axis(self.table.index[part.stability.rows])
-            confidence |= dict(own.items())
         return {
             "stability": together(part.stability.segments for part in self.found),
             "pairs": together(part.separation.pairs for part in self.found),
             "verdicts": together(part.verdicts for part in self.found),
-            "confidence": pd.DataFrame(confidence).reindex(self.table.index),
         }
 
 

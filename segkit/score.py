@@ -9,9 +9,11 @@ from segkit.cards import read_card
 from segkit.errors import InputError
 from segkit.features import customer_features
 from segkit.handover import write_csv
-from segkit.segmentation import Segmentation, assign_customers
-from segkit.sources import read_orders, read_ready
+from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
+from segkit.sources import Orders, read_orders, read_ready
 from segkit.study import last_day_counted
+
+LEAST_HISTORY = 0.5  # of the days of orders that the model was fitted on
 
 
 def score_customers(
@@ -20,7 +22,13 @@ def score_customers(
     """Return the segment of every customer of a dataset by the frozen model of a finished run.
 
     Features are made as of the day by the recipe that the model keeps (the same categories, the same columns), then
-    the rule is applied, so that the dataset and day of the run itself give the run's own assignments.
+    the rule is applied, so that the dataset and day of the run itself give the run's own assignments, row by row.
+
+    Too little history puts a customer into S0, and ``reason`` says which: less than half is known of what the model
+    works on (as in the run itself); for everybody, order lines that reach back less than half as far as those that the
+    model was fitted on, since orders and spend are counted over them; or no order within the model's window, for
+    people whom the shop's table of customers lists: on another day than the run's own, so that a system that was told
+    a segment then hears that it ended.
 
     Parameters
     ----------
@@ -58,11 +66,32 @@ def score_customers(
         return assign_customers(segmentation, read_ready(card).table)
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
     orders = read_orders(card, day)
-    try:
+    with orders:
         features = customer_features(orders, day, segmentation.window_days, segmentation.recipe)
-    finally:
-        orders.close()
-    return assign_customers(segmentation, features.table)
+        others = features.table.index[:0]
+        if day != segmentation.as_of or source:
+            others = _without_orders(orders, features.table.index)
+        covered = min(segmentation.window_days, (day - orders.first_day).days + 1)
+    scores = assign_customers(segmentation, features.table)
+    if covered < LEAST_HISTORY * segmentation.history_days:
+        why = f"too little history: {covered} days of orders, and the model was fitted on {segmentation.history_days}"
+        scores = _left_out(scores.index, why)
+    why = f"too little history: no order in the {segmentation.window_days} days up to {day}"
+    return pd.concat([scores, _left_out(others, why)]).sort_index() if len(others) else scores
+
+
+def _without_orders(orders: Orders, customers: pd.Index) -> pd.Index:
+    """Return whom the shop's table of customers lists beside those who ordered."""
+    if "customers" not in orders.columns:
+        return customers[:0]
+    listed = orders.connection.execute("SELECT CAST(customer_id AS VARCHAR) FROM customers").fetchnumpy()
+    return pd.Index(next(iter(listed.values())).astype(object), dtype=customers.dtype).difference(customers)
+
+
+def _left_out(customers: pd.Index, why: str) -> pd.DataFrame:
+    texts = {"segment_id": LEFT_OUT, "segment": UNSEGMENTED, "nearest_segment_id": None}
+    columns = {name: pd.Series(text, customers, dtype="str") for name, text in texts.items()}
+    return pd.DataFrame(columns | {"confidence": float("nan"), "reason": pd.Series(why, customers, dtype="str")})
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> Path:

@@ -56,6 +56,17 @@ def test_the_sql_puts_every_customer_where_the_model_does(shop, meaning, candida
         assert replayed[column].fillna("").tolist() == expected[column].fillna("").tolist()
 
 
+@pytest.mark.parametrize("candidate", [CANDIDATES[0], CANDIDATES[2]], ids=lambda one: one.candidate_id)
+def test_the_sql_leaves_out_whom_too_little_is_known_of_as_the_model_does(shop, meaning, candidate):
+    segmentation, asked = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0), shop.head(6).copy()
+    for place in range(1, 6):
+        asked.iloc[place, :place] = None
+    replayed, expected = replay_sql(rules_sql(segmentation, asked), asked), assign_customers(segmentation, asked)
+    assert replayed["segment_id"].tolist() == expected["segment_id"].tolist()
+    assert {"S0"} < set(replayed["segment_id"])
+    assert replayed["nearest_segment_id"].isna().tolist() == (expected["segment_id"] == "S0").tolist()
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_sql_parses_in_the_dialects_of_other_engines(shop, meaning, dialect):
     for candidate in (CANDIDATES[0], CANDIDATES[3]):

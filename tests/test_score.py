@@ -1,10 +1,14 @@
 """Scoring with the model of a finished run."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from segkit import fit_segmentation, open_study
+from segkit.candidates import confidence_rules
 from segkit.errors import InputError
+from segkit.matrix import fit_matrix
 from segkit.methods import Candidate
 from segkit.score import score_customers, write_scores
 from segkit.segmentation import TOO_LITTLE, Segmentation, assign_customers
@@ -15,8 +19,11 @@ def run(tmp_path_factory):
     study, folder = open_study("complete-journey", "2017-06"), tmp_path_factory.mktemp("run")
     segmentation = fit_segmentation(
         study.features, study.matrix, Candidate("kmeans-5", "kmeans", {"k": 5}), seed=0, as_of=study.as_of,
-        recipe=study._built.recipe,
+        recipe=study._built.recipe, history_days=study._days_counted,
     )  # fmt: skip
+    settings = replace(study.parameters, bootstraps=10)
+    rules = confidence_rules(segmentation, study.features, None, settings)
+    segmentation = replace(segmentation, resampled=rules)
     segmentation.save(folder / "model")
     return folder, assign_customers(segmentation, study.features)
 
@@ -24,6 +31,8 @@ def run(tmp_path_factory):
 def test_the_same_data_gives_the_same_rows(run):
     folder, assigned = run
     pd.testing.assert_frame_equal(score_customers(folder, "complete-journey"), assigned)
+    assert assigned["confidence"].between(0, 1).all()
+    assert assigned["confidence"].nunique() > 5
 
 
 def test_another_month_is_scored_by_the_same_model(run):
@@ -58,6 +67,64 @@ def test_a_customer_of_whom_nothing_is_known_is_in_no_segment(run):
     assert scored["segment_id"].iloc[1] == "S0"
     assert scored["reason"].iloc[1] == TOO_LITTLE
     assert scored["reason"].isna().tolist() == [True, False, True]
+
+
+def test_less_than_half_known_is_too_little_and_half_is_enough(run):
+    segmentation = Segmentation.load(run[0] / "model")
+    features = open_study("complete-journey", "2017-06").features.head(1)
+    names = list(dict.fromkeys(column.feature for column in segmentation.matrix.fitted))
+    weights = [sum(one.variance for one in segmentation.matrix.fitted if one.feature == name) for name in names]
+    for place in range(1, len(names)):
+        asked = features.copy()
+        asked[names[:place]] = None
+        unknown = sum(weights[:place]) > sum(weights) / 2
+        assert (assign_customers(segmentation, asked)["segment_id"].iloc[0] == "S0") == unknown
+
+
+def little_shop(folder, first_day: str):
+    """A card whose three customers ordered since a day, and a fourth, listed one who never did."""
+    lines = [f"{who},{who}{n},{first_day},x,1,{ord(who) + n}" for who in "abc" for n in range(3)]
+    (folder / "shop.csv").write_text("\n".join(["customer_id,order_id,ordered_at,product_id,quantity,amount", *lines]))
+    (folder / "people.csv").write_text("customer_id,age\na,30\nz,40\n")
+    own = "".join(f'{name} = "{name}"\n' for name in lines_columns())
+    (folder / "shop.toml").write_text(
+        f'title = "x"\n[orders]\nsource = "shop.csv"\n[orders.columns]\n{own}[customers]\nsource = "people.csv"\n'
+        '[customers.columns]\ncustomer_id = "customer_id"\nage = "age"\n'
+    )
+    return folder / "shop.toml"
+
+
+def lines_columns():
+    return ("customer_id", "order_id", "ordered_at", "product_id", "quantity", "amount")
+
+
+@pytest.fixture
+def little_run(tmp_path):
+    """A model of spend, fitted on 100 days of orders of the little shop."""
+    card = little_shop(tmp_path, "2026-01-01")
+    study = open_study(card, as_of="2026-04-10", min_segments=1, min_customers=1)
+    spend = study._built.recipe | {"features": ["spend"]}
+    matrix = fit_matrix(study.features[["spend"]], study.dictionary.loc[["spend"]])
+    frozen = fit_segmentation(
+        study.features, matrix, Candidate("kmeans-1", "kmeans", {"k": 1}), seed=0, as_of=study.as_of, recipe=spend,
+        history_days=100,
+    )  # fmt: skip
+    frozen.save(tmp_path / "run" / "model")
+    return tmp_path
+
+
+def test_who_is_listed_but_never_ordered_is_in_no_segment_and_told_why(little_run):
+    assert "z" not in score_customers(little_run / "run", little_run / "shop.toml").index
+    scores = score_customers(little_run / "run", little_run / "shop.toml", as_of="2026-04-12")
+    assert scores["segment_id"].to_dict() == {"a": "S1", "b": "S1", "c": "S1", "z": "S0"}
+    assert scores["reason"]["z"] == "too little history: no order in the 365 days up to 2026-04-12"
+
+
+def test_orders_that_reach_back_too_few_days_place_nobody(little_run):
+    little_shop(little_run, "2026-03-01")
+    scores = score_customers(little_run / "run", little_run / "shop.toml")
+    assert set(scores["segment_id"]) == {"S0"}
+    assert scores["reason"]["a"] == "too little history: 41 days of orders, and the model was fitted on 100"
 
 
 def test_scores_are_written_as_parquet_or_csv(run, tmp_path):

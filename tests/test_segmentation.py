@@ -1,6 +1,7 @@
 """A frozen segmentation assigns the same segments after a round trip through files, and refuses what doesn't fit."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -44,7 +45,10 @@ def matrix(features):
 @pytest.fixture
 def frozen(features, matrix):
     def make(candidate):
-        return fit_segmentation(features, matrix, candidate, seed=0, as_of=date(2017, 9, 30), recipe={"top": ["tea"]})
+        day, recipe = date(2017, 9, 30), {"top": ["tea"]}
+        one = fit_segmentation(features, matrix, candidate, seed=0, as_of=day, recipe=recipe)
+        again = fit_segmentation(features.iloc[:200], matrix, candidate, seed=1).rule
+        return replace(one, resampled=(one.rule, again))
 
     return make
 
@@ -56,12 +60,13 @@ def test_saved_and_loaded_it_is_the_same_and_assigns_the_same_row_by_row(candida
     assert repr(after) == repr(before)
     assert (after.recipe, after.names, after.segment_ids) == (before.recipe, before.names, before.segment_ids)
     pd.testing.assert_frame_equal(assign_customers(after, features), assign_customers(before, features))
+    assert set(assign_customers(after, features)["confidence"]) <= {0.5, 1.0}
 
 
 @EVERY
 def test_the_same_segmentation_is_the_same_bytes(candidate, frozen, tmp_path):
     once, again = (frozen(candidate).save(tmp_path / name) for name in "ab")
-    for name in ("segmentation.json", "rule.npz"):
+    for name in ("segmentation.json", "rule.npz", "resampled.npz"):
         assert (once / name).read_bytes() == (again / name).read_bytes()
 
 
@@ -136,6 +141,48 @@ def test_a_damaged_segmentation_is_refused(frozen, tmp_path):
 def test_a_pickle_in_the_place_of_an_array_is_not_run(frozen, tmp_path):
     folder = frozen(CANDIDATES[0]).save(tmp_path)
     np.savez(folder / "rule.npz", centres=np.array([print], dtype=object), labels=np.zeros(1, int))
+    with pytest.raises(InputError, match="is damaged"):
+        Segmentation.load(folder)
+
+
+HOSTILE = {
+    "a list": lambda stored: [stored],
+    "a name that is a number": lambda stored: stored | {"names": dict.fromkeys(stored["names"], 7)},
+    "a segment too few": lambda stored: stored | {"segment_ids": stored["segment_ids"][1:]},
+    "a scale of nothing": lambda stored: stored["matrix"]["columns"][0].update(scale=0) or stored,
+    "a transform that runs code": lambda stored: stored["matrix"]["columns"][0].update(transform="eval") or stored,
+    "a column too few": lambda stored: stored["matrix"]["columns"].pop() and stored,
+    "a field too many": lambda stored: stored | {"__class__": "os.system"},
+    "another kind of rule": lambda stored: stored | {"rule": {"kind": "nearest_customer"}},
+    "days that are none": lambda stored: stored | {"window_days": "365; DROP TABLE orders"},
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
+def test_a_model_that_was_tampered_with_is_refused(frozen, tmp_path, change):
+    path = frozen(CANDIDATES[0]).save(tmp_path) / "segmentation.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(InputError, match="is damaged"):
+        Segmentation.load(tmp_path)
+
+
+ARRAYS = {
+    "an unknown label": {"labels": np.array([0, 1, 9], "int32")},
+    "not a number": {"centres": np.full((3, 3), np.nan)},
+    "another width": {"centres": np.zeros((3, 2))},
+    "text": {"centres": np.full((3, 3), "x")},
+    "a pickle": {"centres": np.array([print], dtype=object)},
+}
+
+
+@pytest.mark.parametrize("name", ["rule.npz", "resampled.npz"])
+@pytest.mark.parametrize("change", ARRAYS.values(), ids=ARRAYS)
+def test_arrays_that_dont_fit_the_model_are_refused(frozen, tmp_path, change, name):
+    folder = frozen(CANDIDATES[0]).save(tmp_path)
+    rows = {"rows": np.array([[3, 3]])} if name == "resampled.npz" else {}
+    np.savez(folder / name, **({"centres": np.zeros((3, 3)), "labels": np.arange(3)} | rows | change))
+    if name == "resampled.npz" and "labels" in change:
+        return  # a segment of a resample may match none of the model's
     with pytest.raises(InputError, match="is damaged"):
         Segmentation.load(folder)
 

@@ -5,6 +5,7 @@ customers come from.
 """
 
 from segkit.evidence.agreement import adjusted_rand, contingency, match_labels, segment_flow, segment_jaccards
+from segkit.evidence.confidence import CONFIDENCE_FITS, resample_baseline, resample_rules
 from segkit.evidence.families import candidate_recipe
 from segkit.evidence.gap import gap_statistic
 from segkit.evidence.gather import Evidence, gather_evidence, weigh_evidence
@@ -16,6 +17,7 @@ from segkit.evidence.stability import Stability, resample_stability
 from segkit.evidence.verdict import Advice, Verdict, candidate_verdict, segment_at_all
 
 __all__ = [
+    "CONFIDENCE_FITS",
     "Advice",
     "Evidence",
     "NullComparison",
@@ -32,6 +34,8 @@ __all__ = [
     "gather_evidence",
     "match_labels",
     "prediction_strength",
+    "resample_baseline",
+    "resample_rules",
     "resample_stability",
     "segment_at_all",
     "segment_flow",

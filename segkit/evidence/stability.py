@@ -11,7 +11,6 @@ from segkit.evidence.agreement import (
     adjusted_rand,
     contingency,
     left_out_agreement,
-    match_labels,
     segment_jaccards,
 )
 from segkit.evidence.recipes import (
@@ -47,8 +46,6 @@ class Stability:
         ``dissolved`` (share of resamples with an index below 0.5), ``sample_size``. Customers are all customers.
     pairs : DataFrame
         ``candidate_id, customers`` (``resample`` or ``1000``), ``sample_size, pair, ari, left_out_agreement``.
-    confidence : DataFrame
-        Shape (rows judged, candidates): share of matched resample fits that put the customer into the same segment.
     rows : ndarray of int
         The rows of X that were judged; all of them unless there are more than the limit.
     """
@@ -56,7 +53,6 @@ class Stability:
     candidates: pd.DataFrame
     segments: pd.DataFrame
     pairs: pd.DataFrame
-    confidence: pd.DataFrame
     rows: np.ndarray
 
 
@@ -123,7 +119,7 @@ def resample_stability(
     for name, part in judge(open_names, small_begun, small, True).items():
         judged_small[name] += part
 
-    candidates, segments, pairs, confidence = [], [], [], {}
+    candidates, segments, pairs = [], [], []
     for name, recipe in recipes.items():
         size = min(len(X), limit) // (2 if recipe.halves else 1)
         full, at_small = judged_full[name], judged_small[name]
@@ -136,9 +132,8 @@ def resample_stability(
                 {**shared_columns, "pair": i, "ari": one.ari, "left_out_agreement": one.left_out}
                 for i, one in enumerate(part)
             ]
-        confidence[name] = sum(one.same for one in full) / (2 * len(full))
     tables = (pd.DataFrame(each) for each in (candidates, segments, pairs))
-    return Stability(*tables, pd.DataFrame(confidence, index=rows), rows)
+    return Stability(*tables, rows)
 
 
 @dataclass(frozen=True)
@@ -148,7 +143,6 @@ class _Judged:
     ari: float
     left_out: float
     jaccards: np.ndarray  # (2, segments)
-    same: np.ndarray  # (rows judged,), how many of the two put the customer into its own segment
 
 
 def _may_reach(part: list[_Judged], least: float) -> bool:
@@ -212,10 +206,8 @@ def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: i
 
 
 def _judge(labels: list[np.ndarray], reference: np.ndarray) -> _Judged:
-    same = sum((match_labels(reference, each) == reference).astype(np.int64) for each in labels)
     return _Judged(
         adjusted_rand(contingency(*labels)),
         left_out_agreement(*labels),
         np.array([segment_jaccards(reference, each) for each in labels]),
-        same,
     )

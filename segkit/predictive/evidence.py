@@ -16,6 +16,7 @@ from segkit.evidence import (
     separated_pairs,
     weigh_evidence,
 )
+from segkit.evidence.confidence import resample_rules
 from segkit.evidence.recipes import Progress, Recipe
 from segkit.methods import Candidate, Fit, Rule
 from segkit.methods.fit import finish
@@ -58,11 +59,7 @@ def gather_predictive_evidence(
     recipes = {one.candidate_id: candidate_recipe("kmeans", {"k": one.params["k"]}, len(space)) for one, _ in fits}
     cuts = {one.candidate_id: _cut_of(fit, space) for one, fit in fits}
     separation = separated_pairs(space, recipes, cuts, **shared)
-    rows = pd.Series(np.arange(len(models.learned.customers))).groupby(models.learned.customers.to_numpy())
-    rows = {customer: found.to_numpy() for customer, found in rows}
-    own = [rows.get(customer, np.empty(0, int)) for customer in features.index]
-    X = models.matrix.transform(features)
-    wide = np.column_stack([X, np.arange(len(X))])  # the last column says who a row is
+    wide, own = _wide_rows(models, features)
     again = {
         one.candidate_id: Recipe(partial(_learn_again, models.learned, models, own, dict(one.params)))
         for one, _ in fits
@@ -74,6 +71,33 @@ def gather_predictive_evidence(
         stability,
         lambda name, null, observed: compare_with_null(space, recipes[name], observed, null=null, **shared),
     )
+
+
+def predictive_rules(
+    models: OutcomeModels, features: pd.DataFrame, params: Mapping, reference: np.ndarray, **settings
+) -> list[Rule]:
+    """Return the rules of resamples by which a predictive candidate knows how sure an assignment is.
+
+    Parameters
+    ----------
+    params : mapping
+        The candidate's ``k`` and ``value_weight``.
+    reference : ndarray, shape (n,)
+        Its labels of the customers of `features`.
+    **settings
+        As for `segkit.evidence.resample_rules`.
+    """
+    wide, own = _wide_rows(models, features)
+    recipe = Recipe(partial(_learn_again, models.learned, models, own, dict(params)))
+    return [one.inner for one in resample_rules(wide, recipe, reference, **settings)]
+
+
+def _wide_rows(models: OutcomeModels, features: pd.DataFrame) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return rows whose last column says who a row is, and for each customer the rows that were learned on."""
+    rows = pd.Series(np.arange(len(models.learned.customers))).groupby(models.learned.customers.to_numpy())
+    rows = {customer: found.to_numpy() for customer, found in rows}
+    X = models.matrix.transform(features)
+    return np.column_stack([X, np.arange(len(X))]), [rows.get(one, np.empty(0, int)) for one in features.index]
 
 
 @dataclass(frozen=True)
@@ -91,6 +115,15 @@ class Refitted:
     def assign(self, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return labels as the rule gives them."""
         return self.inner.assign(wide[:, :-1])
+
+    @property
+    def segments(self) -> int:
+        """The number of labels."""
+        return self.inner.segments
+
+    def relabelled(self, labels: np.ndarray) -> "Refitted":
+        """Return it with ``labels[label]`` for each label of the rule."""
+        return Refitted(self.inner.relabelled(labels), self.labels)
 
 
 def _cut_of(fit: Fit, space: np.ndarray) -> Fit:

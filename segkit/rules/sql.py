@@ -7,7 +7,7 @@ from segkit.baselines import RFM_MAPS, RfmMap, ValueTiers
 from segkit.matrix.steps import hash_ids, keyed_uniform
 from segkit.methods import Rule
 from segkit.rules.expressions import bounded, name, number, scaled_columns, text, total
-from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers
+from segkit.segmentation import LEAST_KNOWN, LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 
 DIALECTS = ("bigquery", "postgres", "snowflake", "spark")
 TREE_LEAVES = 64
@@ -55,7 +55,7 @@ def rules_sql(segmentation: Segmentation, features: pd.DataFrame) -> str:
         grown_on = keyed_uniform(hash_ids(features.index), segmentation.seed, "rules") < 0.5
         statement, asked = _tree_statement(segmentation, features[grown_on]), features[~grown_on]
         who = "customers that a decision tree was not grown on"
-    expected = assign_customers(segmentation, asked)["segment_id"]
+    expected = assign_customers(segmentation, asked, sure=False)["segment_id"]
     replayed = replay_sql(statement, asked)["segment_id"].reindex(asked.index.astype("str"))
     differ = int((replayed.to_numpy() != expected.to_numpy()).sum())
     share = 100 * differ / max(len(asked), 1)
@@ -102,9 +102,15 @@ def _kind(segmentation: Segmentation) -> str:
 
 def _statement(stages: list[tuple[str, str, list[str]]], segmentation: Segmentation, label: str) -> str:
     """Return a SELECT whose stages (name, source, columns) lead to an expression of the label, -1 for left out."""
+    first, carried = ["customer_id"], ["customer_id"]
+    if isinstance(segmentation.rule, Rule):
+        first, carried = [*first, f"{_known_share(segmentation)} AS known"], [*carried, "known"]
+        label = f"CASE WHEN known < {number(LEAST_KNOWN)} THEN -1 ELSE {label} END"
     written = [
-        f"{stage} AS (\n  SELECT\n    customer_id,\n    " + ",\n    ".join(columns) + f"\n  FROM {source}\n)"
-        for stage, source, columns in stages
+        f"{stage} AS (\n  SELECT\n    "
+        + ",\n    ".join([*(carried if place else first), *columns])
+        + f"\n  FROM {source}\n)"
+        for place, (stage, source, columns) in enumerate(stages)
     ]
     ids = segmentation.segment_ids
     named = " ".join(f"WHEN {place} THEN {text(one)}" for place, one in enumerate(ids))
@@ -113,9 +119,19 @@ def _statement(stages: list[tuple[str, str, list[str]]], segmentation: Segmentat
         f"WITH {', '.join(written)}, labelled AS (\n  SELECT\n    customer_id,\n    {label} AS label\n"
         f"  FROM {stages[-1][0]}\n)\nSELECT\n  customer_id,\n"
         f"  CASE label {named} ELSE '{LEFT_OUT}' END AS segment_id,\n"
-        f"  CASE label {called} ELSE 'Unsegmented' END AS segment,\n"
+        f"  CASE label {called} ELSE '{UNSEGMENTED}' END AS segment,\n"
         f"  CASE label {named} END AS nearest_segment_id\nFROM labelled\nORDER BY customer_id\n"
     )
+
+
+def _known_share(segmentation: Segmentation) -> str:
+    """Return how much is known of what the model works on, as `assign_customers` asks."""
+    columns = segmentation.matrix.fitted
+    parts = [f"CASE WHEN {name(one.feature)} IS NULL THEN 0.0 ELSE {number(one.variance)} END" for one in columns]
+    total = 0.0
+    for one in columns:
+        total += one.variance
+    return f"({' + '.join(parts)}) / {number(total)}" if total else "1.0"
 
 
 def _placed(segmentation: Segmentation) -> list[tuple[str, str, list[str]]]:
@@ -217,7 +233,7 @@ def _tree_statement(segmentation: Segmentation, features: pd.DataFrame) -> str:
     stages = _placed(segmentation)
     X = segmentation.matrix.transform(features)
     order = [*segmentation.segment_ids, LEFT_OUT]
-    expected = assign_customers(segmentation, features)["segment_id"]
+    expected = assign_customers(segmentation, features, sure=False)["segment_id"]
     labels = expected.map({one: place for place, one in enumerate(order)}).to_numpy()
     tree = DecisionTreeClassifier(max_leaf_nodes=TREE_LEAVES, random_state=0).fit(X, labels).tree_
     seen = np.unique(labels)

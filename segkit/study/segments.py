@@ -1,13 +1,14 @@
 """The steps of a study that turn the chosen candidate into named segments."""
 
 import json
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from segkit.baselines import fit_rfm
-from segkit.candidates import predict_segments
+from segkit.candidates import confidence_rules, predict_segments
 from segkit.keep import kept, kept_folder
 from segkit.methods import Candidate
 from segkit.naming import name_segments
@@ -59,21 +60,26 @@ class SegmentSteps(ChoosingSteps):
         )
 
     def _fit(self) -> Segmentation:
-        row, matrix, rule = self.chosen, self.matrix, None
+        row, matrix, rule, models = self.chosen, self.matrix, None, None
         candidate = Candidate(row["candidate_id"], row["family"], json.loads(row["params"]))
         with self._cost("fit the chosen one"):
             if row["family"] == "predictive":
                 models, fits = predict_segments(self.orders, self._built, self.parameters)
                 matrix, rule = models.matrix, {one.candidate_id: fit.rule for one, fit in fits}[row["candidate_id"]]
-            return fit_segmentation(
+            segmentation = fit_segmentation(
                 self.features, matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
                 window_days=self.parameters.window_days, recipe=self._featured["recipe"], rule=rule,
+                history_days=self._days_counted if self.as_of else 0,
             )  # fmt: skip
+        with self._cost("how sure the assignments are"), progress_bar("resampling the chosen one") as report:
+            return replace(
+                segmentation, resampled=confidence_rules(segmentation, self.features, models, self.parameters, report)
+            )
 
     @cached_property
     def _numbered(self) -> Segmentation:
         fitted = self._fitted
-        sizes = size_segments(assign_customers(fitted, self.features)["segment_id"], self._revenue)
+        sizes = size_segments(assign_customers(fitted, self.features, sure=False)["segment_id"], self._revenue)
         order = sizes.sort_values(["revenue", "customers"], ascending=False, kind="stable")["segment_id"]
         with_customers = [old for old in order if old != LEFT_OUT]
         without = [old for old in fitted.segment_ids if old not in with_customers]
@@ -109,7 +115,7 @@ class SegmentSteps(ChoosingSteps):
 
     @cached_property
     def _assigned(self) -> pd.DataFrame:
-        return assign_customers(self._numbered, self.features)
+        return assign_customers(self._numbered, self.features, sure=False)
 
     @cached_property
     def profile(self) -> pd.DataFrame:
@@ -151,8 +157,6 @@ class SegmentSteps(ChoosingSteps):
     def assignments(self) -> pd.DataFrame:
         """Every customer's segment, and the cell of the RFM map for comparison; index ``customer_id``."""
         assigned = assign_customers(self.segmentation, self.features)
-        if self.chosen["candidate_id"] in self.trial.confidence:
-            assigned["confidence"] = self.trial.confidence[self.chosen["candidate_id"]]
         rfm = fit_rfm(self.features)
         return assigned.assign(rfm_segment=None if rfm is None else rfm.assign(self.features)["segment"].astype("str"))
 
