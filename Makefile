@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env report test lab lock
+.PHONY: help env report test test-engines lab lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,9 +34,19 @@ test: .venv/built ## every check that needs no server
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 900 notebooks/0*.ipynb
 	$(BIN)/segkit report complete-journey --month 2017-12 --out .venv/test-reports
 
+test-engines: .venv/engines ## the checks that need Java 17 and PostgreSQL's server
+	$(BIN)/python -m pytest tests/engines --numprocesses 0 -rP --durations 10
+
+.venv/engines: .venv/built requirements-engines.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes --no-deps -r requirements-engines.lock
+	@touch $@
+
 lab: .venv/built ## JupyterLab on notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-lock: ## write requirements.lock anew from pyproject.toml
+lock: ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --quiet --output-file requirements.lock
+	$(BIN)/python -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	  print(*extras['spark'], *extras['postgres'], sep='\n')" | $(BIN)/uv pip compile - --constraint requirements.lock \
+	  --generate-hashes --universal --python-version 3.11 --no-emit-index-url --quiet --output-file requirements-engines.lock

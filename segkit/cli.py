@@ -27,6 +27,22 @@ Source = Annotated[str, typer.Option(metavar="FILE", help="Read this file instea
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
+def _use_engine(address: str) -> str:
+    from segkit.engines import use_engine
+
+    return use_engine(address)
+
+
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        callback=_use_engine,
+        help="Read and sum the order lines elsewhere: a Spark master, spark://host:7077.",
+    ),
+]
+
+
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -55,20 +71,25 @@ def datasets(debug: Debug = False) -> None:
 @app.command(name="new-card", epilog="Example: segkit new-card orders.csv --name my-shop")
 def new_card(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A CSV, parquet or Excel file of order lines, or of customers.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A CSV, parquet or Excel file of order lines, or of customers; or postgresql://user@host/database.",
+        ),
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",
+    table: Annotated[str, typer.Option(metavar="SCHEMA.NAME", help="The table of the database to look at.")] = "",
     debug: Debug = False,
 ) -> None:
     """Look at a file, guess which column is what, and write a commented card to finish."""
     from segkit.new_card import write_new_card
 
-    path = write_new_card(file, name)
+    path = write_new_card(file, name, table=table)
     print(f"Wrote {path}: read its comments, correct what is wrong, then try\n  segkit check {path.stem}")
 
 
 @app.command(epilog="Example: segkit check online-retail-ii --source online_retail_II.xlsx")
-def check(dataset: Dataset, source: Source = "", debug: Debug = False) -> None:
+def check(dataset: Dataset, source: Source = "", engine: Engine = "", debug: Debug = False) -> None:
     """Read a dataset against the canonical tables and print where every row went; writes nothing."""
     from segkit.cards import read_card
     from segkit.features import FEATURES
@@ -97,6 +118,7 @@ def report(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
+    engine: Engine = "",
     debug: Debug = False,
 ) -> None:
     """Run one month's study: notebooks, tables and report.html."""

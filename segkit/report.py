@@ -17,6 +17,7 @@ from segkit.errors import InputError
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
 from segkit.rules import rules_sql
+from segkit.sources import one_snapshot
 from segkit.study import Study, open_study
 from segkit.tables import describe_tables, write_json
 
@@ -28,6 +29,7 @@ class NotebookFailed(RuntimeError):
     """A notebook of the chain stopped; the message names it, the cell, the error and where it lies."""
 
 
+@one_snapshot()
 def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "", out: Path | None = None, **settings):
     """Run a study whole and return the path of its ``report.html``.
 

@@ -5,6 +5,7 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NEEDED = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
 LOCK = (ROOT / "requirements.lock").read_text()
+ENGINES = (ROOT / "requirements-engines.lock").read_text()
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 
 
@@ -29,10 +31,18 @@ def test_the_lock_meets_every_requirement_of_the_project():
     assert not unmet
 
 
-def test_every_locked_version_carries_hashes_and_no_address():
-    entries = re.split(r"\n(?=\S)", LOCK)
+def test_the_lock_of_the_engines_meets_their_extras_and_the_main_lock():
+    pins = dict(re.findall(r"^(\S+)==(\S+)", ENGINES, flags=re.MULTILINE))
+    needs = [Requirement(text) for extra in ("spark", "postgres") for text in PROJECT["optional-dependencies"][extra]]
+    assert all(need.specifier.contains(pins.get(need.name, "0")) for need in needs)
+    assert {name: pins[name] for name in pins.keys() & locked_versions()}.items() <= locked_versions().items()
+
+
+@pytest.mark.parametrize("lock", ["LOCK", "ENGINES"])
+def test_every_locked_version_carries_hashes_and_no_address(lock):
+    entries = re.split(r"\n(?=\S)", globals()[lock])
     assert all("--hash=sha256:" in entry for entry in entries if re.match(r"\S+==", entry))
-    assert "://" not in LOCK
+    assert "://" not in globals()[lock]
 
 
 def test_conda_users_get_the_locked_versions_of_what_the_project_names():

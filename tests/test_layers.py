@@ -10,7 +10,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "segkit"
 # The way of the data, first to last.
 ROOMS = (
-    ["errors", "parameters", "progress", "tables", "cards", "keep", "sources", "new_card", "fetch", "explore"]
+    [
+        "errors",
+        "parameters",
+        "progress",
+        "tables",
+        "cards",
+        "keep",
+        "engines",
+        "sources",
+        "new_card",
+        "fetch",
+        "explore",
+    ]
     + ["features", "outcomes", "matrix", "methods", "baselines", "segmentation", "evidence", "predictive", "compare"]
     + [
         "forward",

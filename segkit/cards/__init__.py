@@ -4,7 +4,7 @@ from segkit.cards.card import CARDS, ROOT, Card, list_cards, read_card
 from segkit.cards.describe import describe_datasets, way_to_get
 from segkit.cards.locate import locate_files
 from segkit.cards.names import nearest, quote
-from segkit.cards.sections import KINDS, OPTIONAL, REQUIRED, FileSource, ReadyTable, TableSource
+from segkit.cards.sections import KINDS, OPTIONAL, REQUIRED, FileSource, ReadyTable, TableSource, check_address
 
 __all__ = [
     "CARDS",
@@ -16,6 +16,7 @@ __all__ = [
     "FileSource",
     "ReadyTable",
     "TableSource",
+    "check_address",
     "describe_datasets",
     "list_cards",
     "locate_files",

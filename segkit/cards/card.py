@@ -26,6 +26,7 @@ class Card:
     currency: str
     licence: str
     citation: str
+    engine: str
     tables: dict[str, TableSource]
     ready: ReadyTable | None
     custom_features: dict[str, dict]

@@ -10,7 +10,7 @@ from segkit.errors import InputError
 
 
 def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path]:
-    """Return the files that `file` means, sorted; patterns may match many.
+    """Return the files that `file` means, sorted; patterns may match many, and a database has none.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
     segkit.errors.InputError: there is no file orders.csv...
     """
     source = file.source
+    if file.in_database:
+        return []
     if source.startswith("package:"):
         package, _, inside = source.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package)

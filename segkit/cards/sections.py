@@ -5,6 +5,7 @@ A misspelt key is an error with the right spelling beside it, never a setting th
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from segkit.cards.names import nearest, quote
 from segkit.errors import InputError
@@ -35,14 +36,15 @@ OPTIONAL = {
     "campaigns": ("responded_at",),
 }
 
-_FILE_KEYS = ("source", "sheet", "separator", "encoding", "decimal")
+_FILE_KEYS = ("source", "table", "sheet", "separator", "encoding", "decimal")
 _TABLE_KEYS = (*_FILE_KEYS, "sql", "columns", "date_format", "time_zone")
 _READY_KEYS = (*_FILE_KEYS, "id", "columns", "kinds", "outcomes")
-CARD_KEYS = ("title", "currency", "licence", "citation")
+CARD_KEYS = ("title", "currency", "licence", "citation", "engine")
 SECTIONS = (*REQUIRED, "features", "sources", "fetch", "custom_features", "defaults")
 _FETCH_KEYS = ("url", "sha256", "member", "member_sha256", "path")
 _CUSTOM_KEYS = ("sql", "kind", "family", "unit", "definition")
 _RESERVED = (*REQUIRED, *(f"raw_{name}" for name in REQUIRED), "all_orders", "judged_orders")  # names of views
+DATABASES = ("postgresql://", "postgres://")
 _ENCODINGS = ("utf-8", "utf-16", "latin-1")
 
 
@@ -50,14 +52,26 @@ _ENCODINGS = ("utf-8", "utf-16", "latin-1")
 class FileSource:
     """One or many files of the same shape: a path or pattern, and how to read it where that can't be seen.
 
-    `source` is relative to the card, absolute, or ``package:NAME/path`` inside an installed Python package.
+    `source` is relative to the card, absolute, or ``package:NAME/path`` inside an installed Python package; or it is
+    the address of a PostgreSQL database, and `table` says which of its tables (or views) is read.
     """
 
     source: str
+    table: str | None = None
     sheet: str | None = None
     separator: str | None = None
     encoding: str = "utf-8"
     decimal: str = "."
+
+    @property
+    def in_database(self) -> bool:
+        """Return whether the rows lie in a database and not in a file."""
+        return self.source.startswith(DATABASES)
+
+    @property
+    def name(self) -> str:
+        """Return what messages call it."""
+        return self.table if self.table else Path(self.source).name
 
 
 @dataclass(frozen=True)
@@ -129,7 +143,27 @@ def _read_file(section: dict, path: Path, where: str) -> FileSource:
         raise InputError(f'{path.name}: {where} `decimal` is "." or ",", not {texts["decimal"]!r}')
     if len(texts.get("separator", ";")) != 1:
         raise InputError(f"{path.name}: {where} `separator` is one character, not {texts['separator']!r}")
-    return FileSource(**texts)
+    file = FileSource(**texts)
+    if file.in_database:
+        check_address(file, f"{path.name}: {where}")
+    elif file.table:
+        raise InputError(
+            f"{path.name}: {where} `table` goes with the address of a database as `source`, such as "
+            '"postgresql://reader@localhost/shop"'
+        )
+    return file
+
+
+def check_address(file: FileSource, where: str) -> None:
+    """Refuse an address without a table, and one with a password, without ever showing it."""
+    parts = urlsplit(file.source)
+    if parts.password is not None or "password" in parse_qs(parts.query):
+        raise InputError(
+            f"{where} `source` holds a password, and cards are shared: write "
+            f'"postgresql://{parts.username or "reader"}@..." and put the password into ~/.pgpass or PGPASSWORD'
+        )
+    if not file.table:
+        raise InputError(f'{where} reads a database and needs table = "schema.name" beside `source`')
 
 
 def _read_expressions(section: dict, path: Path, where: str) -> dict[str, str]:

@@ -73,9 +73,8 @@ def check_custom_features(
         where = f"{card}: custom feature `{feature.name}`"
         value = f"SELECT {feature.sql} AS figure FROM {orders} GROUP BY customer_id"
         try:
-            kind, low, high = connection.execute(
-                f"SELECT max(typeof(figure)), min(figure), max(figure) FROM ({value})"
-            ).fetchone()
+            kind = connection.execute(f"DESCRIBE {value}").fetchone()[1]
+            low, high = connection.execute(f"SELECT min(figure), max(figure) FROM ({value}) AS figures").fetchone()
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
             raise InputError(

@@ -3,12 +3,13 @@
 import codecs
 import os
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from segkit.cards import CARDS, ROOT, FileSource, quote
+from segkit.cards import CARDS, ROOT, FileSource, check_address, quote
 from segkit.errors import InputError
 from segkit.new_card.customers import draft_customers
 from segkit.new_card.guess import Guess, guess_roles
@@ -16,12 +17,13 @@ from segkit.new_card.look import Look, look_at_columns
 from segkit.new_card.order_lines import draft_orders
 from segkit.new_card.synonyms import CUSTOMER_IDS, name_score, plain_name
 from segkit.sources.contacts import contact_name
+from segkit.sources.databases import copy_databases
 from segkit.sources.files import parquet_files, scan
 
 _ENCODING_BYTES = 10_000_000
 
 
-def write_new_card(file: str | Path, name: str = "", folder: Path = CARDS) -> Path:
+def write_new_card(file: str | Path, name: str = "", folder: Path = CARDS, table: str = "") -> Path:
     """Write a first card for `file` into `folder` and return its path.
 
     Parameters
@@ -30,24 +32,27 @@ def write_new_card(file: str | Path, name: str = "", folder: Path = CARDS) -> Pa
         CSV, parquet or Excel: order lines, or one row per customer.
     name : str
         Name of the dataset; by default the file's.
+    table : str
+        A table of the database whose address stands in `file`'s place.
 
     Raises
     ------
     InputError
         No such file, or one that can't be read; a card of that name exists already.
     """
-    name = name or plain_name(Path(file).name.split(".")[0]).replace("_", "-") or "my-shop"
+    called = table or Path(file).name.split(".")[0]
+    name = name or plain_name(called).replace("_", "-") or "my-shop"
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise InputError(f"{name!r} can't be the name of a card; use letters, digits and hyphens")
     path = folder / f"{name}.toml"
     if path.exists():
         raise InputError(f"there is a card {path.name} already; choose another name with --name, or remove it")
-    text = draft_card(file, name, folder)
+    text = draft_card(file, name, folder, table)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def draft_card(file: str | Path, name: str, folder: Path = CARDS) -> str:
+def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "") -> str:
     """Return the text of a first card for `file`: a commented TOML file that `read_card` accepts.
 
     Each column's role is guessed from its name (English, German, French, Spanish, and those of common exports) and
@@ -61,23 +66,32 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS) -> str:
         Title of the card.
     folder : path
         Where the card will lie; the file is named relative to it where both lie in the project.
+    table : str
+        As for `write_new_card`.
     """
-    path = Path(file).expanduser()
-    if not path.is_file():
+    path, source = Path(file).expanduser(), FileSource(str(file), table or None)
+    if source.in_database:
+        check_address(source, "new-card:")
+    elif not path.is_file():
         raise InputError(f"there is no file {file}")
-    source = FileSource(str(path.absolute()), encoding=_encoding(path))
-    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
+    else:
+        source = FileSource(str(path.absolute()), encoding=_encoding(path))
+    with (
+        tempfile.TemporaryDirectory(prefix="segkit-") as copied,
+        duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
+    ):
+        paths = list(copy_databases({"rows": source}, Path(copied)).values()) or parquet_files(source, [path])
         try:
-            connection.execute(f"CREATE VIEW rows AS FROM {scan(parquet_files(source, [path]))}")
+            connection.execute(f"CREATE VIEW rows AS FROM {scan(paths)}")
         except duckdb.Error as error:
             raise InputError(f"{path.name} can't be read as parquet: {str(error).splitlines()[0]}") from None
         looks = look_at_columns(connection, "rows")
         if not looks or not looks[0].rows:
-            raise InputError(f"{path.name} has no rows")
+            raise InputError(f"{source.name} has no rows")
         if any(look.comma_share > 0.5 for look in looks):
             source = replace(source, decimal=",")
         guess = guess_roles(connection, looks)
-        shown = _shown_path(path.absolute(), folder)
+        shown = source.source if source.in_database else _shown_path(path.absolute(), folder)
         customers = _customer_id(connection, looks, guess)
         if customers is not None:
             return draft_customers(name, shown, source, customers, folder)

@@ -32,6 +32,8 @@ def head_lines(name: str, what: str, currency: str = "") -> list[str]:
 def file_lines(shown: str, source: FileSource) -> list[str]:
     """Return the file of a table, with encoding and decimal mark where they aren't the usual ones."""
     lines = [f"source = {toml_text(shown)}"]
+    if source.table:
+        lines.append(f"table = {toml_text(source.table)}")
     if source.encoding != "utf-8":
         lines.append(f'encoding = "{source.encoding}"')
     if source.decimal == ",":

@@ -138,9 +138,10 @@ def table_by_key(name: str, canonical: dict[str, str], limit: str | None) -> str
     rows = f"SELECT {listed} FROM raw_{name}"
     if name != "campaigns":
         others = ", ".join(quote(column) for column in canonical if column != key) or key
+        place = f'row_number() OVER (PARTITION BY {key} ORDER BY {others}) AS "=place"'
         return (
-            f"SELECT * FROM ({rows}) WHERE {key} IS NOT NULL "
-            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {others}) = 1"
+            f"SELECT {', '.join(map(quote, canonical))} "
+            f'FROM (SELECT *, {place} FROM ({rows}) WHERE {key} IS NOT NULL) WHERE "=place" = 1'
         )
     responded = ""
     if "responded_at" in canonical:

@@ -67,6 +67,12 @@ def _parser() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"autoinstall_known_extensions": "false"})
 
 
+def is_time_zone(name: str) -> bool:
+    """Return whether the engine knows a time zone of that name."""
+    zones = "SELECT count(*) FROM pg_timezone_names() WHERE name = ?"
+    return _parser().execute(zones, [name]).fetchone()[0] > 0
+
+
 def column_types(connection, relation: str, columns: dict[str, str], where: str) -> dict[str, str]:
     """Return the type of each expression of `columns` over `relation`.
 

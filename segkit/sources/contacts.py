@@ -46,8 +46,7 @@ def contact_name(column: str) -> bool:
 
 def _contact_content(connection, table: str, column: str) -> str | None:
     written = f"trim({quote(column)}::VARCHAR)"
-    kind = connection.execute(f"SELECT any_value(typeof({quote(column)})) FROM {table}").fetchone()[0]
-    if kind != "VARCHAR":
+    if connection.execute(f"DESCRIBE SELECT {quote(column)} FROM {table}").fetchone()[1] != "VARCHAR":
         return None
     filled, emails, phones = connection.execute(
         f"SELECT count(*), count(*) FILTER (regexp_matches({written}, ?)), "

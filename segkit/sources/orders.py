@@ -11,11 +11,13 @@ import duckdb
 import pandas as pd
 
 from segkit.cards import Card, locate_files, quote, way_to_get
+from segkit.engines import engine_address, open_engine
 from segkit.errors import InputError
 from segkit.sources import canonical
 from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
 from segkit.sources.convert import sql_text
+from segkit.sources.databases import copy_databases
 from segkit.sources.explain import explain_breaches
 from segkit.sources.files import digest_file, parquet_files
 from segkit.sources.views import connect, describe_table, in_card, integer_ids
@@ -108,7 +110,7 @@ class Orders:
 
 
 def read_orders(
-    card: Card, as_of: date | None = None, *, memory: str | None = None, threads: int | None = None
+    card: Card, as_of: date | None = None, *, memory: str | None = None, threads: int | None = None, engine: str = ""
 ) -> Orders:
     """Return the canonical tables of `card` as of a day, with the ledger; one scan over the order lines.
 
@@ -122,6 +124,10 @@ def read_orders(
         Limit of the engine, such as "2GB"; it spills to a temporary folder beyond.
     threads : int, optional
         All cores otherwise.
+    engine : str or SparkSession
+        Where the order lines are read and summed: the address of a Spark master, or a session of the caller's. By
+        default what the flag ``--engine`` or the card says, else the engine inside. `memory` and `threads` are for
+        that one only.
 
     Raises
     ------
@@ -143,21 +149,23 @@ def read_orders(
     """
     if "orders" not in card.tables:
         raise InputError(f"{card.name} is a ready table with one row per customer; it has no order lines")
-    files: dict[str, list[Path]] = {}
     named = dict(card.sources)
     named |= {f"raw_{name}": table.file for name, table in card.tables.items() if table.file}
-    originals: list[Path] = []
     way_out = way_to_get(card) if card.fetch else ""
-    for name, source in named.items():
-        found = locate_files(source, card.folder, way_out)
-        originals += found
-        files[name] = parquet_files(source, found)
+    found = {name: locate_files(source, card.folder, way_out) for name, source in named.items()}
+    address = engine_address(engine, card.engine) if isinstance(engine, str) else engine
+    other = open_engine(address) if address else None
     folder = tempfile.mkdtemp(prefix="segkit-")
-    connection = connect(files, folder, memory, threads)
+    connection = None
     try:
+        copies = copy_databases(named, Path(folder))
+        files = {name: [copies[name]] if name in copies else parquet_files(named[name], found[name]) for name in named}
+        originals = [path for paths in found.values() for path in paths] + list(copies.values())
+        connection = connect(files, folder, memory, threads, other)
         return _build(card, as_of, connection, sorted(set(originals)), folder)
     except BaseException:
-        connection.close()
+        if connection is not None:
+            connection.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -222,7 +230,7 @@ def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFra
         .set_index("reason")
     )
     table = card.tables["orders"]
-    where = Path(table.file.source).name if table.file else "the query of [orders]"
+    where = table.file.name if table.file else "the query of [orders]"
     if found.empty:
         later = connection.execute("SELECT count(*) FROM all_orders").fetchone()[0]
         if later:

@@ -1,7 +1,9 @@
 """A ready table with one row per customer: read, checked, and the kind of each column told or guessed."""
 
 import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -10,6 +12,7 @@ from segkit.cards import KINDS, Card, FileSource, ReadyTable, locate_files, near
 from segkit.errors import InputError
 from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
+from segkit.sources.databases import copy_databases
 from segkit.sources.files import digest_file, parquet_files, scan
 
 MAX_BREACH_SHARE = 0.05
@@ -79,10 +82,14 @@ def read_ready(card: Card) -> ReadyRows:
     if ready is None:
         raise InputError(f"{card.name} has order lines, not a ready table with one row per customer")
     paths = locate_files(ready.file, card.folder, way_to_get(card) if card.fetch else "")
-    where = paths[0].name
-    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
+    where = ready.file.name if ready.file.in_database else paths[0].name
+    with (
+        tempfile.TemporaryDirectory(prefix="segkit-") as folder,
+        duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
+    ):
+        copies = list(copy_databases({"rows": ready.file}, Path(folder)).values())
         try:
-            connection.execute(f"CREATE VIEW rows AS FROM {scan(parquet_files(ready.file, paths))}")
+            connection.execute(f"CREATE VIEW rows AS FROM {scan(copies or parquet_files(ready.file, paths))}")
         except duckdb.Error as error:
             raise InputError(f"{where} can't be read as parquet: {str(error).splitlines()[0]}") from None
         types = {row[0]: row[1] for row in connection.execute("DESCRIBE rows").fetchall()}
@@ -92,6 +99,7 @@ def read_ready(card: Card) -> ReadyRows:
         left_out = contact_columns(connection, "customers", [name for name in used if name not in ready.outcomes])
         listed = ", ".join(quote(name) for name in used)
         found = connection.execute(f'SELECT "=id" AS customer_id, {listed} FROM customers ORDER BY 1').df()
+        inputs = {path.name: digest_file(path) for path in copies or paths}
     found = found.set_index("customer_id")
     kinds, inferred = {}, {}
     for name in [name for name in used if name not in (*left_out, *ready.outcomes)]:
@@ -109,7 +117,6 @@ def read_ready(card: Card) -> ReadyRows:
     for name in [name for name, kind in kinds.items() if kind == "binary"]:
         found[name] = _as_yes_no(found[name])
     outcomes = found[list(ready.outcomes)]
-    inputs = {path.name: digest_file(path) for path in paths}
     return ReadyRows(found[list(kinds)], kinds, inferred, outcomes, left_out, ledger, quarantine, inputs)
 
 

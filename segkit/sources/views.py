@@ -14,8 +14,13 @@ from segkit.sources.explain import explain_numeric_date
 from segkit.sources.files import scan
 
 
-def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threads: int | None):
-    """Return a connection that can read the given files and nothing else."""
+def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threads: int | None, engine=None):
+    """Return a connection that can read the given files and nothing else, or `engine` with views of them."""
+    if engine is not None:
+        for name, paths in files.items():
+            with in_card(paths[0].name):
+                engine.read_parquet("all_orders" if name == "raw_orders" else name, paths)
+        return engine
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "temp_directory": folder}
     if memory:
         config["memory_limit"] = memory
@@ -55,12 +60,7 @@ def describe_table(connection, name: str, table: TableSource, relation: str) -> 
         with in_card(f"[{name}] sql"):
             connection.execute(f"CREATE VIEW {quote(relation)} AS {table.sql}")
     types = as_sql.column_types(connection, relation, table.columns, where)
-    if (
-        table.time_zone
-        and not connection.execute(
-            "SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [table.time_zone]
-        ).fetchone()[0]
-    ):
+    if table.time_zone and not as_sql.is_time_zone(table.time_zone):
         raise InputError(f'[{name}]: unknown time_zone {table.time_zone!r}; write it as in "Europe/Paris"')
     for column in set(TIMES) & set(types):
         if as_sql.is_number(types[column]) and not table.date_format:

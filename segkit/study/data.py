@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from segkit.cards import Card
+from segkit.engines import engine_address
 from segkit.errors import InputError
 from segkit.explore import uncovered_days
 from segkit.features import CustomerFeatures, customer_features
@@ -79,6 +80,7 @@ class DataSteps:
         return {
             "card": self.card.path.read_text(),
             "inputs": self.rows.inputs,
+            "engine": engine_address(of_card=self.card.engine).partition(":")[0],  # last digits may differ
             "as_of": self.as_of,
             "window_days": self.parameters.window_days,
         }

@@ -1,0 +1,44 @@
+"""SQL in DuckDB's dialect carried to another engine, with what a translation word by word gets wrong."""
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+from sqlglot.time import format_time
+
+
+def parse(statement: str, parameters: list | tuple = ()) -> exp.Expression:
+    """Return the tree of one statement in DuckDB's dialect, its question marks filled in."""
+    tree = sqlglot.parse_one(statement, read="duckdb")
+    for mark, value in zip(list(tree.find_all(exp.Placeholder)), parameters, strict=True):
+        mark.replace(exp.convert(value))
+    return tree
+
+
+def to_spark(tree: exp.Expression) -> str:
+    r"""Return a query for Spark.
+
+    Examples
+    --------
+    >>> to_spark(parse("SELECT isfinite(price) FROM lines"))
+    "SELECT (NOT ISNAN(price) AND ABS(price) < DOUBLE('inf')) FROM lines"
+    >>> print(to_spark(parse(r"SELECT regexp_replace(code, '^(\d+)\.0+$', '\1') FROM lines")))
+    SELECT REGEXP_REPLACE(code, '^(\\d+)\\.0+$', '$1') FROM lines
+    """
+    return tree.transform(_for_spark).sql(dialect="spark")
+
+
+def _for_spark(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.RegexpReplace) and node.args.get("replacement"):
+        written = node.args["replacement"]
+        node.set("replacement", exp.Literal.string(written.this.replace("$", r"\$").replace("\\1", "$1")))
+        node.set("modifiers", None)  # "g": Spark replaces every match in any case
+    elif isinstance(node, exp.Anonymous | exp.IsInf) and node.name.lower() == "isfinite":
+        value = node.expressions[0].sql(dialect="spark")
+        return sqlglot.parse_one(f"(NOT isnan({value}) AND abs({value}) < double('inf'))", read="spark")
+    elif isinstance(node, exp.Anonymous) and node.name.lower() == "try_strptime":
+        value, written = node.expressions
+        java = format_time(written.this, Spark.INVERSE_TIME_MAPPING, Spark.INVERSE_TIME_TRIE)
+        parsed = exp.Anonymous(this="try_to_timestamp", expressions=[value, exp.Literal.string(java)])
+        kind = exp.DataType.Type.TIMESTAMPTZ if "%z" in written.this else exp.DataType.Type.TIMESTAMPNTZ
+        return exp.Cast(this=parsed, to=exp.DataType(this=kind))
+    return node

@@ -1,0 +1,167 @@
+"""Apache Spark behind the few methods of a DuckDB connection that segkit uses.
+
+Statements are written in DuckDB's dialect and translated; views and intermediate tables live in the cluster, and only
+the rows of a SELECT come back.
+"""
+
+import socket
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+from sqlglot import exp
+
+from segkit.engines.dialect import parse, to_spark
+from segkit.errors import InputError
+
+_TYPES = {
+    "string": "VARCHAR",
+    "int": "INTEGER",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "timestamp_ntz": "TIMESTAMP",
+}
+_PATIENCE = 5  # seconds for a master to answer
+
+
+def spark_session(address: str):
+    """Return a session on the Spark master at `address`, the one that is open where there is one.
+
+    Raises
+    ------
+    InputError
+        No pyspark, no Java, or nobody at that address; the message says what to do.
+    """
+    try:
+        from pyspark.errors import PySparkRuntimeError
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise InputError("the engine Spark needs the package pyspark: pip install 'segkit[spark]'") from None
+    if address.startswith("spark://"):
+        _find_master(address)
+    quiet = f"-Dlog4j2.configurationFile={files('segkit.engines').joinpath('log4j2.properties')}"
+    try:
+        session = (
+            SparkSession.builder.master(address)
+            .appName("segkit")
+            .config("spark.driver.extraJavaOptions", quiet)
+            .config("spark.ui.showConsoleProgress", "false")
+            .getOrCreate()
+        )
+    except PySparkRuntimeError as error:
+        if "JAVA" in str(error):
+            raise InputError("the engine Spark needs Java 17: install it, or set JAVA_HOME to where it is") from None
+        raise
+    return session
+
+
+def _find_master(address: str) -> None:
+    """Refuse an address where nobody answers, which Spark itself finds out after a minute."""
+    for place in address.removeprefix("spark://").split(","):
+        with suppress(OSError, ValueError):
+            parts = urlsplit(f"spark://{place}")
+            socket.create_connection((parts.hostname, parts.port or 7077), _PATIENCE).close()
+            return
+    raise InputError(f"no Spark master answers at {address}; its address stands on top of the master's own page")
+
+
+class SparkConnection:
+    """A Spark session that is spoken to like a DuckDB connection.
+
+    Each has its own views. Errors come as `duckdb.Error`, so that what explains them needs to know only one kind.
+    """
+
+    def __init__(self, session):
+        self.session = session.newSession()
+        self.session.conf.set("spark.sql.session.timeZone", "UTC")
+        self.session.conf.set("spark.sql.ansi.enabled", "true")
+        self.session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
+        self._held = {}  # intermediate tables by name, cached in the cluster
+        self._views = set()
+
+    def read_parquet(self, name: str, paths: list[Path | str]) -> None:
+        """Make a view of parquet files, which every worker must be able to read at these paths."""
+        rows = self.session.read.option("mergeSchema", len(paths) > 1).parquet(*map(str, paths))
+        # Old files keep times without a zone in a form that Spark takes for instants.
+        local = duckdb.execute("DESCRIBE FROM read_parquet(?)", [str(paths[0])]).fetchall()
+        for column, kind, *_ in local:
+            if kind == "TIMESTAMP" and dict(rows.dtypes)[column] == "timestamp":
+                rows = rows.withColumn(column, rows[f"`{column}`"].cast("timestamp_ntz"))
+        self._name(name, rows)
+
+    def query(self, statement: str, parameters: list | tuple = ()):
+        """Return the rows of a SELECT as a Spark DataFrame, nothing of it computed yet."""
+        return self._frame(parse(statement, parameters))
+
+    def execute(self, statement: str, parameters: list | tuple = ()) -> duckdb.DuckDBPyRelation | None:
+        """Run one statement; the rows of a SELECT come back as a relation (``fetchone, fetchall, df``)."""
+        tree = parse(statement, parameters)
+        if isinstance(tree, exp.Create):
+            self._create(tree)
+        elif isinstance(tree, exp.Drop):
+            self._forget(tree.find(exp.Table).name)
+        elif isinstance(tree, exp.Alter):
+            self._drop_column(tree.this.name, tree.find(exp.Column).name)
+        elif isinstance(tree, exp.Describe):
+            return self._describe(tree.this)
+        else:
+            with _as_engine_error():
+                rows = self._frame(tree).toArrow()
+            return duckdb.connect().from_arrow(rows)
+        return None
+
+    def close(self) -> None:
+        """Free what the cluster holds for this connection; the session itself stays open."""
+        for name in list(self._views):
+            self._forget(name)
+
+    def _frame(self, tree: exp.Expression):
+        with _as_engine_error():
+            return self.session.sql(to_spark(tree))
+
+    def _name(self, name: str, rows) -> None:
+        self._forget(name)
+        rows.createOrReplaceTempView(f"`{name}`")
+        self._views.add(name)
+
+    def _create(self, tree: exp.Create) -> None:
+        rows, name = self._frame(tree.expression), tree.this.name
+        if tree.kind == "TABLE":
+            rows = rows.persist()
+        self._name(name, rows)
+        if tree.kind == "TABLE":
+            self._held[name] = rows
+
+    def _forget(self, name: str) -> None:
+        if name in self._held:
+            self._held.pop(name).unpersist()
+        if name in self._views:
+            self._views.discard(name)
+            self.session.catalog.dropTempView(name)
+
+    def _drop_column(self, name: str, column: str) -> None:
+        rows = self._held[name].drop(column)
+        rows.createOrReplaceTempView(f"`{name}`")
+
+    def _describe(self, what: exp.Expression) -> duckdb.DuckDBPyRelation:
+        tree = what if isinstance(what, exp.Query) else exp.select("*").from_(what)
+        columns = self._frame(tree).dtypes
+        names, kinds = [name for name, _ in columns], [_TYPES.get(kind, kind.upper()) for _, kind in columns]
+        return duckdb.connect().sql("SELECT unnest($1), unnest($2)", params=[names, kinds])
+
+
+class _as_engine_error:
+    """Turn an error of Spark into one of DuckDB, with its first line."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        if isinstance(error, PySparkException | Py4JError):
+            causes = [line for line in str(error).splitlines() if line.startswith("Caused by: ")]
+            said = causes[-1].removeprefix("Caused by: ") if causes else str(error).splitlines()[0]
+            raise duckdb.Error(said) from None

@@ -1,0 +1,37 @@
+"""The servers that these tests need, started once; where one is missing, the run ends with what to install."""
+
+import os
+import sys
+
+import pytest
+from servers import missing_servers, postgres_server, spark_cluster
+
+
+def pytest_sessionstart(session):
+    if lacks := missing_servers():
+        pytest.exit(f"make test-engines needs {' and '.join(lacks)}", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory):
+    """The address of a Spark master with two workers."""
+    folder = tmp_path_factory.mktemp("spark")
+    (folder / "spark-defaults.conf").write_text(
+        # Little may come back to the driver: order lines would not fit.
+        "spark.driver.maxResultSize 8m\nspark.driver.host 127.0.0.1\nspark.driver.bindAddress 127.0.0.1\n"
+        "spark.executor.memory 1000m\nspark.sql.shuffle.partitions 4\nspark.ui.enabled false\n"
+    )
+    os.environ |= {"SPARK_CONF_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    with spark_cluster(folder) as address:
+        yield address
+        from pyspark.sql import SparkSession
+
+        if session := SparkSession.getActiveSession():
+            session.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """The address of the owner of a PostgreSQL server."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as address:
+        yield address

