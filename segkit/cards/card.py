@@ -26,13 +26,13 @@ class Card:
     currency: str
     licence: str
     citation: str
-    engine: str
     tables: dict[str, TableSource]
     ready: ReadyTable | None
     custom_features: dict[str, dict]
     defaults: dict
     sources: dict[str, FileSource]
     fetch: dict[str, str]
+    engine: str = ""
 
     @property
     def folder(self) -> Path:

@@ -20,7 +20,7 @@ def to_spark(tree: exp.Expression) -> str:
     Examples
     --------
     >>> to_spark(parse("SELECT isfinite(price) FROM lines"))
-    "SELECT (NOT ISNAN(price) AND ABS(price) < DOUBLE('inf')) FROM lines"
+    "SELECT (NOT ISNAN(price) AND ABS(price) < CAST('inf' AS DOUBLE)) FROM lines"
     >>> print(to_spark(parse(r"SELECT regexp_replace(code, '^(\d+)\.0+$', '\1') FROM lines")))
     SELECT REGEXP_REPLACE(code, '^(\\d+)\\.0+$', '$1') FROM lines
     """
