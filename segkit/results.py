@@ -7,6 +7,7 @@ import pandas as pd
 
 from segkit.study import Study
 from segkit.tables import Column, write_table
+from segkit.targets import LOW_CONFIDENCE
 
 KEPT = ("sale", "return", "kept")  # reasons of rows that count; the last of a ready table
 
@@ -23,10 +24,14 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         "feature_dictionary": study.dictionary,
         "candidates": study.candidates,
         "assignments": study.assignments,
-        "segments": sized.merge(medians, left_on="segment_id", right_index=True, how="left"),
+        "segments": sized.merge(_sureness(study.assignments), on="segment_id").merge(
+            medians, left_on="segment_id", right_index=True, how="left"
+        ),
         "profile": study.profile,
         "name_words": study.name_words,
         "kpis": study.kpis,
+        "target_criteria": study.target_criteria,
+        "targets": study.targets,
         "levers": study.levers,
         "stability": study.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
         "pairs": study.pairs,
@@ -39,6 +44,13 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         "features": about,
         "segments": {name: replace(about[name], definition=f"median; {about[name].definition}") for name in medians},
     }
+
+
+def _sureness(assignments: pd.DataFrame) -> pd.DataFrame:
+    """How sure the assignments to each segment are."""
+    by_segment = assignments.groupby("segment_id")["confidence"]
+    low = (assignments["confidence"] < LOW_CONFIDENCE).groupby(assignments["segment_id"]).sum()
+    return pd.DataFrame({"mean_confidence": by_segment.mean(), "low_confidence_customers": low}).reset_index()
 
 
 def describe_run(study: Study) -> dict:

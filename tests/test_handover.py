@@ -1,5 +1,6 @@
 """What is handed over, to whom, and what is not."""
 
+import csv
 import json
 
 import pandas as pd
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from segkit.cli import app
 from segkit.errors import InputError
-from segkit.handover import PLATFORMS, hand_over
+from segkit.handover import PLATFORMS, hand_over, write_csv
 from segkit.handover.addresses import normalise_email, sha256
 from segkit.handover.audience import HANDED, audience
 
@@ -160,7 +161,42 @@ def test_phones_count_only_where_a_platform_takes_them():
 
 
 def test_what_is_no_address_is_none():
-    assert [normalise_email(text) for text in ("a@b", "a b@x.org", "@x.org", "", "é@x.org")] == [None] * 5
+    assert [normalise_email(text) for text in ("a@b", "a b@x.org", "@x.org", "", "é@x.org", "josé@x.org")] == [None] * 6
+    assert normalise_email("O'Neil@x.org") == "o'neil@x.org"
+
+
+HOSTILE = ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "a\r=1+1", "a\n=1+1", 'a";=1+1', "a;=1+1"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_cell_runs_whatever_mark_a_spreadsheet_splits_at(tmp_path, separator):
+    write_csv(pd.DataFrame({"customer_id": HOSTILE, "=x": HOSTILE}), tmp_path / "a.csv")
+    with open(tmp_path / "a.csv", newline="") as file:
+        rows = list(csv.reader(file, delimiter=separator))
+    assert len(rows) == len(HOSTILE) + 1
+    cells = [cell for row in rows for cell in row]
+    assert not [cell for cell in cells if cell.strip()[:1] in set("=+-@＝＋－＠")]
+
+
+def test_a_segment_id_from_elsewhere_names_no_file_outside_the_folder(run):
+    path = run / "tables" / "assignments.parquet"
+    assignments = pd.read_parquet(path)
+    assignments.assign(segment_id="../../x", segment="/etc").to_parquet(path)
+    folder, _ = hand_over(run, ("meta",))
+    assert [one.name for one in (folder / "meta").iterdir()] == ["x-etc.csv"]
+
+
+def test_a_damaged_record_is_refused(run):
+    for text in ("{", "[]", "{}", '{"parameters": {}}'):
+        (run / "run.json").write_text(text)
+        with pytest.raises(InputError, match="is damaged"):
+            hand_over(run)
+
+
+def test_a_platform_that_wants_longer_lists_is_quoted(run):
+    told = hand_over(run, ("meta", "google-ads"))[1]
+    assert "advises against lists of fewer than 100: Loyal" in " ".join(told)
+    assert "advises" not in told[0]
 
 
 def test_a_folder_with_other_files_is_never_replaced(run, tmp_path):

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-_EMAIL = re.compile(r"[a-z0-9][^@\s,;\"'<>]*@[a-z0-9][a-z0-9.-]*\.[a-z]{2,}")
+_EMAIL = re.compile(r"[a-z0-9][a-z0-9.!#$%&'*+/=?^_`{|}~-]*@[a-z0-9][a-z0-9.-]*\.[a-z]{2,}")
 _GOOGLE = ("gmail.com", "googlemail.com")
 
 
@@ -11,7 +11,7 @@ def normalise_email(written: object) -> str | None:
     """Return an address trimmed and in lower case; None for what is no address.
 
     An address that begins with anything but a letter or a digit is none here: it could run as a formula in a
-    spreadsheet.
+    spreadsheet. Nor is one with letters beyond ASCII before the @: Mailchimp, for one, refuses it.
 
     Examples
     --------

@@ -6,8 +6,38 @@ from segkit.handover.addresses import normalise_email, normalise_phone
 from segkit.handover.platforms import Platform
 from segkit.segmentation import LEFT_OUT
 
-_YES = ("true", "t", "yes", "y", "1", "1.0", "granted", "subscribed", "opt-in")
+_YES = ("true", "t", "yes", "y", "1", "1.0", "granted", "subscribed", "opt-in", "opted in")
+_YES += ("ja", "j", "oui", "sí", "si")
 HANDED = "handed over"
+_NORMALISE = {"email": normalise_email, "phone": normalise_phone}
+
+
+def read_contacts(orders) -> pd.DataFrame | None:
+    """Return those of ``email, phone, consent`` that the shop keeps, by customer_id; None where it has no addresses."""
+    columns = orders.columns.get("contacts", [])
+    if not {"email", "phone"} & set(columns):
+        return None
+    selected = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in columns)
+    rows = orders.connection.execute(f"SELECT CAST(customer_id AS VARCHAR) AS customer_id, {selected} FROM contacts")
+    return rows.df().drop_duplicates("customer_id").set_index("customer_id")
+
+
+def reachable_customers(contacts: pd.DataFrame, customers: pd.Index) -> pd.Series:
+    """Return who can be written to: consent, where the shop keeps it, and an e-mail address or a phone number.
+
+    Returns
+    -------
+    Series of bool
+        Index `customers`; no address leaves this function.
+
+    Examples
+    --------
+    >>> contacts = pd.DataFrame({"email": ["a@x.org", "b@x.org"], "consent": ["yes", "no"]}, index=["a", "b"])
+    >>> reachable_customers(contacts, pd.Index(["a", "b", "c"])).to_dict()
+    {'a': True, 'b': False, 'c': False}
+    """
+    own = contacts.reindex(customers.astype("str")).set_axis(customers)
+    return _consents(own) & (_normalised(own, "email").notna() | _normalised(own, "phone").notna())
 
 
 def audience(
@@ -47,9 +77,8 @@ def audience(
     """
     people = assignments.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
     own = contacts.reindex(people["customer_id"])
-    for column, normalise in (("email", normalise_email), ("phone", normalise_phone)):
-        written = own[column].map(normalise, na_action="ignore") if column in own else pd.Series(None, own.index)
-        people[column] = written.astype("str").to_numpy()
+    for column in _NORMALISE:
+        people[column] = _normalised(own, column).to_numpy()
     reached = people["email"].notna() | (people["phone"].notna() & platform.by_phone)
     sizes = people["segment_id"].map(people["segment_id"].value_counts())
     same = people["email"].notna() & people["email"].duplicated()
@@ -68,6 +97,12 @@ def audience(
     counts = people.groupby(["segment_id", "segment", "reason"]).size().rename("customers").reset_index()
     handed = people[people["reason"] == HANDED]
     return handed[["customer_id", "segment_id", "segment", "email", "phone"]].reset_index(drop=True), counts
+
+
+def _normalised(contacts: pd.DataFrame, column: str) -> pd.Series:
+    if column not in contacts:
+        return pd.Series(None, contacts.index, dtype="str")
+    return contacts[column].map(_NORMALISE[column], na_action="ignore").astype("str")
 
 
 def _consents(contacts: pd.DataFrame) -> pd.Series:

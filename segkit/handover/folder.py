@@ -10,15 +10,18 @@ import pandas as pd
 
 from segkit.cards import read_card
 from segkit.errors import InputError
-from segkit.handover.audience import HANDED, audience
-from segkit.handover.platforms import PLATFORMS
+from segkit.handover.audience import HANDED, audience, read_contacts
+from segkit.handover.platforms import PLATFORMS, Platform
 from segkit.handover.star import RELATIONS, star_schema
 from segkit.rules import DIALECTS, translate_sql
 from segkit.sources import read_orders
 from segkit.tables import read_table, write_json
 
 BEYOND = ("bi", "sql")  # what needs nobody's address
-_RUNS = re.compile(r"^[=+\-@\t\r]")
+# A sign that begins a formula, in full width too, where a cell begins: also at the marks that spreadsheets of other
+# countries split at.
+_RUNS = re.compile(r"(^|[,;|])(\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def hand_over(
@@ -68,7 +71,7 @@ def hand_over(
             raise InputError(f"nothing is handed over to {name!r}; there are {', '.join((*PLATFORMS, *BEYOND))}")
     if not (run / "run.json").exists():
         raise InputError(f"{run} is no finished run: it has no run.json; make one with segkit report")
-    record = json.loads((run / "run.json").read_text())
+    record = _record(run)
     floor = record["parameters"]["handover_floor"] if floor is None else floor
     min_confidence = record["parameters"]["min_confidence"] if min_confidence is None else min_confidence
     contacts = _contacts(record)
@@ -94,7 +97,7 @@ def hand_over(
             )
             _write_audience(beside, name, people.assign(month=record["month"]))
             counted[name] = counts.to_dict("records")
-            told.append(_tell(PLATFORMS[name].title, counts))
+            told.append(_tell(PLATFORMS[name], counts))
         if "bi" in to or not to:
             _write_star(beside / "bi", run, record, assignments)
             told.append("Power BI and Tableau: five tables in bi/, as parquet and CSV.")
@@ -113,23 +116,24 @@ def hand_over(
     return place, told
 
 
+def _record(run: Path) -> dict:
+    wanted = {"dataset", "month", "as_of", "card", "source", "parameters"}
+    try:
+        record = json.loads((run / "run.json").read_text())
+        if not wanted <= set(record) or not {"handover_floor", "min_confidence"} <= set(record["parameters"]):
+            raise ValueError(f"it lacks {', '.join(sorted(wanted - set(record))) or 'parameters of a handover'}")
+        return record
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{run / 'run.json'} is damaged ({error}): run the report again") from None
+
+
 def _contacts(record: dict) -> pd.DataFrame | None:
     """Return e-mail, phone and consent by customer_id, read anew; None where the shop has no addresses."""
     card = read_card(record["card"], record["source"] or None)
     if card.ready is not None or record["as_of"] is None:
         return None
-    orders = read_orders(card, pd.Timestamp(record["as_of"]).date())
-    try:
-        columns = orders.columns.get("contacts", [])
-        if not {"email", "phone"} & set(columns):
-            return None
-        selected = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in columns)
-        table = orders.connection.execute(
-            f"SELECT CAST(customer_id AS VARCHAR) AS customer_id, {selected} FROM contacts"
-        ).df()
-    finally:
-        orders.close()
-    return table.drop_duplicates("customer_id").set_index("customer_id")
+    with read_orders(card, pd.Timestamp(record["as_of"]).date()) as orders:
+        return read_contacts(orders)
 
 
 def _write_audience(folder: Path, name: str, people: pd.DataFrame) -> None:
@@ -139,14 +143,15 @@ def _write_audience(folder: Path, name: str, people: pd.DataFrame) -> None:
         return
     (folder / name).mkdir()
     for (segment_id, segment), own in people.groupby(["segment_id", "segment"]):
-        called = re.sub(r"\W+", "-", segment.lower()).strip("-")
-        write_csv(platform.columns(own), folder / name / f"{segment_id}-{called}.csv")
+        called = re.sub(r"\W+", "-", f"{segment_id}-{segment.lower()}").strip("-")
+        write_csv(platform.columns(own), folder / name / f"{called}.csv")
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV that is safe to open in a spreadsheet: a text that would run as a formula gets an apostrophe first.
 
-    Numbers stay numbers, a minus included.
+    So does one after a comma or semicolon within a text, where another country's spreadsheet begins a cell; tabs and
+    line ends become spaces. Numbers stay numbers, a minus included.
 
     Examples
     --------
@@ -166,7 +171,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _defused(text: object) -> str:
-    return f"'{text}" if _RUNS.match(str(text)) else str(text)
+    return _RUNS.sub(r"\1\2'\3", _CONTROLS.sub(" ", str(text)))
 
 
 def _write_star(folder: Path, run: Path, record: dict, assignments: pd.DataFrame) -> None:
@@ -188,12 +193,15 @@ def _write_sql(folder: Path, run: Path) -> None:
         (folder / f"rules.{dialect}.sql").write_text(translate_sql(statement, dialect) + "\n", encoding="utf-8")
 
 
-def _tell(title: str, counts: pd.DataFrame) -> str:
+def _tell(platform: Platform, counts: pd.DataFrame) -> str:
     by_reason = counts.groupby("reason")["customers"].sum()
     others = by_reason.drop(HANDED, errors="ignore").sort_values(ascending=False, kind="stable")
-    text = f"{title}: {by_reason.get(HANDED, 0):,} of {by_reason.sum():,} customers"
+    text = f"{platform.title}: {by_reason.get(HANDED, 0):,} of {by_reason.sum():,} customers"
     if len(others):
         text += "; not " + ", ".join(f"{count:,} {reason}" for reason, count in others.items())
+    handed = counts[counts["reason"] == HANDED]
+    if len(small := handed[handed["customers"] < platform.fewest]):
+        text += f". It advises against lists of fewer than {platform.fewest}: {', '.join(small['segment'])}"
     return text + "."
 
 
@@ -209,5 +217,6 @@ def _readme(record: dict, told: list[str], platforms: list[str]) -> str:
             "",
             "Addresses are trimmed and in lower case; Google Ads and Meta get SHA-256 only. Phone numbers stand in "
             "hashed files alone, and only with a country code. `handover.json` counts every customer of every segment.",
+            "In CSV files a text that a spreadsheet would run as a formula has an apostrophe before it.",
         ]
     return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from segkit.handover import reachable_customers, read_contacts
 from segkit.study.segments import SegmentSteps
 from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
 
@@ -31,7 +32,14 @@ class WorthSteps(SegmentSteps):
     @cached_property
     def target_criteria(self) -> pd.DataFrame:
         """Each segment by the five questions of a target, as figures."""
-        return judge_targets(self.assignments, self.kpis, self.rules)
+        judged = judge_targets(self.assignments, self.kpis, self.rules, self._reachable)
+        return judged.merge(self.segments[["segment_id", "segment"]], on="segment_id")
+
+    @property
+    def _reachable(self) -> pd.Series | None:
+        """Who consents and has an address; None where the shop's data don't say."""
+        contacts = None if self.as_of is None else read_contacts(self.orders)
+        return None if contacts is None else reachable_customers(contacts, self.features.index)
 
     @cached_property
     def targets(self) -> pd.DataFrame:

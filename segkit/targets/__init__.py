@@ -4,8 +4,8 @@
 and what is at stake.
 """
 
-from segkit.targets.criteria import judge_targets, place_targets
+from segkit.targets.criteria import LOW_CONFIDENCE, judge_targets, place_targets
 from segkit.targets.kpis import segment_kpis
 from segkit.targets.levers import rank_levers
 
-__all__ = ["judge_targets", "place_targets", "rank_levers", "segment_kpis"]
+__all__ = ["LOW_CONFIDENCE", "judge_targets", "place_targets", "rank_levers", "segment_kpis"]

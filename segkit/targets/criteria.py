@@ -6,8 +6,9 @@ import pandas as pd
 from segkit.targets.kpis import FEWEST, wilson
 
 LOW_CONFIDENCE = 0.5
+REACHED = "with consent and an address"
 ATTRACTION = {"weigh_revenue": "revenue", "weigh_retention": "retention", "weigh_response": "campaign_response"}
-ABILITY = {"weigh_confidence": "mean confidence", "weigh_rule": "reached by its rule", "weigh_reach": "with an address"}
+ABILITY = {"weigh_confidence": "mean confidence", "weigh_rule": "reached by its rule", "weigh_reach": REACHED}
 
 
 def judge_targets(
@@ -24,7 +25,7 @@ def judge_targets(
     rules : DataFrame
         ``segment_id, rule_recall``.
     reachable : Series, optional
-        Index customer_id, whether the customer has an address and consents; none where the shop's data don't say.
+        Index customer_id, whether the customer consents and has an address; none where the shop's data don't say.
 
     Returns
     -------
@@ -57,13 +58,13 @@ def judge_targets(
         rates = figures[figures["unit"] == "share"]
         differ = rates[(rates["others"] < rates["low"]) | (rates["others"] > rates["high"])]
         reach = (np.nan,) * 3
-        if reachable is not None:
+        if reachable is not None and len(own) >= FEWEST:
             reach = wilson(int(reachable.reindex(own.index).fillna(False).sum()), len(own))
         rows += [
             (segment_id, "measurable", "share of customers", *wilson(len(own), len(assignments))),
             (segment_id, "measurable", "mean confidence", *_mean(known)),
             (segment_id, "measurable", "low confidence", *wilson(low_count, len(known))),
-            (segment_id, "accessible", "with an address", *reach),
+            (segment_id, "accessible", REACHED, *reach),
             (segment_id, "accessible", "reached by its rule", recalls.get(segment_id, np.nan), np.nan, np.nan),
             (segment_id, "substantial", "customers", len(own), np.nan, np.nan),
             (segment_id, "substantial", "revenue", *_of(figures, "revenue")),
