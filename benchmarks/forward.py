@@ -50,26 +50,29 @@ def measure_models(past) -> pd.DataFrame:
 
 
 def measure(as_of: date, parameters: Parameters) -> None:
-    """Print the figures of one month."""
-    start = time.perf_counter()
+    """Print the figures of one month: of the half of the customers that reports, and of all."""
+    start = time.process_time()
     with read_orders(read_card("complete-journey"), as_of) as orders:
         past = look_back(orders, as_of, parameters, jobs=2)
-    labels = refit_candidates(past, [*RULES, *predictive_grid(past.models, max_segments=12)], parameters)
+    grid = predictive_grid(past.models, max_segments=12)
+    labels = refit_candidates(past, [*RULES, *grid], parameters)
     extra = unweighted_kmeans(past.features.table, past.features.dictionary, range(2, 13))
     labels = pd.concat([labels, pd.DataFrame(extra, index=labels.index)], axis=1)
-    figures = judge_labels(past, labels, parameters).shares.figures().set_index("candidate_id")
-    told = figures[["forward_value", "forward_behaviour", "forward_share"]]
-    rows = []
-    for k in range(2, 13):
-        own = told.loc[f"predictive-{k}"]
-        ratio = own["forward_behaviour"] / told["forward_behaviour"][f"unweighted-{k}"]
-        other = own["forward_behaviour"] / told["forward_behaviour"][f"without value-{k}"]
-        value = own["forward_value"] / told["forward_value"]["rfm-10"]
-        rows.append([k, *own, told["forward_behaviour"][f"unweighted-{k}"], ratio, other, value])
-    columns = ["segments", "value", "behaviour", "both", "k-means behaviour", "ratio", "ratio to without value"]
-    print(f"{as_of}: weight of value {past.value_weight}, {time.perf_counter() - start:.0f} s")
-    print(pd.DataFrame(rows, columns=[*columns, "value to RFM map"]).round(3).to_string(index=False))
-    print(told.loc[["rfm-10", "tiers-5"]].round(3).to_string())
+    shares = judge_labels(past, labels, parameters).shares
+    print(f"{as_of}: weight of value {past.value_weight}, {time.process_time() - start:.0f} CPU s")
+    for half in ("reporting", "all"):
+        told = shares.figures(half).set_index("candidate_id")
+        rows = []
+        for one in grid:
+            k, own = one.params["k"], told.loc[one.candidate_id]
+            peers = [told["forward_behaviour"][f"{peer}-{k}"] for peer in ("unweighted", "without value")]
+            ratios = [own["forward_behaviour"] / peer for peer in peers]
+            value = own["forward_value"] / told["forward_value"]["rfm-10"]
+            rows.append([one.candidate_id, own["forward_value"], own["forward_behaviour"], *peers, *ratios, value])
+        columns = ["candidate", "value", "behaviour", "unweighted", "without value", "ratio", "ratio to without value"]
+        print(f"of {half} customers")
+        print(pd.DataFrame(rows, columns=[*columns, "value to RFM map"]).round(3).to_string(index=False))
+        print(told.loc[["rfm-10", "tiers-5"], ["forward_value", "forward_behaviour"]].round(3).to_string())
     print(measure_models(past).round(3).to_string(), "\n")
 
 

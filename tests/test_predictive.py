@@ -14,6 +14,7 @@ from segkit.methods import Candidate
 from segkit.methods.rules import predict_outcomes
 from segkit.parameters import Parameters
 from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, tune_value_weight
+from segkit.predictive.segments import cut_predictions
 from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
 from segkit.sources import read_orders
 
@@ -70,6 +71,41 @@ def test_an_outcome_left_out_is_not_seen():
     assert explained(fit.labels, now["deals"]) > 0.6 > 0.1 > explained(fit.labels, now["spend"])
 
 
+def test_layers_are_tiers_of_value_and_inside_the_upper_ones_the_same_kinds_of_behaviour():
+    models, now, fit = fitted(7, tiers=3)
+    table = now.assign(label=fit.labels, rank=now["spend"].rank(pct=True))
+    lowest = table.groupby("label")["rank"].mean().idxmin()
+    assert table["rank"][table["label"] == lowest].quantile(0.9) < table["rank"][table["label"] != lowest].quantile(0.1)
+    above = table[table["label"] != lowest]
+    middles = above.groupby("label")[["rank", "deals"]].mean()
+    upper = middles["rank"] > middles["rank"].mean()
+    np.testing.assert_allclose(*(np.sort(middles["deals"][each]) for each in (upper, ~upper)), atol=0.03)
+    assert np.ptp(middles["deals"][upper]) > 2 * now["deals"].std()
+
+
+def test_behaviour_never_moves_a_customer_to_another_tier():
+    models, now, fit = fitted(5, tiers=3)
+    value = models.predict(models.matrix.transform(now))[:, 0]  # next_spend, the only outcome of value
+    reach = pd.Series(value).groupby(fit.labels).agg(["min", "max"]).sort_values("min")
+    borders = reach["max"].to_numpy()[[0, 2]], reach["min"].to_numpy()[[1, 3]]  # one segment, two, two
+    assert (borders[0] < borders[1] + 1e-3).all()
+
+
+def test_extreme_customers_make_no_kind_of_their_own():
+    value, kind = np.repeat([0.0, 100.0, 200.0], 60), np.tile([0.0, 0.1, 1.0, 1.1], 45)
+    kind[[70, 130]] = 50.0
+    centres = cut_predictions(np.column_stack([value, kind]), seed=0, k=5, tiers=3)
+    assert centres[1:, 1].max() < 1.1
+
+
+def test_layers_need_both_value_and_behaviour():
+    models, _, _ = fitted()
+    assert [one.candidate_id for one in predictive_grid(models, max_segments=8)][-2:] == ["layers-5", "layers-7"]
+    only_spend = shop(0)._replace(outcomes=shop(0).outcomes[["next_spend"]])
+    alone = learn_outcomes([only_spend], KINDS, shop(1).features, seed=0)
+    assert not [one for one in predictive_grid(alone, max_segments=8) if "tiers" in one.params]
+
+
 def test_an_outcome_of_chance_is_not_predictable_and_gives_no_candidates():
     chance = shop(0)._replace(
         outcomes=shop(0).outcomes[["next_spend"]].sample(frac=1, random_state=0).set_axis(shop(0).features.index)
@@ -91,9 +127,10 @@ def test_predictions_are_flat_beyond_the_last_knot():
     assert predict_outcomes(np.array([[-9.0], [0.25], [9.0]]), knots, rises).ravel().tolist() == [0, 0.5, 2]
 
 
-def test_the_frozen_rule_says_the_same_after_a_round_trip_and_row_by_row(tmp_path: Path):
-    models, now, fit = fitted()
-    candidate = Candidate("predictive-4", "predictive", {"k": 4, "value_weight": 1.0})
+@pytest.mark.parametrize("cut", [{"k": 4, "value_weight": 1.0}, {"k": 5, "tiers": 3}])
+def test_the_frozen_rule_says_the_same_after_a_round_trip_and_row_by_row(tmp_path: Path, cut: dict):
+    models, now, fit = fitted(**cut)
+    candidate = Candidate("one", "predictive", cut)
     fit_segmentation(now, models.matrix, candidate, seed=0, rule=fit.rule).save(tmp_path)
     loaded = Segmentation.load(tmp_path)
     whole = assign_customers(loaded, now)["segment_id"]

@@ -222,8 +222,9 @@ def refit_candidates(
         if candidate.family in BASELINES and (fit := fit_baseline(table, candidate)) is not None:
             found[candidate.candidate_id] = fit.labels
     # The weight of value that was tuned with today's outcomes would know what it is judged by.
-    weight = {"value_weight": past.value_weight}
-    then = [one._replace(params=one.params | weight) for one in candidates if one.family == "predictive"]
+    flat = {"value_weight": past.value_weight}
+    predictive = [one for one in candidates if one.family == "predictive"]
+    then = [one if "tiers" in one.params else one._replace(params=one.params | flat) for one in predictive]
     fits = fit_candidates(past.models, table, then, seed=seed)
     found |= {one.candidate_id: fit.labels for one, fit in fits}
     learned = [candidate for candidate in candidates if candidate.family in METHODS]

@@ -44,8 +44,9 @@ def unseen_outcomes(past: Past, candidate: Candidate, parameters: Parameters) ->
 
     ``unseen`` is the skill about the outcome of segments that were made without it.
     """
-    X, params = past.models.matrix.transform(past.features.table), candidate.params
-    params = {"k": params["k"], "value_weight": past.value_weight, "seed": parameters.seed}
+    X, params = past.models.matrix.transform(past.features.table), candidate.params | {"seed": parameters.seed}
+    if "value_weight" in params:
+        params["value_weight"] = past.value_weight
     labels = {"": fit_predictive(past.models, X, **params).labels}
     for name in past.models.outcomes.index:
         labels[name] = fit_predictive(past.models, X, **params, without=name).labels

@@ -10,7 +10,6 @@ import pandas as pd
 
 from segkit.evidence import (
     Evidence,
-    candidate_recipe,
     compare_with_null,
     resample_stability,
     separated_pairs,
@@ -22,7 +21,7 @@ from segkit.methods import Candidate, Fit, Rule
 from segkit.methods.fit import finish
 from segkit.methods.rules import centre_rule, predict_outcomes
 from segkit.predictive.models import Learned, OutcomeModels, learn_ramps
-from segkit.predictive.segments import STARTS, cluster_predictions
+from segkit.predictive.segments import combine_outcomes, cut_predictions
 
 
 def predictive_space(models: OutcomeModels, features: pd.DataFrame, value_weight: float) -> np.ndarray:
@@ -43,7 +42,7 @@ def gather_predictive_evidence(
 ) -> Evidence:
     """Return the evidence on predictive candidates, as `segkit.evidence.gather_evidence` does on others.
 
-    Valleys are looked for, and nulls drawn, among the predictions, where these candidates are k-means. For stability
+    Valleys are looked for, and nulls drawn, among the predictions, which these candidates cut. For stability
     the models learn again on every resample of customers: what comes back then is the whole recipe. The nulls' models
     don't, which makes the nulls the stabler, and the verdict the stricter.
 
@@ -52,19 +51,28 @@ def gather_predictive_evidence(
     features : DataFrame
         Index customer_id, today's, sorted.
     fits : list of (Candidate, Fit)
-        Of `segkit.predictive.fit_candidates`, with one weight of value.
+        Of `segkit.predictive.fit_candidates`; all flat ones with the same weight of value.
     """
-    space = predictive_space(models, features, fits[0][0].params["value_weight"])
+    value_weight = next((one.params["value_weight"] for one, _ in fits if "value_weight" in one.params), 1.0)
+    space, kept = predictive_space(models, features, value_weight), models.weights(value_weight)
     shared = {"seed": seed, "jobs": jobs, "progress": progress}
-    recipes = {one.candidate_id: candidate_recipe("kmeans", {"k": one.params["k"]}, len(space)) for one, _ in fits}
-    cuts = {one.candidate_id: _cut_of(fit, space) for one, fit in fits}
+    cuts, recipes = {}, {}
+    for one, fit in fits:
+        # From weighted predictions to the columns that this candidate cuts, which have no offset taken off.
+        combined = combine_outcomes(models, **_without_k(one.params))
+        turn = combined[kept > 0] / kept[kept > 0, None]
+        centres = fit.rule.arrays | {"centres": fit.rule.arrays["centres"] - models.offset @ combined}
+        rule = Rule("nearest_centre", {name: centres[name] for name in ("centres", "labels")})
+        cuts[one.candidate_id] = Turned(rule, turn, fit.labels)
+        recipes[one.candidate_id] = Recipe(partial(_cut_again, turn, dict(one.params)))
     separation = separated_pairs(space, recipes, cuts, **shared)
     wide, own = _wide_rows(models, features)
     again = {
         one.candidate_id: Recipe(partial(_learn_again, models.learned, models, own, dict(one.params)))
         for one, _ in fits
     }
-    frozen = {one.candidate_id: Refitted(fit.rule, fit.labels) for one, fit in fits}
+    unnamed = np.eye(wide.shape[1])[:, :-1]
+    frozen = {one.candidate_id: Turned(fit.rule, unnamed, fit.labels) for one, fit in fits}
     stability = resample_stability(wide, again, frozen, resamples=resamples, **shared)
     return weigh_evidence(
         separation,
@@ -101,20 +109,21 @@ def _wide_rows(models: OutcomeModels, features: pd.DataFrame) -> tuple[np.ndarra
 
 
 @dataclass(frozen=True)
-class Refitted:
-    """A rule on the columns of a wide row but the last, and the labels it gave."""
+class Turned:
+    """A rule on other columns than those it is asked by, which `turn` leads to, and the labels it gave."""
 
     inner: Rule
+    turn: np.ndarray
     labels: np.ndarray
 
     @property
-    def rule(self) -> "Refitted":
+    def rule(self) -> "Turned":
         """Itself."""
         return self
 
-    def assign(self, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def assign(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return labels as the rule gives them."""
-        return self.inner.assign(wide[:, :-1])
+        return self.inner.assign(X @ self.turn)
 
     @property
     def segments(self) -> int:
@@ -126,10 +135,15 @@ class Refitted:
         return Refitted(self.inner.relabelled(labels), self.labels)
 
 
-def _cut_of(fit: Fit, space: np.ndarray) -> Fit:
-    sizes = np.bincount(fit.labels)
-    centres = np.stack([np.bincount(fit.labels, column) / sizes for column in space.T], axis=1)
-    return finish(centre_rule(centres), space)
+def _cut_again(turn: np.ndarray, params: Mapping, space: np.ndarray, *, seed, dequantised) -> Turned:
+    columns = space @ turn
+    centres = cut_predictions(columns, seed=seed, k=params["k"], tiers=params.get("tiers", 0))
+    fit = finish(centre_rule(centres), columns)
+    return Turned(fit.rule, turn, fit.labels)
+
+
+def _without_k(params: Mapping) -> dict:
+    return {name: setting for name, setting in params.items() if name != "k"}
 
 
 _last: dict[str, Any] = {}  # models of the resample seen last: all candidates meet the same one in turn
@@ -144,16 +158,16 @@ def _learn_again(
     *,
     seed,
     dequantised,
-) -> Refitted:
+) -> Turned:
     if _last.get("wide") is not wide:
         drawn = [own[int(place)] for place in wide[:, -1]]
         rows = np.concatenate(drawn) if drawn else np.empty(0, int)
         strengths = models.outcomes["strength"].to_numpy()
         ramps = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], models.outcomes, strengths)
         _last.update(wide=wide, knots=ramps[0], coefficients=ramps[1])
-    weights = models.weights(params["value_weight"])
-    knots, coefficients = _last["knots"], _last["coefficients"][:, weights > 0] * weights[weights > 0]
+    knots, coefficients = _last["knots"], _last["coefficients"] @ combine_outcomes(models, **_without_k(params))
     predicted = predict_outcomes(wide[:, :-1], knots, coefficients)
-    centres = cluster_predictions(predicted, seed=seed, k=params["k"], starts=STARTS)
+    centres = cut_predictions(predicted, seed=seed, k=params["k"], tiers=params.get("tiers", 0))
     rule = Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays})
-    return Refitted(rule, rule.assign(wide[:, :-1])[0])
+    unnamed = np.eye(wide.shape[1])[:, :-1]
+    return Turned(rule, unnamed, rule.assign(wide[:, :-1])[0])
