@@ -418,3 +418,39 @@ def _cell(value):
     if value is None:
         return "<c/>"
     return f"<c><v>{value}</v></c>" if not isinstance(value, str) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
+def test_a_sample_holds_all_lines_of_some_customers_and_leaves_the_orders_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr("segkit.sources.orders.SAMPLED", 2)
+    with read_orders(write(tmp_path)) as orders:
+        everything, some = orders.connection.execute("FROM orders").df(), orders.sample
+        held = some.connection.execute("FROM orders").df()
+        who = set(held["customer_id"])
+        assert len(who) == 2 < everything["customer_id"].nunique()
+        assert len(held) == everything["customer_id"].isin(who).sum()
+        assert len(orders.connection.execute("FROM orders").df()) == len(everything)
+        assert some.sample is some
+        assert some.ledger is orders.ledger
+        assert set(orders.sample.connection.execute("FROM orders").df()["customer_id"]) == who
+
+
+def test_there_is_no_sample_where_there_are_few_customers(tmp_path):
+    with read_orders(write(tmp_path)) as orders:
+        assert orders.sample is orders
+
+
+def test_a_ledger_that_was_kept_spares_the_scan_and_changes_nothing(tmp_path):
+    before = {}
+
+    def keep(inputs, make):
+        key = str(inputs)
+        if key not in before:
+            before[key] = make()
+        return before[key]
+
+    card = write(tmp_path)
+    with read_orders(card, keep=keep) as first, read_orders(card, keep=keep) as again:
+        assert again.ledger is first.ledger
+        assert (again.first_day, again.sale_days) == (first.first_day, first.sale_days)
+        read = "FROM orders ORDER BY ALL"
+        assert again.connection.execute(read).fetchall() == first.connection.execute(read).fetchall()

@@ -1,6 +1,6 @@
 """One row per customer as of a day, in natural units: the dictionary of features, and their composition in SQL."""
 
-from segkit.features.build import CustomerFeatures, customer_features
+from segkit.features.build import CustomerFeatures, count_customers, customer_features
 from segkit.features.dictionary import FAMILIES, FEATURES, Feature
 
-__all__ = ["FAMILIES", "FEATURES", "CustomerFeatures", "Feature", "customer_features"]
+__all__ = ["FAMILIES", "FEATURES", "CustomerFeatures", "Feature", "count_customers", "customer_features"]

@@ -11,7 +11,7 @@ from segkit.features.customers import customer_table
 from segkit.features.dictionary import FAMILIES, Feature
 from segkit.features.parts import attribute_feature
 from segkit.features.recipe import choose_recipe, recipe_features
-from segkit.features.stages import has_column, open_stages
+from segkit.features.stages import has_column, open_stages, window_lines
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,14 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
         possible.append(feature)
         missing[feature.name] = why
     return CustomerFeatures(table, _dictionary(possible, chosen, missing, card.currency), chosen, as_of, window_days)
+
+
+def count_customers(orders, as_of: date, window_days: int = 365) -> int:
+    """Return how many customers `customer_features` has rows for, without building them."""
+    lines = window_lines(as_of - timedelta(days=window_days), as_of)
+    return orders.connection.execute(
+        f"SELECT count(DISTINCT customer_id) FROM ({lines}) AS lines WHERE NOT is_return"
+    ).fetchone()[0]
 
 
 def _missing(feature: Feature, columns: dict[str, list[str]], recipe: dict, history_days: int) -> str:

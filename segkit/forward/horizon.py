@@ -10,7 +10,7 @@ import pandas as pd
 from segkit.baselines import fit_rfm
 from segkit.evidence.agreement import adjusted_rand, contingency
 from segkit.evidence.recipes import Progress, run_tasks
-from segkit.features import CustomerFeatures, customer_features
+from segkit.features import CustomerFeatures, count_customers, customer_features
 from segkit.forward.ceiling import boosted_ceiling
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 from segkit.matrix import fit_matrix
@@ -113,6 +113,7 @@ def learn_before(orders, features: CustomerFeatures, parameters: Parameters) -> 
     On up to `MOST_PERIODS` horizons, one after the other, each with `HISTORY_DAYS` of orders before it; None comes
     back where there is none. Nothing after the day of `features` is used.
     """
+    orders = orders.sample
     periods, horizon = [], timedelta(days=parameters.horizon_days)
     for number in range(1, MOST_PERIODS + 1):
         origin = features.as_of - number * horizon
@@ -140,16 +141,21 @@ def look_back(
     origin = as_of - timedelta(days=parameters.horizon_days)
     if (origin - orders.first_day).days + 1 < HISTORY_DAYS:
         return None
+    everybody = orders
+    orders = orders.sample
     features = customer_features(orders, origin, parameters.window_days)
+    count = len(features.table)
+    if orders is not everybody:
+        count = count_customers(everybody, origin, parameters.window_days)
     models = learn_before(orders, features, parameters)
     weight = best_value_weight(models, parameters)
     customers = sample_customers(features.table.index, JUDGED_ON)
-    everybody, table = len(features.table), features.table.loc[customers]
+    table = features.table.loc[customers]
     features = CustomerFeatures(table, features.dictionary, features.recipe, origin, features.window_days)
     outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, customers)
     dictionary = outcome_dictionary(features.recipe)
     ceiling = boosted_ceiling(table, outcomes, dictionary, seed=parameters.seed, jobs=jobs, progress=progress)
-    return Past(origin, as_of, features, outcomes, dictionary, ceiling, models, weight, everybody)
+    return Past(origin, as_of, features, outcomes, dictionary, ceiling, models, weight, count)
 
 
 def sample_customers(customers: pd.Index, most: int) -> pd.Index:

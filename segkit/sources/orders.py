@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,10 @@ from segkit.sources.views import connect, describe_table, in_card, integer_ids
 
 MAX_BREACH_SHARE = 0.05
 CONTACTS = ("email", "phone", "consent")  # kept apart, for nothing but a handover
+SAMPLED = 50_000  # customers whose past is read where that of some is enough
+
+Keep = Callable[[dict[str, str], Callable[[], dict]], dict]
+"""``keep(inputs, make)`` returns what ``make()`` makes of the files with these digests, now or from before."""
 
 
 @dataclass
@@ -44,6 +49,8 @@ class Orders:
         ``reason, rows, orders, customers, amount``: every line read stands under one reason. Kept reasons first.
     first_day, last_day : date
         Days of the first and last kept line.
+    sale_days : tuple of date or None
+        Days of the first and last line that is a sale; None without one.
     left_out : dict
         Columns of ``customers`` that are never features, and why.
     notes : list of str
@@ -57,10 +64,12 @@ class Orders:
     ledger: pd.DataFrame
     first_day: date
     last_day: date
+    sale_days: tuple[date, date] | None
     files: list[Path]
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _folder: str = ""
+    _sampled: bool = False
 
     def __repr__(self) -> str:
         day = self.as_of or self.last_day
@@ -95,7 +104,27 @@ class Orders:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """Return the sha256 of every file read, by file name."""
-        return {path.name: digest_file(path) for path in sorted(self.files)}
+        return _digests(self.files)
+
+    @cached_property
+    def sample(self) -> "Orders":
+        """Return the same orders of at most `SAMPLED` customers, held in the engine; itself where there are no more.
+
+        Those with the least hashes of their ids, which are the same customers in every month. Products, customers,
+        campaigns and the ledger stay those of all. It is closed with these orders.
+        """
+        sales = self.ledger.set_index("reason")["customers"].get("sale", 0)
+        if self._sampled or sales <= SAMPLED or not isinstance(self.connection, duckdb.DuckDBPyConnection):
+            return self
+        held = self.connection.cursor()  # has temporary tables and a search path of its own
+        held.execute(f"""
+            SET TimeZone = 'UTC'; CREATE SCHEMA sampled;
+            CREATE TABLE sampled.orders AS SELECT * FROM orders WHERE customer_id IN (
+                SELECT customer_id FROM (SELECT DISTINCT customer_id FROM orders WHERE NOT is_return)
+                ORDER BY md5(CAST(customer_id AS VARCHAR)), customer_id LIMIT {SAMPLED});
+            SET search_path = 'sampled,main'
+        """)
+        return replace(self, connection=held, _sampled=True)
 
     def close(self) -> None:
         """Close the connection and remove what it spilled."""
@@ -110,7 +139,13 @@ class Orders:
 
 
 def read_orders(
-    card: Card, as_of: date | None = None, *, memory: str | None = None, threads: int | None = None, engine: str = ""
+    card: Card,
+    as_of: date | None = None,
+    *,
+    memory: str | None = None,
+    threads: int | None = None,
+    engine: str = "",
+    keep: Keep | None = None,
 ) -> Orders:
     """Return the canonical tables of `card` as of a day, with the ledger; one scan over the order lines.
 
@@ -128,6 +163,8 @@ def read_orders(
         Where the order lines are read and summed: the address of a Spark master, or a session of the caller's. By
         default what the flag ``--engine`` or the card says, else the engine inside. `memory` and `threads` are for
         that one only.
+    keep : callable, optional
+        ``keep(inputs, make)`` spares the scan where the ledger of the same files (sha256 by name) is kept.
 
     Raises
     ------
@@ -162,7 +199,7 @@ def read_orders(
         files = {name: [copies[name]] if name in copies else parquet_files(named[name], found[name]) for name in named}
         originals = [path for paths in found.values() for path in paths] + list(copies.values())
         connection = connect(files, folder, memory, threads, other)
-        return _build(card, as_of, connection, sorted(set(originals)), folder)
+        return _build(card, as_of, connection, sorted(set(originals)), folder, keep)
     except BaseException:
         if connection is not None:
             connection.close()
@@ -170,7 +207,7 @@ def read_orders(
         raise
 
 
-def _build(card: Card, as_of: date | None, connection, originals: list[Path], folder: str) -> Orders:
+def _build(card: Card, as_of: date | None, connection, originals: list[Path], folder: str, keep: Keep | None) -> Orders:
     limit = f"TIMESTAMP '{as_of + timedelta(days=1)}'" if as_of else None
     relations = {name: "all_orders" if name == "orders" else f"raw_{name}" for name in card.tables}
     types: dict[str, dict[str, str]] = {}
@@ -185,7 +222,12 @@ def _build(card: Card, as_of: date | None, connection, originals: list[Path], fo
     reasons = canonical.reject_reasons(card.tables["orders"])
     with in_card("[orders]"):
         connection.execute(f"CREATE VIEW judged_orders AS {canonical.judged_orders(sql['orders'], reasons)}")
-        ledger, first_day, last_day = _read_ledger(card, connection, as_of)
+
+        def read() -> dict:
+            return _read_ledger(card, connection, as_of)
+
+        judged = keep(_digests(originals), read) if keep else read()
+    ledger, days = judged["ledger"], {name: date.fromisoformat(day) for name, day in judged["days"].items()}
     found = set(ledger.loc[ledger["rows"] > 0, "reason"])
     connection.execute(f"CREATE VIEW orders AS {canonical.kept_orders(sql['orders'], reasons, found, limit)}")
     columns = {"orders": [name for name in sql["orders"] if name != "unit_price"]}
@@ -205,7 +247,13 @@ def _build(card: Card, as_of: date | None, connection, originals: list[Path], fo
         for name in left_out:
             connection.execute(f"ALTER TABLE customers DROP COLUMN {quote(name)}")
         columns["customers"] = [name for name in columns["customers"] if name not in left_out]
-    return Orders(card, as_of, connection, columns, ledger, first_day, last_day, originals, left_out, notes, folder)
+    sale_days = (days["first_sale"], days["last_sale"]) if "first_sale" in days else None
+    first_last = days["first"], days["last"], sale_days
+    return Orders(card, as_of, connection, columns, ledger, *first_last, originals, left_out, notes, folder)
+
+
+def _digests(files: list[Path]) -> dict[str, str]:
+    return {path.name: digest_file(path) for path in sorted(files)}
 
 
 def _repeated_keys(connection, name: str) -> list[str]:
@@ -217,8 +265,8 @@ def _repeated_keys(connection, name: str) -> list[str]:
     return [f"{name}: {read - held:,} of {read:,} rows have no key or one that occurs before; one row per key is kept"]
 
 
-def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFrame, date, date]:
-    """Return ledger, first and last kept day; refuse what breaks the contract too often."""
+def _read_ledger(card: Card, connection, as_of: date | None) -> dict[str, pd.DataFrame | dict[str, str]]:
+    """Return ledger, and first and last kept day and day of a sale; refuse what breaks the contract too often."""
     found = (
         connection.execute("""
         SELECT "=reason" AS reason, count(*) AS rows, count(DISTINCT "=order_id") AS orders,
@@ -251,4 +299,7 @@ def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFra
     order = [reason for reason in order if reason in found.index or reason == "sale" or reason in table.exclude]
     ledger = found.reindex(order)[["rows", "orders", "customers", "amount"]].fillna(0)
     ledger = ledger.astype({"rows": "int64", "orders": "int64", "customers": "int64"})
-    return ledger.reset_index(), kept["first_day"].min().date(), kept["last_day"].max().date()
+    days = {"first": kept["first_day"].min(), "last": kept["last_day"].max()}
+    if "sale" in kept.index:
+        days |= {"first_sale": kept.loc["sale", "first_day"], "last_sale": kept.loc["sale", "last_day"]}
+    return {"ledger": ledger.reset_index(), "days": {name: day.date().isoformat() for name, day in days.items()}}

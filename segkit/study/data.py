@@ -36,15 +36,17 @@ class DataSteps:
         """The canonical tables, inside the engine; refused where the month has no orders."""
         if self.as_of is None:
             raise InputError(f"dataset {self.card.name} is a ready table of customers: it has no orders")
+        depends = {"card": self.card.path.read_text(), "as_of": self.as_of}
+
+        def keep(inputs: dict[str, str], make) -> dict:
+            return kept("ledger", "sources", depends | {"inputs": inputs}, make)
+
         with self._cost("read the orders"):
-            orders = read_orders(self.card, self.as_of)
+            orders = read_orders(self.card, self.as_of, keep=keep)
         start = self.as_of.replace(day=1) if len(self.label) == len("2017-09") else self._window_start
-        count, first, last = orders.connection.execute(
-            "SELECT count(*), CAST(min(ordered_at) AS DATE), CAST(max(ordered_at) AS DATE) FROM orders"
-            " WHERE NOT is_return"
-        ).fetchone()
-        if not count or last < start:
-            there = f"up to then its orders run from {first} to {last}" if count else "its first order is later"
+        days = orders.sale_days
+        if days is None or days[1] < start:
+            there = f"up to then its orders run from {days[0]} to {days[1]}" if days else "its first order is later"
             raise InputError(f"dataset {self.card.name} has no orders in {self.label}: {there}; name another month")
         return orders
 
@@ -70,7 +72,12 @@ class DataSteps:
     @cached_property
     def uncovered_days(self) -> int:
         """Days at the end of the month that the data does not cover; 0 for a complete month."""
-        return 0 if self.as_of is None else uncovered_days(self.orders, self.as_of)
+        if self.as_of is None:
+            return 0
+        return kept("coverage", "explore", self._depends, self._measure_coverage)["days"]["uncovered"]
+
+    def _measure_coverage(self) -> dict:
+        return {"days": {"uncovered": uncovered_days(self.orders, self.as_of)}}
 
     # --- features and matrix --------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import pandas as pd
 from segkit.baselines import fit_rfm
 from segkit.candidates import confidence_rules, predict_segments
 from segkit.keep import kept, kept_folder
+from segkit.matrix import lay_out
 from segkit.methods import Candidate
 from segkit.naming import name_segments
 from segkit.profile import profile_segments, size_segments
@@ -32,17 +33,12 @@ class SegmentSteps(ChoosingSteps):
         return positions.assign(segment_id=self.assignments["segment_id"].reindex(positions.index))
 
     def _draw_map(self) -> dict:
-        from umap import UMAP
-
         X = self.matrix.transform(self.features)
         drawn = np.arange(len(X))
         if len(X) > MAP_CUSTOMERS:
             drawn = np.sort(np.random.default_rng(self.parameters.seed).choice(len(X), MAP_CUSTOMERS, replace=False))
         with self._cost("draw the map"), progress_bar("laying out the map"):
-            mapper = UMAP(
-                n_neighbors=min(30, len(drawn) - 1), min_dist=0.3, random_state=self.parameters.seed, n_jobs=1
-            )
-            positions = mapper.fit_transform(X[drawn])
+            positions = lay_out(X[drawn], self.parameters.seed)
         return {"positions": pd.DataFrame(positions, index=self.features.index[drawn], columns=["x", "y"])}
 
     @cached_property
