@@ -222,5 +222,42 @@ def money(amount: float, currency: str = "") -> str:
     return f"{amount:,.0f} {currency}".strip()
 
 
+def with_interval(figure: float, low: float = float("nan"), high: float = float("nan")) -> str:
+    """Return a figure with its interval, with as many digits as a reader needs; ``unknown`` where it is missing.
+
+    Examples
+    --------
+    >>> with_interval(0.3479, 0.3289, 0.3667), with_interval(1451260.0, 1402420.0, 1500099.0), with_interval(851.0)
+    ('0.35 [0.33, 0.37]', '1,451,260 [1,402,420, 1,500,099]', '851')
+    """
+    if figure != figure:  # the only number unlike itself: not a number
+        return "unknown"
+    if low != low:
+        return _brief(figure)
+    return f"{_brief(figure)} [{_brief(low)}, {_brief(high)}]"
+
+
+def _brief(figure: float) -> str:
+    return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.2f}"
+
+
+def tell_audiences(audiences: pd.DataFrame) -> str:
+    """Return whether there is anybody to hand over, and to whom the most.
+
+    Examples
+    --------
+    >>> tell_audiences(pd.DataFrame(columns=["platform", "reason", "customers"]))
+    'The shop keeps no e-mail or phone beside its customers: it gets tables and SQL, and no audience files.'
+    >>> tell_audiences(pd.DataFrame({"platform": ["Meta"], "reason": ["handed over"], "customers": [5]}))
+    'Handed over: Meta 5.'
+    """
+    if audiences.empty:
+        return "The shop keeps no e-mail or phone beside its customers: it gets tables and SQL, and no audience files."
+    handed = audiences[audiences["reason"] == "handed over"]
+    if handed.empty:
+        return "Nobody can be handed over; the table says why."
+    return "Handed over: " + ", ".join(f"{row.platform} {row.customers:,}" for row in handed.itertuples()) + "."
+
+
 def _percent(share: float, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f} %"

@@ -2,16 +2,19 @@
 
 import csv
 import json
+from datetime import date
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from segkit.cards import read_card
 from segkit.cli import app
 from segkit.errors import InputError
-from segkit.handover import PLATFORMS, hand_over, write_csv
+from segkit.handover import PLATFORMS, hand_over, reachable_customers, read_contacts, write_csv
 from segkit.handover.addresses import normalise_email, sha256
 from segkit.handover.audience import HANDED, audience
+from segkit.sources import read_orders
 
 CARD = """
 title = "Typed shop"
@@ -103,6 +106,15 @@ def test_nobody_without_consent_or_an_address_or_from_a_small_segment(run):
         HANDED, "without consent", "without an address", "same address as another customer", "in no segment",
         "segment smaller than 2",
     }  # fmt: skip
+
+
+def test_who_counts_as_reachable_is_who_an_advertising_platform_would_get(run):
+    contacts = read_contacts(read_orders(read_card(run.parents[2] / "shop.toml"), date(2026, 1, 31)))
+    assigned = pd.read_parquet(run / "tables" / "assignments.parquet").assign(segment_id="S1", confidence=1.0)
+    handed = audience(assigned, contacts, PLATFORMS["meta"], floor=1, min_confidence=0)[0]
+    reachable = reachable_customers(contacts, pd.Index(list("abcdefgh")))
+    same_address = {"f"}
+    assert set(reachable[reachable].index) == set(handed["customer_id"]) | same_address
 
 
 def test_customers_of_low_confidence_are_held_out_and_counted(run):

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.plots import plot_targets
+from segkit.handover import reachable_customers
+from segkit.plots import plot_kpis, plot_targets
 from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
+from segkit.targets.criteria import REACHED
 from segkit.targets.kpis import KPIS
 from segkit.targets.levers import customers_per_arm
 
@@ -112,6 +114,25 @@ def test_customers_of_low_confidence_are_counted(shop, halves):
     assert table["S2", "low confidence"] == 1
 
 
+def test_who_can_be_reached_is_a_share_of_each_segment_with_its_interval(shop, halves):
+    assignments = pd.DataFrame({"segment_id": halves, "confidence": 0.9})
+    contacts = pd.DataFrame({"email": "a@x.org", "consent": ["yes"] * 8 + ["no"] * 12}, index=shop.index)
+    reachable = reachable_customers(contacts, shop.index)
+    rules = pd.DataFrame({"segment_id": ["S1", "S2"], "rule_recall": [0.9, 0.6]})
+    table = judge_targets(assignments, segment_kpis(shop, halves), rules, reachable)
+    table = table[table["measure"] == REACHED].set_index("segment_id")
+    assert table["figure"].tolist() == [0.8, 0.0]
+    assert table.loc["S2", "high"] > 0.2
+    assert place_targets(
+        table.reset_index().pipe(lambda own: pd.concat([own, sizes(halves)])), segment_kpis(shop, halves), WEIGHTS
+    )["ability"].tolist() == [1.0, 0.0]
+
+
+def sizes(halves):
+    counts = halves.value_counts()
+    return pd.DataFrame({"segment_id": counts.index, "measure": "customers", "figure": counts.to_numpy()})
+
+
 def test_levers_are_ranked_by_what_is_at_stake_and_promise_no_effect(shop, halves):
     levers = rank_levers(segment_kpis(shop, halves), halves.value_counts())
     assert levers["at_stake"].dropna().is_monotonic_decreasing
@@ -129,3 +150,10 @@ def test_the_picture_names_its_axes(shop, halves):
     assert "attractive" in ax.get_ylabel()
     assert "served" in ax.get_xlabel()
     assert len(KPIS) == 8
+
+
+def test_the_picture_of_key_figures_has_a_panel_for_each_that_is_known(shop, halves):
+    kpis = segment_kpis(shop, halves).assign(segment=lambda table: table["segment_id"])
+    panels = [ax.get_title() for ax in plot_kpis(kpis)]
+    assert panels == [name.replace("_", " ") for name in kpis.dropna(subset="figure")["kpi"].unique()]
+    assert [label.get_text() for label in plot_kpis(kpis)[0].get_yticklabels()] == ["S1", "S2"]

@@ -4,8 +4,8 @@
 platform's columns, `star` the tables for reporting tools, `folder` writes it all.
 """
 
-from segkit.handover.audience import reachable_customers, read_contacts
+from segkit.handover.audience import audience, reachable_customers, read_contacts
 from segkit.handover.folder import hand_over, write_csv
 from segkit.handover.platforms import PLATFORMS
 
-__all__ = ["PLATFORMS", "hand_over", "reachable_customers", "read_contacts", "write_csv"]
+__all__ = ["PLATFORMS", "audience", "hand_over", "reachable_customers", "read_contacts", "write_csv"]

@@ -8,7 +8,7 @@ from segkit.plots.candidates import plot_agreement, plot_candidates, plot_fronti
 from segkit.plots.segments import plot_map, plot_profile, plot_sizes, plot_stability
 from segkit.plots.shop import plot_categories, plot_concentration, plot_distributions, plot_sales
 from segkit.plots.style import segment_colours, use_style
-from segkit.plots.targets import plot_targets
+from segkit.plots.targets import plot_kpis, plot_targets
 
 __all__ = [
     "plot_agreement",
@@ -17,6 +17,7 @@ __all__ = [
     "plot_concentration",
     "plot_distributions",
     "plot_frontier",
+    "plot_kpis",
     "plot_map",
     "plot_maps",
     "plot_profile",

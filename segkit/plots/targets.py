@@ -1,8 +1,51 @@
-"""Which segments are worth it: attractiveness against the ability to serve."""
+"""Which segments are worth it: what they bring and do, and attractiveness against the ability to serve."""
 
 import numpy as np
 
-from segkit.plots.style import INK, QUIET, axes_of, segment_colours, spread_apart
+from segkit.plots.style import INK, QUIET, WIDTH, axes_of, segment_colours, spread_apart
+
+
+def plot_kpis(kpis):
+    """What each segment brings and does: a panel per figure, its interval, and all other customers as a mark.
+
+    Parameters
+    ----------
+    kpis : DataFrame
+        ``segment_id, segment, kpi, figure, low, high, others``; figures that are unknown of a segment are left out.
+
+    Returns
+    -------
+    list of Axes
+    """
+    import matplotlib.pyplot as plt
+
+    known = kpis.dropna(subset="figure")
+    names = list(dict.fromkeys(known["kpi"]))
+    segments = known.drop_duplicates("segment_id")[["segment_id", "segment"]]
+    places = {segment_id: -place for place, segment_id in enumerate(segments["segment_id"])}
+    colours = segment_colours(segments["segment_id"])
+    rows = -(-len(names) // 2)
+    figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, rows * (0.9 + 0.34 * len(segments))), squeeze=False)
+    for ax, name in zip(grid.flat, names, strict=False):
+        for row in known[known["kpi"] == name].itertuples():
+            height, colour = places[row.segment_id], colours[row.segment_id]
+            ax.plot([row.low, row.high], [height, height], color=colour)
+            ax.scatter(row.figure, height, s=36, color=colour, zorder=3)
+            ax.plot([row.others] * 2, [height - 0.28, height + 0.28], color=QUIET, linewidth=1)
+        ax.set_title(name.replace("_", " "), fontsize=11)
+        ax.set_yticks(list(places.values()), segments["segment"] if ax in grid[:, 0] else [""] * len(places))
+        ax.tick_params(axis="y", length=0)
+        ax.set_ylim(-len(places) + 0.4, 0.6)
+        ax.set_xlim(left=min(0, known.loc[known["kpi"] == name, "low"].min()))
+        ax.xaxis.set_major_formatter(_short)
+        ax.locator_params(axis="x", nbins=4)
+    for ax in grid.flat[len(names) :]:
+        ax.remove()
+    return list(grid.flat[: len(names)])
+
+
+def _short(number, _) -> str:
+    return f"{number / 1000:,.0f}k" if abs(number) >= 10_000 else f"{number:,.4g}"
 
 
 def plot_targets(targets, ax=None):

@@ -4,7 +4,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from segkit.handover import reachable_customers, read_contacts
+from segkit.handover import PLATFORMS, audience, reachable_customers, read_contacts
+from segkit.prose import with_interval
 from segkit.study.segments import SegmentSteps
 from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
 
@@ -36,10 +37,45 @@ class WorthSteps(SegmentSteps):
         return judged.merge(self.segments[["segment_id", "segment"]], on="segment_id")
 
     @property
+    def criteria_table(self) -> pd.DataFrame:
+        """The five questions in words: a row per measure, a column per segment, figures with their intervals."""
+        judged = self.target_criteria
+        texts = judged.assign(text=[with_interval(*ends) for ends in judged[["figure", "low", "high"]].to_numpy()])
+        table = texts.pivot_table(
+            index=["criterion", "measure"], columns="segment", values="text", aggfunc="first", sort=False
+        )
+        return table[list(self.segments["segment"])].rename_axis(columns=None)
+
+    @cached_property
+    def _contacts(self) -> pd.DataFrame | None:
+        return None if self.as_of is None else read_contacts(self.orders)
+
+    @property
     def _reachable(self) -> pd.Series | None:
         """Who consents and has an address; None where the shop's data don't say."""
-        contacts = None if self.as_of is None else read_contacts(self.orders)
-        return None if contacts is None else reachable_customers(contacts, self.features.index)
+        return None if self._contacts is None else reachable_customers(self._contacts, self.features.index)
+
+    @property
+    def sureness(self) -> pd.DataFrame:
+        """How many customers of each segment stay in its audience, by the least confidence asked for."""
+        by_segment = self.assignments.groupby("segment_id")["confidence"]
+        table = pd.DataFrame({"customers": by_segment.size(), "mean confidence": by_segment.mean()})
+        for least in (0.5, 0.7, 0.9):
+            table[f"at least {least}"] = by_segment.agg(lambda known, least=least: int((known >= least).sum()))
+        return self._by_name(table)
+
+    @property
+    def audiences(self) -> pd.DataFrame:
+        """How many customers each platform would get, and why others not; empty where the shop has no addresses."""
+        if self._contacts is None:
+            return pd.DataFrame(columns=["platform", "reason", "customers"])
+        asked = {"floor": self.parameters.handover_floor, "min_confidence": self.parameters.min_confidence}
+        assigned = self.assignments.reset_index()
+        counts = [
+            audience(assigned, self._contacts, platform, **asked)[1].assign(platform=platform.title)
+            for platform in PLATFORMS.values()
+        ]
+        return pd.concat(counts).groupby(["platform", "reason"], sort=False)["customers"].sum().reset_index()
 
     @cached_property
     def targets(self) -> pd.DataFrame:
