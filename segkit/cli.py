@@ -133,6 +133,33 @@ def report(
     print(run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given))
 
 
+@app.command(epilog="Example: segkit months complete-journey --from 2017-04 --to 2017-12")
+def months(
+    dataset: Dataset,
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM", help="The first month.")],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM", help="The last month.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter, such as way=refit; can be given many times."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
+    source: Source = "",
+    debug: Debug = False,
+) -> None:
+    """Run months in order, each held against the month before, and a page over all of them.
+
+    Months that are there and would come out the same are left alone; stale ones are made again.
+    """
+    from segkit.parameters import split_settings
+    from segkit.run_months import run_months
+
+    given = split_settings(settings or [])
+    if seed is not None:
+        given["seed"] = str(seed)
+    print(run_months(dataset, first, last, source=source, out=out, **given))
+
+
 @app.command(epilog="Example: segkit score reports/complete-journey/2017-09 complete-journey --month 2017-10")
 def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run, such as reports/my-shop/2026-10.")],

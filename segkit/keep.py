@@ -53,7 +53,9 @@ def kept(step: str, room: str, depends: dict, make: Callable[[], Made]) -> Made:
 
 def kept_folder(step: str, room: str, depends: dict, write: Callable[[Path], object]) -> Path:
     """Return the folder that `write` filled: from the cache where it is, else filled now and kept; see `kept`."""
-    key = hashlib.sha256(json.dumps([depends, _code(room)], sort_keys=True, default=str).encode()).hexdigest()[:20]
+    key = hashlib.sha256(json.dumps([depends, code_digest(room)], sort_keys=True, default=str).encode()).hexdigest()[
+        :20
+    ]
     folder = CACHE / f"{step.replace(' ', '-')}-{key}"
     if folder.exists():
         return folder
@@ -76,8 +78,8 @@ def _read(path: Path) -> pd.DataFrame | dict:
 
 
 @cache
-def _code(room: str) -> str:
-    """A hash of the code that a step depends on: another version of segkit makes its own."""
+def code_digest(room: str) -> str:
+    """Return a hash of the code of a room and all that it imports: another version of segkit makes its own."""
     package = Path(__file__).parent
     found, todo = {}, {room}
     while todo:

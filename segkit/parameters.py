@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 
 from segkit.errors import InputError
 
+WAYS = ("auto", "refit", "frozen")
+
 
 def _parameter(default, meaning: str, least: float | None = None, most: float | None = None):
     return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
@@ -40,6 +42,8 @@ class Parameters:
     bootstraps: int = _parameter(100, "resamples for stability", 10, 10_000)
     judge_value: float = _parameter(0.5, "weight of how much customers will buy against what and how", 0, 1)
     choice: str = _parameter("", "a candidate_id to take instead of the proposed one")
+    way: str = _parameter("auto", "after a first month: auto, refit (fit anew) or frozen (keep the model)")
+    refit_after: int = _parameter(6, "months after which a model is fitted anew in any case", 1, 120)
     min_confidence: float = _parameter(0.0, "customers assigned with less confidence are held out of audiences", 0, 1)
     handover_floor: int = _parameter(50, "fewest customers of a segment that is handed over", 10)
 
@@ -65,6 +69,8 @@ class Parameters:
                 )
             if parameter.type is float:  # 1 and 1.0 are the same setting
                 object.__setattr__(self, parameter.name, float(given))
+        if self.way not in WAYS:
+            raise InputError(f"parameter way is {self.way!r}; it must be {', '.join(WAYS[:-1])} or {WAYS[-1]}")
         if self.min_segments > self.max_segments:
             raise InputError(
                 f"parameter min_segments is {self.min_segments} and max_segments {self.max_segments}; "

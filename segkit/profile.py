@@ -22,7 +22,7 @@ RAREST_LEVEL = 0.01  # a level of a category held by fewer of the known customer
 POOLED_LEVEL = "other"
 
 _LOGGED = ("money", "count", "days")
-_BOUNDED = ("share", "binary", "category")
+BOUNDED = ("share", "binary", "category")
 _IDENTITY = ["segment_id", "feature", "level", "family", "kind", "unit"]
 _FIGURES = ["customers", "centre", "low", "high", "overall"]
 _EFFECTS = ["effect", "effect_low", "effect_high", "effect_sd", "differs", "used"]
@@ -88,8 +88,8 @@ def profile_segments(features, dictionary, segments, used_features=(), holdout=N
     for feature in features.columns:
         kind, family, unit = dictionary.loc[feature, ["kind", "family", "unit"]]
         for level, values in _readings(features[feature], kind):
-            part = _centres(values, codes, len(segment_ids), kind in _BOUNDED)
-            part |= _effects(_scaled(values, kind)[trusted], codes[trusted], len(segment_ids), kind in _BOUNDED)
+            part = _centres(values, codes, len(segment_ids), kind in BOUNDED)
+            part |= _effects(_scaled(values, kind)[trusted], codes[trusted], len(segment_ids), kind in BOUNDED)
             part |= {"segment_id": segment_ids, "feature": feature, "level": level}
             part |= {"family": family, "kind": kind, "unit": unit}
             parts.append(pd.DataFrame(part))
@@ -248,6 +248,6 @@ def _judged(profile):
     profile["effect_low"], profile["effect_high"] = profile["effect"] - reach, profile["effect"] + reach
     profile["effect_sd"] = profile["effect"] / profile["spread"].where(profile["spread"] > 0)
     large = profile["effect_sd"].abs() >= LARGE_EFFECT
-    large |= profile["kind"].isin(_BOUNDED) & (profile["effect"].abs() >= LARGE_SHARE)
+    large |= profile["kind"].isin(BOUNDED) & (profile["effect"].abs() >= LARGE_SHARE)
     profile["differs"] = large & (profile["effect_low"] * profile["effect_high"] > 0)
     return profile

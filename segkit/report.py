@@ -1,5 +1,6 @@
 """One whole run: every step, every notebook, tables and page, built beside its place and moved there when whole."""
 
+import hashlib
 import os
 import platform
 import resource
@@ -12,17 +13,21 @@ from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
-from segkit.cards import ROOT
+from segkit.cards import ROOT, read_card
 from segkit.errors import InputError
+from segkit.keep import code_digest
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
 from segkit.rules import rules_sql
+from segkit.shelf import month_before
 from segkit.sources import one_snapshot
 from segkit.study import Study, open_study
+from segkit.study.earlier import HISTORY
 from segkit.tables import describe_tables, write_json
 
 NOTEBOOKS = ROOT / "notebooks"
 READY_TABLE_STARTS_AT = "03"  # a ready table has no orders to explore and no features to build
+NEEDS_A_MONTH_BEFORE = "05"
 
 
 class NotebookFailed(RuntimeError):
@@ -32,6 +37,9 @@ class NotebookFailed(RuntimeError):
 @one_snapshot()
 def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "", out: Path | None = None, **settings):
     """Run a study whole and return the path of its ``report.html``.
+
+    A month is held against the latest finished month before it, if there is one under the same `out`: segments keep
+    their ids, and its model stays in use until drift or age says refit.
 
     The run is built in a hidden folder beside its place, ``<out>/<dataset>/<month>/``, and takes that place in one
     step when everything is there; until then the place is as it was.
@@ -51,10 +59,12 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         A notebook stopped; it is kept, partly executed, and the message says where.
     """
     start = time.perf_counter()
-    study = open_study(dataset, month=month, as_of=as_of, source=source, **settings)
+    shelf = Path(out or ROOT / "reports").resolve() / read_card(dataset, source or None).name
+    before = month_before(shelf, month)
+    previous = str(before.folder) if before else ""
+    study = open_study(dataset, month=month, as_of=as_of, source=source, previous=previous, **settings)
     notebooks = _chain(study)
     study.compute()
-    shelf = Path(out or ROOT / "reports").resolve() / study.card.name
     shelf.mkdir(parents=True, exist_ok=True)
     with _building(shelf, study.label) as building:
         (building / "tables").mkdir()
@@ -62,19 +72,22 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         about = write_tables(study, building / "tables")
         (building / "tables" / "README.md").write_text(describe_tables(building / "tables", about))
         study.segmentation.save(building / "model")
+        if study.as_of is not None:
+            write_json(study.history, building / "model" / HISTORY)
         (building / "model" / "rules.sql").write_text(rules_sql(study.segmentation, study.features), encoding="utf-8")
         arguments = {
             "dataset": str(Path(dataset).resolve()) if dataset.endswith(".toml") else dataset,
             "month": month,
             "as_of": as_of,
             "source": str(Path(source).resolve()) if source else "",
+            "previous": previous,
             **study.parameters.as_dict(),
         }
         _execute_all(notebooks, arguments, building / "notebooks", shelf / f"failed-{study.label}")
         for notebook in notebooks:
             _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")
         _export(building / "notebooks" / notebooks[-1].name, building / "report.html", title=study.card.title)
-        place = {"card": str(study.card.path.resolve()), "source": arguments["source"]}
+        place = {"card": str(study.card.path.resolve()), "source": arguments["source"], "made_by": made_by(study)}
         write_json(_record(study, time.perf_counter() - start) | place, building / "run.json")
         _take_place(building, shelf / study.label)
     shutil.rmtree(shelf / f"failed-{study.label}", ignore_errors=True)
@@ -88,7 +101,9 @@ def _chain(study: Study) -> list[Path]:
     chain = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     if study.as_of is None:
         chain = [notebook for notebook in chain if notebook.name[:2] >= READY_TABLE_STARTS_AT]
-    known = {"dataset", "month", "as_of", "source", *study.parameters.as_dict()}
+    if study.earlier is None:
+        chain = [notebook for notebook in chain if notebook.name[:2] != NEEDS_A_MONTH_BEFORE]
+    known = {"dataset", "month", "as_of", "source", "previous", *study.parameters.as_dict()}
     for notebook in chain:
         # papermill itself only logs an unknown parameter or a missing tag, and then reports the wrong month.
         names = set(inspect_notebook(str(notebook)))
@@ -165,6 +180,13 @@ def _export(notebook: Path, target: Path, title: str = "") -> None:
         f"<title>{title or notebook.stem}</title>\n<style>\n{code_style}\n{style}</style>\n</head>\n"
         f"<body class='sk-page'>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def made_by(study: Study) -> dict[str, str]:
+    """Return hashes of the card and of segkit's code and notebooks, which with data and parameters make a run."""
+    texts = {"card": study.card.path.read_bytes(), "code": code_digest("report").encode()}
+    texts["notebooks"] = b"".join(path.read_bytes() for path in _chain(study))
+    return {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
 
 
 def _record(study: Study, seconds: float) -> dict:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -35,6 +36,8 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         "levers": study.levers,
         "stability": study.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
         "pairs": study.pairs,
+        "map": study.map[["x", "y"]],
+        **_since_last_month(study),
     }
     if len(study.trial.judgement.outcomes):
         tables["outcomes"] = study.trial.judgement.outcomes
@@ -51,6 +54,23 @@ def _sureness(assignments: pd.DataFrame) -> pd.DataFrame:
     by_segment = assignments.groupby("segment_id")["confidence"]
     low = (assignments["confidence"] < LOW_CONFIDENCE).groupby(assignments["segment_id"]).sum()
     return pd.DataFrame({"mean_confidence": by_segment.mean(), "low_confidence_customers": low}).reset_index()
+
+
+def _since_last_month(study: Study) -> dict[str, pd.DataFrame]:
+    """The tables that hold this month against the month before; none without one."""
+    if study.earlier is None:
+        return {}
+    names = ("migrations", "migrated_revenue", "events", "moved", "net_sizes", "forecasts", "drift", "aging")
+    tables = {name: getattr(study, name) for name in names}
+    return {name: table for name, table in tables.items() if table is not None}
+
+
+def has_same_data(study: Study, run: Path) -> bool:
+    """Return whether a finished run was made of the same rows, whatever else its files have gained since."""
+    about = {feature: _column(row) for feature, row in study.dictionary[study.dictionary["present"]].iterrows()}
+    with TemporaryDirectory() as folder:
+        made = [write_table(study.ledger, "ledger", folder), write_table(study.features, "features", folder, about)]
+        return all(path.read_bytes() == (run / "tables" / path.name).read_bytes() for path in made)
 
 
 def describe_run(study: Study) -> dict:
@@ -74,9 +94,18 @@ def describe_run(study: Study) -> dict:
             "excluded": int(rows.sum() - kept.sum()),
             "by_reason": {reason: int(count) for reason, count in rows.items()},
         },
+        "months": _describe_months(study),
         "steps": study.costs,
         "candidates": timings.to_dict("index"),
     }
+
+
+def _describe_months(study: Study) -> dict | None:
+    """How the month came about: by which way and why, from which model and which month before."""
+    if study.as_of is None:
+        return None
+    history = study.history
+    return {name: history[name] for name in ("way", "why", "previous")} | {"fitted": history["fit"]["month"]}
 
 
 def _column(feature: pd.Series) -> Column:

@@ -197,6 +197,101 @@ TABLES: dict[str, Table] = {
         },
         sort=("customer_id",),
     ),
+    "map": Table(
+        "Where customers lie on the map of the report: near those who are alike; directions and sizes mean nothing.",
+        {"customer_id": _CUSTOMER_ID, "x": _number("across"), "y": _number("along")},
+        sort=("customer_id",),
+    ),
+    "migrations": Table(
+        "How many customers went from which segment to which since the month before.",
+        {
+            "from_segment_id": _text("segment in the month before; joined: in this month only"),
+            "to_segment_id": _text("segment in this month; left: in the month before only"),
+            "customers": _integer("customers", "customers"),
+            "share": _share("of the customers of the from-segment, or of all who joined"),
+        },
+        sort=(),
+    ),
+    "migrated_revenue": Table(
+        "The revenue of the customers behind each move.",
+        {
+            "from_segment_id": _text("as in migrations"),
+            "to_segment_id": _text("as in migrations"),
+            "customers": _integer("customers", "customers"),
+            "revenue_before": _money("net of returns, in the window of the month before"),
+            "revenue_after": _money("net of returns, in this month's window"),
+        },
+        sort=(),
+    ),
+    "events": Table(
+        "What became of each segment of the month before.",
+        {
+            "event": _text("kept, split, new, merged, gone"),
+            "segment_id": _SEGMENT_ID,
+            "other_id": _text("kept: the same; split: where it came from; merged: where it went; else null"),
+            "jaccard": _share("Jaccard index of the two, over customers of both months"),
+        },
+        sort=(),
+    ),
+    "moved": Table(
+        "Whether the customers moved or the model did: disjoint cells that sum to everybody.",
+        {
+            "cell": _text("unchanged, moved only, remodelled only, both (two kinds), joined, left"),
+            "customers": _integer("customers", "customers"),
+            "share": _share("of the customers of both months; null for joined and left"),
+            "meaning": _text("what the cell says"),
+        },
+        sort=(),
+    ),
+    "net_sizes": Table(
+        "Why each segment is as large as it is: before + moved + remodelled + joined - left = after.",
+        {
+            "segment_id": _SEGMENT_ID,
+            "before": _integer("in the month before", "customers"),
+            "moved": _integer("net, by the old model in both months", "customers"),
+            "remodelled": _integer("net, by the new model instead of the old one", "customers"),
+            "joined": _integer("in this month only", "customers"),
+            "left": _integer("in the month before only", "customers"),
+            "after": _integer("in this month", "customers"),
+        },
+        sort=(),
+        open=True,
+    ),
+    "forecasts": Table(
+        "Every forecast of sizes so far, made a month before, and what came.",
+        {
+            "month": _text("the month that was forecast"),
+            "segment_id": _SEGMENT_ID,
+            "expected": _number("expected customers", "customers"),
+            "low": _number("lower end of the 95 % interval", "customers"),
+            "high": _number("upper end", "customers"),
+            "actual": _integer("customers that came, by the model of the forecast; null where it is to come"),
+            "inside": _boolean("whether they lie within the interval"),
+        },
+        sort=("month", "segment_id"),
+    ),
+    "drift": Table(
+        "How far customers have changed between two windows that share no day (population stability index).",
+        {
+            "feature": _text("feature, as in feature_dictionary"),
+            "psi": _number("population stability index"),
+            "low": _number("lower end of its 95 % interval, customers drawn with both values"),
+            "high": _number("upper end"),
+            "alarm": _boolean("above 0.1, and its lower end above the 99.5 % value of no change"),
+        },
+        sort=(),
+    ),
+    "aging": Table(
+        "How far customers are from those that the model was fitted on, feature by feature, and the mix of segments.",
+        {
+            "feature": _text("feature, as in feature_dictionary; segment: the mix of segments by that model"),
+            "psi": _number("population stability index"),
+            "low": _number("lower end of its 95 % interval"),
+            "high": _number("upper end"),
+            "alarm": _boolean("as in drift"),
+        },
+        sort=(),
+    ),
     "kpis": Table(
         "Key figures of each segment, with 95 % intervals; null where fewer than ten customers stand behind one.",
         {

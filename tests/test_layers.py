@@ -36,10 +36,12 @@ ROOMS = (
         "prose",
         "study",
         "score",
+        "shelf",
         "results",
         "plots",
         "page",
         "report",
+        "run_months",
         "cli",
         "__main__",
     ]

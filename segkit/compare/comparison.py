@@ -130,9 +130,7 @@ def add_candidates(
     """
     if not fits:
         return comparison
-    X, start = matrix.transform(features), time.perf_counter()
-    found = [_judge(X, candidate, fit, start) for candidate, fit in fits]
-    more = _line_up(found, X, features.index, seed)
+    more = judge_fits(features, matrix, fits, seed=seed)
     tables = {
         name: pd.concat([getattr(comparison, name), getattr(more, name)], ignore_index=True)
         for name in ("candidates", "timings")
@@ -141,6 +139,12 @@ def add_candidates(
     return Comparison(
         labels=labels, fits=comparison.fits | more.fits, grid=comparison.grid | more.grid, **tables
     )  # fmt: skip
+
+
+def judge_fits(features: pd.DataFrame, matrix: Matrix, fits: list[tuple[Candidate, Fit]], *, seed: int) -> Comparison:
+    """Return finished fits, judged by the same criteria as all others; parameters as for `add_candidates`."""
+    X, start = matrix.transform(features), time.perf_counter()
+    return _line_up([_judge(X, candidate, fit, start) for candidate, fit in fits], X, features.index, seed)
 
 
 def align_labels(labels: pd.DataFrame, reference: str) -> pd.DataFrame:

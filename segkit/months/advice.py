@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from segkit.parameters import WAYS
+
 DRIFTED_SHARE = 0.1  # features in alarm from which the model no longer fits its customers
-WAYS = ("refit", "frozen")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ def advise_way(
     judged_then: bool = True,
     judged_now: bool = True,
     same_features: bool = True,
-    way: str = "",
+    changed: tuple[str, ...] = (),
+    way: str = "auto",
 ) -> Advice:
     """Return whether to keep scoring with the frozen model or to refit.
 
@@ -41,8 +43,10 @@ def advise_way(
         Whether the future could be judged when the model was fitted, and whether it can be now.
     same_features : bool
         Whether this month has the features that the model needs.
+    changed : tuple of str
+        Parameters that are set otherwise than when the model was fitted.
     way : str
-        ``refit`` or ``frozen`` where somebody has decided; the advice then says so.
+        ``refit`` or ``frozen`` where somebody has decided, else ``auto``; the advice then says so.
 
     Examples
     --------
@@ -53,18 +57,22 @@ def advise_way(
     'Refit: 1 of 2 features drifted since the model was fitted (spend).'
     >>> advise_way(age_months=2, refit_after=6, way="thaw")
     Traceback (most recent call last):
-    ValueError: way is 'thaw'; it must be refit, frozen or empty
+    ValueError: way is 'thaw'; it must be auto, refit or frozen
     """
-    if way and way not in WAYS:
-        raise ValueError(f"way is {way!r}; it must be refit, frozen or empty")
+    if way not in WAYS:
+        raise ValueError(f"way is {way!r}; it must be auto, refit or frozen")
     if age_months is None:
         return Advice("refit", "Fit: there is no model yet.")
     if not same_features:
         why = "this month's orders lack features that the model was fitted on, so it can't score anybody."
         return Advice("refit", f"Refit: {why}")
-    if way:
+    if "window_days" in changed:
+        return Advice("refit", "Refit: window_days differs from when the model was fitted, so its features would too.")
+    if way != "auto":
         told = "Refit" if way == "refit" else "Keep scoring with the frozen model"
-        return Advice(way, f"{told}: it was asked for (months_way).")
+        return Advice(way, f"{told}: it was asked for (way).")
+    if changed:
+        return Advice("refit", f"Refit: {', '.join(changed)} differ from when the model was fitted.")
     drifted = _in_alarm(drift)
     moved = bool(len(_in_alarm(mix)))
     features = 0 if drift is None else len(drift)

@@ -1,4 +1,4 @@
-"""Which segment of this month is which of the month before: ids that last, and names that do."""
+"""Which segment of this month is which of the month before: ids that last."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,8 +14,6 @@ KEPT_JACCARD = 0.3  # of the members in both months: by chance three equal segme
 WEAK_JACCARD = 0.15  # enough where the profiles, too, are each other's nearest
 PROFILE_WEIGHT = 0.1  # Jaccard points that the farthest profiles cost: decides only where members hardly do
 DESCENT_SHARE = 0.5  # members that come from one segment (a split) or end in one (a merger)
-NAME_DISTANCE = 0.5  # standard deviations a profile may move and keep its name
-WORD_LEFT = 0.25  # standard deviations left of what a word says: half of what gave it
 
 IDENTITY_RULE = (
     "Segments of two months are paired one to one (Hungarian algorithm) by the Jaccard index of the customers present "
@@ -24,8 +22,7 @@ IDENTITY_RULE = (
     "that they share more customers than chance would have them share. A segment without a pair is split off another "
     f"when at least {DESCENT_SHARE:.0%} of its customers come from there, merged into another when at least "
     f"{DESCENT_SHARE:.0%} of them end there, otherwise new or gone. A new segment takes the next number that was never "
-    f"used. A name lasts until the profile has moved by {NAME_DISTANCE:g} standard deviations or a word of it no "
-    "longer holds."
+    "used."
 )
 EVENT_COLUMNS = ["event", "segment_id", "other_id", "jaccard"]
 
@@ -105,7 +102,7 @@ def match_segments(
     shared = shared.reindex(index=old_ids, columns=new_ids, fill_value=0).to_numpy(dtype=float)
     union = old_sizes.to_numpy()[:, None] + new_sizes.to_numpy() - shared
     jaccard = shared / np.maximum(union, 1)
-    distance = _distances(old_profile, new_profile, old_ids, new_ids)
+    distance = profile_distances(old_profile, new_profile, old_ids, new_ids)
     scale = np.nanmax(distance, initial=0) or 1.0
     likeness = jaccard - PROFILE_WEIGHT * np.nan_to_num(distance / scale)
     by_chance = old_sizes.to_numpy()[:, None] * new_sizes.to_numpy() / max(len(both), 1)
@@ -137,6 +134,50 @@ def match_segments(
     return Matching(ids, pd.DataFrame(rows, columns=EVENT_COLUMNS), tuple(sort_ids(used - {UNSEGMENTED})))
 
 
+def follow_segments(old: pd.Series, new: pd.Series, *, used_ids: tuple[str, ...]) -> Matching:
+    """Return the events between two months that one model has scored: every id means the same segment.
+
+    Parameters are those of `match_segments`. A segment without customers in one of the months is new or gone.
+
+    Examples
+    --------
+    >>> may, june = pd.Series({"a": "S1", "b": "S2"}), pd.Series({"a": "S1", "b": "S1"})
+    >>> follow_segments(may, june, used_ids=("S1", "S2")).events
+      event segment_id other_id  jaccard
+    0  kept         S1       S1      0.5
+    1  gone         S2      NaN      NaN
+    """
+    both = old.index.intersection(new.index)
+    before, now = old.reindex(both), new.reindex(both)
+    rows = []
+    for segment in sort_ids(({*old.unique()} | {*new.unique()}) - {UNSEGMENTED}):
+        if segment in old.values and segment in new.values:
+            either = ((before == segment) | (now == segment)).sum()
+            rows.append(("kept", segment, segment, ((before == segment) & (now == segment)).sum() / max(either, 1)))
+        else:
+            rows.append(("gone" if segment in old.values else "new", segment, None, np.nan))
+    events = pd.DataFrame(rows, columns=EVENT_COLUMNS)
+    ids = {segment: segment for segment in sort_ids(new.unique())}
+    used = {*used_ids, *old.unique(), *new.unique()} - {UNSEGMENTED}
+    return Matching(ids, events, tuple(sort_ids(used)))
+
+
+def lasting_ids(segment_ids: tuple[str, ...], matching: Matching) -> tuple[str, ...]:
+    """Return the lasting id of each provisional one; those without customers, which nothing matches, get new numbers.
+
+    Examples
+    --------
+    >>> matching = Matching({"S1": "S7", "S2": "S2"}, pd.DataFrame(), ("S1", "S2", "S7"))
+    >>> lasting_ids(("S1", "S2", "S3"), matching)
+    ('S7', 'S2', 'S8')
+    """
+    used, ids = set(matching.used_ids), []
+    for segment in segment_ids:
+        ids.append(matching.ids.get(segment) or _next_id(used))
+        used.add(ids[-1])
+    return tuple(ids)
+
+
 def _descent(related: str, alone: str, segment: str, others: list[str], shares, jaccard) -> tuple:
     if len(shares) and shares.max() >= DESCENT_SHARE:
         place = int(np.argmax(shares))
@@ -149,7 +190,7 @@ def _next_id(used: set[str]) -> str:
     return f"S{max(numbers, default=0) + 1}"
 
 
-def _distances(old_profile, new_profile, old_ids, new_ids) -> np.ndarray:
+def profile_distances(old_profile, new_profile, old_ids, new_ids) -> np.ndarray:
     """Return the root mean square of the differences between profiles, in standard deviations; NaN where unknown."""
     unknown = np.full((len(old_ids), len(new_ids)), np.nan)
     if old_profile is None or new_profile is None:
@@ -172,83 +213,3 @@ def _mutually_nearest(distance: np.ndarray) -> np.ndarray:
     filled = np.where(np.isnan(distance), np.inf, distance)
     nearest = (filled == filled.min(axis=0, initial=np.inf)) & (filled == filled.min(axis=1, initial=np.inf)[:, None])
     return nearest & np.isfinite(filled)
-
-
-def keep_names(
-    old_names: pd.DataFrame,
-    new_names: pd.DataFrame,
-    old_profile: pd.DataFrame,
-    new_profile: pd.DataFrame,
-    ids: dict[str, str],
-    old_words: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """Return this month's names: last month's, unless the profile moved away from it.
-
-    Parameters
-    ----------
-    old_names, new_names : DataFrame
-        ``segment_id, segment``; the old ones under lasting ids, the new ones, as this month alone would have them,
-        under provisional ids.
-    old_profile, new_profile : DataFrame
-        As `segkit.profile.profile_segments` returns them, under the same ids.
-    ids : dict
-        Provisional -> lasting id, of `match_segments`.
-    old_words : DataFrame, optional
-        ``segment_id, feature, level, effect`` behind the words of the old names. A word holds while the effect has
-        the old sign and is at least `WORD_LEFT` standard deviations.
-
-    Returns
-    -------
-    DataFrame
-        ``segment_id`` (lasting), ``segment`` (unique), ``was_called`` (the old name where it changed, else null), in
-        the order of `new_names`.
-
-    Examples
-    --------
-    >>> def profile(**effects):
-    ...     rows = [(segment, "spend", "", effect) for segment, effect in effects.items()]
-    ...     return pd.DataFrame(rows, columns=["segment_id", "feature", "level", "effect_sd"])
-    >>> may = pd.DataFrame({"segment_id": ["S1", "S2"], "segment": ["Big spenders", "Light buyers"]})
-    >>> june = pd.DataFrame({"segment_id": ["S1", "S2"], "segment": ["Typical customers", "Loyal regulars"]})
-    >>> keep_names(may, june, profile(S1=1.0, S2=-1.0), profile(S1=-0.2, S2=1.2), {"S1": "S2", "S2": "S1"})
-      segment_id            segment    was_called
-    0         S2  Typical customers  Light buyers
-    1         S1       Big spenders           NaN
-    >>> keep_names(may, june, profile(S1=1.0), profile(S1=0.9), {"S1": "S1"})
-    Traceback (most recent call last):
-    segkit.errors.InputError: no lasting id for the segment S2: match the months first
-    """
-    if unknown := [segment for segment in new_names["segment_id"] if segment not in ids]:
-        raise InputError(f"no lasting id for the segment {unknown[0]}: match the months first")
-    called = dict(zip(old_names["segment_id"], old_names["segment"], strict=True))
-    renamed = new_profile.assign(segment_id=new_profile["segment_id"].map(ids))
-    lasting = [ids[segment] for segment in new_names["segment_id"]]
-    distance = _distances(old_profile, renamed, lasting, lasting).diagonal()
-    lost = _lost_words(old_words, renamed)
-    stays = {
-        segment
-        for segment, moved in zip(lasting, distance, strict=True)
-        if segment in called and not moved > NAME_DISTANCE and segment not in lost
-    }
-    taken = {called[segment] for segment in stays}
-    rows = []
-    for segment, proposed in zip(lasting, new_names["segment"], strict=True):
-        if segment in stays:
-            rows.append((segment, called[segment], None))
-            continue
-        name, number = proposed, 1
-        while name in taken:
-            name, number = f"{proposed} {number + 1}", number + 1
-        taken.add(name)
-        before = called.get(segment)
-        rows.append((segment, name, before if before != name else None))
-    return pd.DataFrame(rows, columns=["segment_id", "segment", "was_called"]).astype("str")
-
-
-def _lost_words(words: pd.DataFrame | None, profile: pd.DataFrame) -> set[str]:
-    """Return the segments of whose name a word no longer holds."""
-    if words is None or not len(words):
-        return set()
-    keys = ["segment_id", "feature", "level"]
-    now = words[[*keys, "effect"]].merge(profile[[*keys, "effect_sd"]], on=keys)
-    return set(now["segment_id"][now["effect_sd"] * np.sign(now["effect"]) < WORD_LEFT])

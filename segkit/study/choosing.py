@@ -11,31 +11,27 @@ from segkit.evidence import adjusted_rand, contingency, strongest
 from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.keep import kept
 from segkit.progress import progress_bar
-from segkit.study.data import DataSteps
+from segkit.study.kept_model import keep_model, kept_verdict
+from segkit.study.way import WaySteps
 from segkit.tables import round_significant
 
-# The parameters that decide how candidates are tried and judged; the others come later.
-TRIED = (
-    "window_days", "horizon_days", "seed", "min_segments", "max_segments", "min_share", "min_customers", "max_noise",
-    "bootstraps", "judge_value",
-)  # fmt: skip
+KEPT_RULE = """\
+No candidates are tried while the model of an earlier month is kept: its segments are held against the two rules on this
+month's customers. Candidates are tried again once customers have drifted from those it was fitted on, or it is old."""
 FORWARD = ("forward_value", "forward_behaviour", "forward_share")
 
 
-class ChoosingSteps(DataSteps):
+class ChoosingSteps(WaySteps):
     """The candidates, which of them is taken, and what it is."""
 
     @cached_property
     def trial(self) -> Trial:
-        """Every candidate and all that is known of it."""
+        """Every candidate and all that is known of it; of a model that is kept, beside the rules alone."""
+        if self.frozen:
+            return keep_model(self.earlier, self.features, self.matrix, self.parameters, self.advice.reason)
         return Trial.from_tables(
             kept("candidates", "candidates", self._depends | {"parameters": self._tried}, self._try)
         )
-
-    @property
-    def _tried(self) -> dict:
-        """The parameters behind the candidates."""
-        return {name: self.parameters.as_dict()[name] for name in TRIED}
 
     def _try(self) -> dict:
         matrix = self.matrix
@@ -57,25 +53,34 @@ class ChoosingSteps(DataSteps):
     @cached_property
     def candidates(self) -> pd.DataFrame:
         """Every candidate with its criteria, whether it is feasible, chosen, and why not."""
-        trial, parameters = self.trial, self.parameters
-        proposal = propose_by_forward(trial.candidates, trial.labels, parameters, trial.judgement.shares)
-        return choose(trial.candidates, trial.labels, parameters, parameters.choice, proposal)
+        return choose(self.trial.candidates, self.trial.labels, self.parameters, self.parameters.choice, self._proposal)
 
     @cached_property
+    def _proposal(self) -> tuple[str, dict[str, str]]:
+        trial = self.trial
+        if self.frozen:
+            reasons = trial.candidates.set_index("candidate_id")["reason"].to_dict()
+            return self.earlier.segmentation.candidate_id, reasons
+        return propose_by_forward(trial.candidates, trial.labels, self.parameters, trial.judgement.shares)
+
+    @property
     def proposed(self) -> str:
         """The candidate_id that segkit proposes, whatever the analyst chose."""
-        trial = self.trial
-        return propose_by_forward(trial.candidates, trial.labels, self.parameters, trial.judgement.shares)[0]
+        return self._proposal[0]
 
     @property
     def choice_rule(self) -> str:
         """The rule by which the proposal was made, in words."""
+        if self.frozen:
+            return KEPT_RULE
         return CHOICE_RULE if self.trial.judgement.shares is None else FORWARD_RULE
 
     @property
     def group_counts(self) -> pd.DataFrame:
         """How many groups the gap statistic and prediction strength see; 1 says that there are none."""
         gaps, strengths = self.trial.gaps, self.trial.strengths
+        if strengths.empty:
+            return pd.DataFrame({"groups": pd.Series(dtype="Int64")}).rename_axis("criterion")
         chosen = gaps[gaps["choice"]].set_index("customers")["segments"]
         by_gap = {f"gap, {who}": chosen.get(who) for who in gaps["customers"].unique()}
         segments = {name: int(name.removeprefix("kmeans-")) for name in strengths["candidate_id"]}
@@ -91,6 +96,8 @@ class ChoosingSteps(DataSteps):
     def verdict(self) -> dict:
         """What the chosen segmentation is, whether to segment at all, and why; as in ``run.json``."""
         chosen, shares = self.chosen["candidate_id"], self.trial.judgement.shares
+        if self.frozen:
+            return kept_verdict(self.earlier)
         advice = advise_segmenting(chosen, shares)
         why = self.trial.verdicts.set_index("candidate_id")["why"].get(chosen)
         structure = self.chosen["structure"] if pd.notna(self.chosen["structure"]) else None
@@ -107,6 +114,10 @@ class ChoosingSteps(DataSteps):
     @property
     def forward_sentence(self) -> str:
         """What the chosen segments, and the RFM map, tell of the future."""
+        if self.frozen:
+            return (
+                f"As found when the model was fitted, as of {self.earlier.fit['as_of']}: {self.earlier.fit['forward']}"
+            )
         return tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
 
     @cached_property

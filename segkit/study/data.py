@@ -81,22 +81,38 @@ class DataSteps:
 
     # --- features and matrix --------------------------------------------------------------------------------------
 
+    _recipe: dict | None = None  # of a model that is kept; else the features choose their categories from the data
+
     @cached_property
     def _depends(self) -> dict:
         """What the features depend on."""
-        return {
+        return self._features_depend(self.as_of, self.parameters.window_days, self._recipe)
+
+    def _features_depend(self, as_of: date | None, window_days: int, recipe: dict | None) -> dict:
+        data = {
             "card": self.card.path.read_text(),
             "inputs": self.rows.inputs,
             "engine": engine_address(of_card=self.card.engine).partition(":")[0],  # last digits may differ
-            "as_of": self.as_of,
-            "window_days": self.parameters.window_days,
         }
+        return data | {"as_of": as_of, "window_days": window_days} | ({"recipe": recipe} if recipe else {})
+
+    def _features_of(self, as_of: date, recipe: dict | None = None, window_days: int = 0) -> dict:
+        """The features of any day up to `as_of`: table, dictionary, recipe."""
+        window_days = window_days or self.parameters.window_days
+
+        def make() -> dict:
+            made = customer_features(self.orders, as_of, window_days, recipe)
+            return {"table": made.table, "dictionary": made.dictionary, "recipe": made.recipe}
+
+        with self._cost("build the features"), progress_bar("building the features"):
+            return kept("features", "features", self._features_depend(as_of, window_days, recipe), make)
 
     @cached_property
     def _featured(self) -> dict:
-        made = kept(
-            "features", "features", self._depends, self._make_ready if self.as_of is None else self._make_features
-        )
+        if self.as_of is None:
+            made = kept("features", "features", self._depends, self._make_ready)
+        else:
+            made = self._features_of(self.as_of, self._recipe)
         fewest = self.parameters.min_segments * self.parameters.min_customers
         if len(made["table"]) < fewest:
             raise InputError(
@@ -105,12 +121,6 @@ class DataSteps:
                 f"{self.parameters.min_customers}: take a longer window_days, or lower these"
             )
         return made
-
-    def _make_features(self) -> dict:
-        orders = self.orders
-        with self._cost("build the features"), progress_bar("building the features"):
-            made = customer_features(orders, self.as_of, self.parameters.window_days)
-        return {"table": made.table, "dictionary": made.dictionary, "recipe": made.recipe}
 
     def _make_ready(self) -> dict:
         ready = self.ready

@@ -2,12 +2,14 @@
 
 import calendar
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from segkit.cards import read_card
 from segkit.errors import InputError
 from segkit.parameters import read_parameters
+from segkit.study.earlier import EarlierMonth, read_run
 from segkit.study.telling import TellingSteps
 
 
@@ -21,9 +23,20 @@ class Study(TellingSteps):
     def compute(self) -> None:
         """Compute every step, so that what the user can mend is found before anything is written."""
         _ = self.candidates, self.map, self.segments, self.assignments
+        if self.as_of is not None:
+            _ = self.history
+        if self.earlier is not None:
+            _ = self.drift, self.migrated_revenue, self.net_sizes
 
 
-def open_study(dataset: str | Path, month: str = "", as_of: str = "", source: str = "", **settings) -> "Study":
+def open_study(
+    dataset: str | Path,
+    month: str = "",
+    as_of: str = "",
+    source: str = "",
+    previous: "str | Path | Study" = "",
+    **settings,
+) -> "Study":
     """Return the study of a dataset as of the end of a month, or of a day.
 
     Nothing is computed yet: each table is made when it is first asked for, and kept between sessions, keyed by
@@ -39,6 +52,10 @@ def open_study(dataset: str | Path, month: str = "", as_of: str = "", source: st
         A day instead of a month, ``"2010-12-10"``: the last day counted.
     source : str
         A file to read instead of the one the card names.
+    previous : str, path or Study
+        The month before, if any: the folder of its finished run, its study, or ``"2017-08"``, which is then studied
+        by the same parameters without a month before its own. Segments keep its ids, and its model stays in use
+        until drift or age says refit.
     **settings
         Parameters by name, above the card's ``[defaults]``; see `segkit.parameters.Parameters`.
 
@@ -58,12 +75,26 @@ def open_study(dataset: str | Path, month: str = "", as_of: str = "", source: st
     card = read_card(dataset, source or None)
     parameters = read_parameters(card.defaults, settings)
     if card.ready is not None:
-        if month or as_of:
+        if month or as_of or previous:
             raise InputError(f"dataset {card.name} is a ready table of customers: it takes neither --month nor --as-of")
         return Study(card, "static", None, parameters)
     if bool(month) == bool(as_of):
         raise InputError(f"dataset {card.name} needs either --month YYYY-MM or --as-of YYYY-MM-DD")
-    return Study(card, month or as_of, last_day_counted(month, as_of), parameters)
+    study = Study(card, month or as_of, last_day_counted(month, as_of), parameters)
+    if previous:
+        study.earlier = _month_before(study, previous)
+    return study
+
+
+def _month_before(study: Study, previous: str | Path | Study) -> EarlierMonth:
+    """Return the month before: a study, a finished run, or a month that is studied for it."""
+    if isinstance(previous, str) and re.fullmatch(r"\d{4}-\d{2}", previous):
+        alone = replace(study.parameters, choice="", way="auto")
+        previous = Study(study.card, previous, last_day_counted(previous), alone)
+    earlier = previous.as_earlier() if isinstance(previous, Study) else read_run(previous)
+    if not earlier.as_of < study.as_of:
+        raise InputError(f"previous {earlier.label} does not end before {study.label}: name an earlier month")
+    return earlier
 
 
 def last_day_counted(month: str = "", as_of: str = "") -> date:

@@ -12,6 +12,7 @@ from segkit.candidates import confidence_rules, predict_segments
 from segkit.keep import kept, kept_folder
 from segkit.matrix import lay_out
 from segkit.methods import Candidate
+from segkit.months import Matching, follow_segments, keep_names, keep_words, lasting_ids, match_segments
 from segkit.naming import name_segments
 from segkit.profile import profile_segments, size_segments
 from segkit.progress import progress_bar
@@ -21,6 +22,7 @@ from segkit.study.choosing import ChoosingSteps
 from segkit.tables import TABLES
 
 MAP_CUSTOMERS = 5_000  # customers on the map: more would hide each other, and the page would grow
+LIKE_CUSTOMERS = 3  # of the month before, between whom a customer is placed on its map
 
 
 class SegmentSteps(ChoosingSteps):
@@ -29,7 +31,11 @@ class SegmentSteps(ChoosingSteps):
     @cached_property
     def map(self) -> pd.DataFrame:
         """Where customers lie on the map: index ``customer_id``; ``x, y, segment_id``; at most `MAP_CUSTOMERS` rows."""
-        positions = kept("map", "matrix", self._depends | {"seed": self.parameters.seed}, self._draw_map)["positions"]
+        depends = self._depends | {"seed": self.parameters.seed}
+        if self.frozen:
+            positions = kept("map", "study", depends | {"before": self.earlier.digest}, self._follow_map)["positions"]
+        else:
+            positions = kept("map", "matrix", depends, self._draw_map)["positions"]
         return positions.assign(segment_id=self.assignments["segment_id"].reindex(positions.index))
 
     def _draw_map(self) -> dict:
@@ -41,6 +47,21 @@ class SegmentSteps(ChoosingSteps):
             positions = lay_out(X[drawn], self.parameters.seed)
         return {"positions": pd.DataFrame(positions, index=self.features.index[drawn], columns=["x", "y"])}
 
+    def _follow_map(self) -> dict:
+        """Draw on the map of the month before, so that a place means the same: each customer among those most alike."""
+        from scipy.spatial import KDTree
+
+        positions = self.earlier.positions
+        tree = KDTree(self.matrix.transform(self.earlier.features.loc[positions.index]))
+        X = self.matrix.transform(self.features)
+        drawn = np.arange(len(X))
+        if len(X) > MAP_CUSTOMERS:
+            drawn = np.sort(np.random.default_rng(self.parameters.seed).choice(len(X), MAP_CUSTOMERS, replace=False))
+        distance, alike = tree.query(X[drawn], k=min(LIKE_CUSTOMERS, len(positions)))
+        weights = 1 / np.maximum(distance, 1e-6) ** 2
+        places = np.average(positions.to_numpy()[alike], axis=1, weights=np.stack([weights] * 2, axis=-1))
+        return {"positions": pd.DataFrame(places, index=self.features.index[drawn], columns=["x", "y"])}
+
     @cached_property
     def segmentation(self) -> Segmentation:
         """The chosen candidate, frozen: its segments numbered by revenue and named by their profiles."""
@@ -49,6 +70,8 @@ class SegmentSteps(ChoosingSteps):
 
     @cached_property
     def _fitted(self) -> Segmentation:
+        if self.frozen:
+            return self.earlier.segmentation
         chosen = self.chosen["candidate_id"]
         depends = self._depends | {"parameters": self._tried, "chosen": chosen}
         return Segmentation.load(
@@ -73,8 +96,25 @@ class SegmentSteps(ChoosingSteps):
             )
 
     @cached_property
+    def matching(self) -> Matching | None:
+        """Which segment is which of the month before, and what became of those; None without one."""
+        if self.earlier is None:
+            return None
+        new = assign_customers(self._fitted, self.features, sure=False)["segment_id"]
+        old, used = self.earlier.assigned["segment_id"], tuple(self.earlier.history["used_ids"])
+        if self.frozen:
+            return follow_segments(old, new, used_ids=used)
+        profile = profile_segments(self.features, self.dictionary, new)
+        return match_segments(old, new, used_ids=used, old_profile=self.earlier.profile, new_profile=profile)
+
+    @cached_property
     def _numbered(self) -> Segmentation:
         fitted = self._fitted
+        if self.frozen:
+            return fitted
+        if self.matching is not None:
+            ids = lasting_ids(fitted.segment_ids, self.matching)
+            return fitted.with_segments(ids, dict(zip(ids, fitted.names.values(), strict=True)))
         sizes = size_segments(assign_customers(fitted, self.features, sure=False)["segment_id"], self._revenue)
         order = sizes.sort_values(["revenue", "customers"], ascending=False, kind="stable")["segment_id"]
         with_customers = [old for old in order if old != LEFT_OUT]
@@ -126,6 +166,11 @@ class SegmentSteps(ChoosingSteps):
     def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         sizes = size_segments(self._assigned["segment_id"], self._revenue)
         names, words = name_segments(self.profile, sizes, self.card.currency, self._days_counted)
+        if self.earlier is not None:
+            before = self.earlier
+            called = keep_names(before.segments, names, before.profile, self.profile, before.words)
+            words = keep_words(before.words, words, called, names, self.profile)
+            names = names.drop(columns="segment").merge(called, on="segment_id")
         return sizes.merge(names, on="segment_id"), words
 
     @property
@@ -145,6 +190,7 @@ class SegmentSteps(ChoosingSteps):
     def segments(self) -> pd.DataFrame:
         """The segments by revenue, those left out last: sizes, shares, names, descriptions, suggestions."""
         named = self._named[0].merge(self.rules, on="segment_id")
+        named = named.sort_values(["revenue", "customers"], ascending=False, kind="stable")
         return pd.concat(
             [named[named["segment_id"] != LEFT_OUT], named[named["segment_id"] == LEFT_OUT]], ignore_index=True
         )

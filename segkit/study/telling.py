@@ -3,10 +3,10 @@
 import pandas as pd
 
 from segkit.prose import money, tell_coverage
-from segkit.study.worth import WorthSteps
+from segkit.study.months import MonthSteps
 
 
-class TellingSteps(WorthSteps):
+class TellingSteps(MonthSteps):
     """What the report says of the study, figures from the run."""
 
     @property

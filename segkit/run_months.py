@@ -1,0 +1,91 @@
+"""The months of a dataset in order: those that are missing or stale are made, the others stay."""
+
+import re
+from pathlib import Path
+
+from segkit.cards import ROOT, read_card
+from segkit.errors import InputError
+from segkit.report import made_by, run_report
+from segkit.results import has_same_data
+from segkit.shelf import FinishedMonth, finished_months, month_before, stale_months
+from segkit.study import next_month, open_study
+
+
+def run_months(
+    dataset: str, first: str, last: str, source: str = "", out: Path | None = None, tell=print, **settings
+) -> Path:
+    """Run every month from `first` to `last` in order and return the path of the series page over all of them.
+
+    A month that is finished and would come out the same stays as it is: same data, same parameters, same segkit, and
+    the month before as it was. So a call that was broken off is finished by the same call again.
+
+    Parameters
+    ----------
+    dataset, source, out, **settings
+        As for `segkit.report.run_report`.
+    first, last : str
+        ``"2017-04"``.
+    tell : callable
+        Is told in a sentence what is done about each month, and why.
+
+    Raises
+    ------
+    InputError
+        A month is not YYYY-MM, or the last is before the first; and as for `run_report`. Months before stay.
+    """
+    months = months_between(first, last)
+    shelf = Path(out or ROOT / "reports").resolve() / read_card(dataset, source or None).name
+    for month in months:
+        done = finished_months(shelf)
+        reason = _why_run(month, done, stale_months(done), dataset, source, settings)
+        if reason:
+            tell(f"{month}: {reason}")
+            run_report(dataset, month=month, source=source, out=out, **settings)
+        else:
+            tell(f"{month}: is there, and nothing it depends on has changed")
+    for label, why in stale_months(finished_months(shelf)).items():
+        tell(f"{label}: stale, {why}")
+    return shelf / "index.html"
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """Return the months from `first` to `last`, both included.
+
+    Examples
+    --------
+    >>> months_between("2017-11", "2018-01")
+    ['2017-11', '2017-12', '2018-01']
+    >>> months_between("2017-11", "2017-10")
+    Traceback (most recent call last):
+    segkit.errors.InputError: --to 2017-10 is before --from 2017-11
+    """
+    for option, month in (("--from", first), ("--to", last)):
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+            raise InputError(f"{option} {month!r} is not YYYY-MM; for example 2017-09")
+    if last < first:
+        raise InputError(f"--to {last} is before --from {first}")
+    months = [first]
+    while months[-1] < last:
+        months.append(next_month(months[-1]))
+    return months
+
+
+def _why_run(
+    month: str, done: list[FinishedMonth], stale: dict[str, str], dataset: str, source: str, settings: dict
+) -> str:
+    """Return why a month has to be made; nothing where it is there and would come out the same."""
+    own = next((one for one in done if one.label == month), None)
+    if own is None:
+        return "is made"
+    if month in stale:
+        return f"is made again: {stale[month]}"
+    before = month_before(own.folder.parent, month)
+    study = open_study(dataset, month=month, source=source, previous=before.folder if before else "", **settings)
+    parameters = study.parameters.as_dict()
+    if changed := [name for name, given in parameters.items() if own.record["parameters"].get(name) != given]:
+        return f"is made again: {', '.join(changed)} changed"
+    if own.record["made_by"] != made_by(study):
+        return "is made again: the card, or segkit itself, changed"
+    if own.record["inputs"] != study.rows.inputs and not has_same_data(study, own.folder):
+        return "is made again: its data changed"
+    return ""

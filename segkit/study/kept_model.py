@@ -1,0 +1,70 @@
+"""A month that keeps the model of the month before: what is known of it, without trying anything else."""
+
+import pandas as pd
+
+from segkit.candidates import Trial
+from segkit.compare import RULES, judge_fits
+from segkit.forward import Judgement
+from segkit.matrix import Matrix
+from segkit.methods import Candidate, Fit
+from segkit.parameters import Parameters
+from segkit.segmentation import fit_baseline
+from segkit.study.earlier import EarlierMonth
+from segkit.study.way import labels_of
+
+CARRIED = ("stability_ari", "stability_jaccard_min", "separated_share", "structure")
+
+
+def keep_model(
+    earlier: EarlierMonth, features: pd.DataFrame, matrix: Matrix, parameters: Parameters, why: str
+) -> Trial:
+    """Return the kept model beside the two rules as a trial of three candidates.
+
+    Criteria are of this month's customers. What takes resamples (stability, separation, structure) is that of the fit.
+    So is what it says about the future: the days since then are too few to judge it by, and those before made it.
+    """
+    model = earlier.segmentation
+    kept = Candidate(model.candidate_id, model.family, model.params)
+    labels = labels_of(model, features)
+    rules = [(rule, fit_baseline(features, rule)) for rule in RULES if rule.candidate_id != kept.candidate_id]
+    fits = [(rule, fit) for rule, fit in rules if fit is not None] + [(kept, Fit(labels, labels, model.rule))]
+    comparison = judge_fits(features, matrix, fits, seed=parameters.seed)
+    candidates = comparison.candidates.set_index("candidate_id")
+    for name in CARRIED:
+        candidates[name] = candidates[name].astype(object)
+        candidates.loc[kept.candidate_id, name] = earlier.fit["figures"][name]
+    candidates["reason"] = "A rule to be beaten: judged beside the others, outside the limits on sizes."
+    candidates.loc[kept.candidate_id, "reason"] = f"Fitted as of {model.as_of}. {why}"
+    stability = pd.DataFrame(earlier.fit["stability"], columns=["label", "jaccard", "low", "high", "dissolved"])
+    pairs = pd.DataFrame(
+        earlier.fit["pairs"], columns=["segment_a", "segment_b", "ratio", "low", "high", "p", "separated"]
+    )
+    nothing = pd.DataFrame(columns=["candidate_id", "structure", "why"])
+    return Trial(
+        candidates.reset_index(),
+        comparison.labels,
+        comparison.timings,
+        gaps=pd.DataFrame(columns=["customers", "segments", "gap", "choice", "candidate_id"]),
+        strengths=pd.DataFrame(columns=["candidate_id", "prediction_strength", "error", "enough"]),
+        stability=stability.assign(candidate_id=kept.candidate_id),
+        pairs=pairs.assign(candidate_id=kept.candidate_id),
+        verdicts=nothing,
+        judgement=_open_judgement(earlier),
+    )
+
+
+def _open_judgement(earlier: EarlierMonth) -> Judgement:
+    outcomes = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
+    ceilings = ["group", "loss", "customers", "ceiling", "low", "high", "knowable"]
+    recipes = ["candidate_id", "segments", "agreement"]
+    note = (
+        f"The model was fitted as of {earlier.fit['as_of']} and is kept; what it says about the future was judged then."
+    )
+    return Judgement(note, None, *(pd.DataFrame(columns=columns) for columns in (outcomes, ceilings, recipes)))
+
+
+def kept_verdict(earlier: EarlierMonth) -> dict:
+    """Return the verdict on a kept model: that of its fit, saying so."""
+    found = earlier.fit["verdict"]
+    why = f"as found when the model was fitted, as of {earlier.fit['as_of']}: {found['why']}"
+    return found | {"chosen": earlier.segmentation.candidate_id, "why": why}
