@@ -130,9 +130,9 @@ class Turned:
         """The number of labels."""
         return self.inner.segments
 
-    def relabelled(self, labels: np.ndarray) -> "Refitted":
+    def relabelled(self, labels: np.ndarray) -> "Turned":
         """Return it with ``labels[label]`` for each label of the rule."""
-        return Refitted(self.inner.relabelled(labels), self.labels)
+        return Turned(self.inner.relabelled(labels), self.turn)
 
 
 def _cut_again(turn: np.ndarray, params: Mapping, space: np.ndarray, *, seed, dequantised) -> Turned:
