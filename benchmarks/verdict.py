@@ -1,15 +1,18 @@
 """How often the verdict is wrong: false "natural" where there is nothing, and planted segments found.
 
-Every candidate of a study is judged together, as a study with ``min_segments=2`` would: the table counts draws in which
-any of them is called natural. Run from the project's root::
+Every candidate of a study is judged together, as a study with ``min_segments=2`` would: a draw counts as natural when
+any of them is. Each draw is one row of ``verdict.csv``; those that stand there are not made again, so that a run can be
+stopped and taken up. Run from the project's root::
 
     python benchmarks/verdict.py --draws 100 --sizes 2000 20000
-    python benchmarks/verdict.py --draws 2 --sizes 2000          # some minutes
+    python benchmarks/verdict.py --draws 2 --sizes 2000          # a minute
+    python benchmarks/verdict.py --draws 0                       # only what verdict.csv says
 """
 
 import argparse
 import os
 import time
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -21,10 +24,13 @@ from segkit.evidence import candidate_recipe, resample_stability, separated_pair
 from segkit.evidence.agreement import adjusted_rand, contingency
 from segkit.evidence.recipes import run_tasks
 from segkit.evidence.verdict import is_natural
+from segkit.forward import propose_by_forward
 from segkit.matrix import fit_matrix, ready_dictionary
 from segkit.methods import candidate_grid
+from segkit.parameters import Parameters
 
-MIN_SEGMENTS, MAX_SEGMENTS, MIN_SHARE, MIN_CUSTOMERS, MAX_NOISE = 2, 12, 0.02, 50, 0.2
+PARAMETERS = Parameters(min_segments=2)
+DRAWS = Path(__file__).with_suffix(".csv")
 
 # --- nothing there -----------------------------------------------------------------------------------------------
 
@@ -131,76 +137,98 @@ PLANTED = [unequal_normals, two_moons, whales, categories]
 # --- one study ---------------------------------------------------------------------------------------------------
 
 
-def judge(features: pd.DataFrame, seed: int):
-    """Return the feasible candidates' labels, the natural ones (with all stable), and the stability of the best."""
+def judge(features: pd.DataFrame, seed: int, fit_all: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the candidates within the limits on sizes that were fitted, with structure, and their labels.
+
+    A candidate with a pair that fails on half of the customers cannot be natural; it is fitted on all of them only
+    where `fit_all` says so, and never resampled.
+    """
     features = features.set_axis([f"{i:07}" for i in range(len(features))]).rename_axis("customer_id")
     kinds = {name: KINDS.get(name, "number") for name in features}
     matrix = fit_matrix(features, ready_dictionary(features, kinds))
     X, dequantised = matrix.transform(features), matrix.dequantised(features, seed)
-    recipes, fits = {}, {}
-    for name, family, params in candidate_grid(X, max_segments=MAX_SEGMENTS, seed=seed, dequantised=dequantised):
-        recipe = candidate_recipe(family, params, len(X))
-        fit = recipe.fit(X, seed=seed, dequantised=dequantised)
-        if _feasible(fit.labels):
-            recipes[name], fits[name] = recipe, fit
+    grid = candidate_grid(X, max_segments=PARAMETERS.max_segments, seed=seed, dequantised=dequantised)
+    recipes = {one.candidate_id: candidate_recipe(one.family, one.params, len(X)) for one in grid}
     clustered = features[list(dict.fromkeys(matrix.columns["feature"]))]
-    separation = separated_pairs(X, recipes, fits, seed=seed, dequantised=dequantised, features=clustered).candidates
-    apart = set(separation.loc[separation["all_separated"], "candidate_id"]) if len(separation) else set()
-    natural = []
-    if apart:
-        kept = {name: recipe for name, recipe in recipes.items() if name in apart}
-        stability = resample_stability(X, kept, fits, seed=seed, resamples=20, dequantised=dequantised).candidates
-        both = separation.merge(stability, on="candidate_id").to_dict("records")
-        natural = [row["candidate_id"] for row in both if is_natural(row, row)]
-    return {name: fit.labels for name, fit in fits.items()}, natural, apart
-
-
-def _feasible(labels: np.ndarray) -> bool:
-    sizes = np.bincount(labels[labels >= 0], minlength=1)
-    enough = sizes.min() >= max(MIN_CUSTOMERS, MIN_SHARE * len(labels))
-    return bool(MIN_SEGMENTS <= len(sizes) <= MAX_SEGMENTS and enough and (labels < 0).mean() <= MAX_NOISE)
+    shared = {"seed": seed, "dequantised": dequantised}
+    first = separated_pairs(X, recipes, None, features=clustered, **shared).candidates
+    hopeful = set(first.loc[first["all_separated"].astype(bool), "candidate_id"])
+    fits, rows = {}, []
+    for one in grid:
+        if fit_all or one.candidate_id in hopeful:
+            fit = recipes[one.candidate_id].fit(X, **shared)
+            sizes, noise = np.bincount(fit.labels[fit.labels >= 0], minlength=1), (fit.labels < 0).mean()
+            least = max(PARAMETERS.min_customers, PARAMETERS.min_share * len(X))
+            if 2 <= len(sizes) <= PARAMETERS.max_segments and sizes.min() >= least and noise <= PARAMETERS.max_noise:
+                fits[one.candidate_id] = fit
+                row = {"candidate_id": one.candidate_id, "family": one.family, "segments": len(sizes)}
+                rows.append(row | {"noise_share": noise, "smallest_share": sizes.min() / len(X)})
+    candidates = pd.DataFrame(rows, columns=["candidate_id", "family", "segments", "noise_share", "smallest_share"])
+    candidates["structure"], candidates["stability_ari"] = "", np.nan
+    kept = {name: recipe for name, recipe in recipes.items() if name in hopeful and name in fits}
+    if kept:
+        separation = separated_pairs(X, kept, fits, features=clustered, **shared).candidates
+        stability = resample_stability(X, kept, fits, resamples=20, **shared).candidates
+        for row in separation.merge(stability, on="candidate_id").to_dict("records"):
+            place = candidates["candidate_id"] == row["candidate_id"]
+            candidates.loc[place, "stability_ari"] = row["stability_ari"]
+            if is_natural(row, row):
+                candidates.loc[place, "structure"] = "natural"
+    return candidates, pd.DataFrame({name: fit.labels for name, fit in fits.items()}, index=features.index)
 
 
 def draw(make, n: int, number: int) -> dict:
     """Return what a study says of one draw."""
-    started = time.perf_counter()
+    started = time.process_time()
     made = make(np.random.default_rng([number, n]), n)
     features, truth = made if isinstance(made, tuple) else (made, None)
-    labels, natural, apart = judge(features, seed=number)
-    row = {"set": make.__name__, "customers": n, "candidates": len(labels), "apart": len(apart)}
-    row |= {"natural": len(natural), "which": " ".join(natural), "seconds": time.perf_counter() - started}
+    candidates, labels = judge(features, number, fit_all=truth is not None)
+    natural = candidates.loc[candidates["structure"] == "natural", "candidate_id"].to_list()
+    row = {"set": make.__name__, "customers": n, "draw": number, "natural": len(natural), "which": " ".join(natural)}
     if truth is not None:
-        known = np.where(truth >= 0, truth, -1)
-        ari = {name: adjusted_rand(contingency(known, each)) for name, each in labels.items()}
-        best = max(natural, key=lambda name: labels[name].max(), default=None)
-        row |= {"ari_largest_natural": ari.get(best, np.nan), "ari_best": max(ari.values(), default=np.nan)}
+        ari = {name: adjusted_rand(contingency(truth, labels[name].to_numpy())) for name in labels}
         row["best"] = max(ari, key=ari.get, default="")
-    return row
+        row["best_ari"] = ari.get(row["best"], np.nan)
+        row["chosen"] = propose_by_forward(candidates, labels, PARAMETERS, None)[0] if natural else ""
+        row["chosen_ari"] = ari.get(row["chosen"], np.nan)
+    return row | {"cpu_seconds": round(time.process_time() - started, 1)}
+
+
+COLUMNS = ["set", "customers", "draw", "natural", "which", "best", "best_ari", "chosen", "chosen_ari", "cpu_seconds"]
+
+
+def summary(draws: pd.DataFrame) -> pd.DataFrame:
+    """Return draws with a natural candidate by set and size, with the exact 95 % interval (Clopper & Pearson 1934)."""
+    rows = []
+    order = {make.__name__: place for place, make in enumerate(NULLS + PLANTED)}
+    for (name, n), own in sorted(draws.groupby(["set", "customers"]), key=lambda each: (order[each[0][0]], each[0][1])):
+        found, count = int((own["natural"] > 0).sum()), len(own)
+        low = beta.ppf(0.025, found, count - found + 1) if found else 0.0
+        high = beta.ppf(0.975, found + 1, count - found) if found < count else 1.0
+        row = {"set": name, "customers": n, "draws": count, "natural": found, "low": low, "high": high}
+        row |= {"least_chosen_ari": own["chosen_ari"].min(), "chosen": " ".join(sorted(set(own["chosen"].dropna())))}
+        rows.append(row | {"cpu_seconds": own["cpu_seconds"].mean()})
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
-    """Print one line per set and size: draws with a natural candidate, with its 95 % interval."""
+    """Make the draws that are missing and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 20000])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="+", default=[each.__name__ for each in NULLS + PLANTED])
-    parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     asked = parser.parse_args()
-    for make in [each for each in NULLS + PLANTED if each.__name__ in asked.only]:
-        for n in asked.sizes:
-            numbers = range(asked.first, asked.first + asked.draws)
-            rows = pd.DataFrame(run_tasks(draw, [(make, n, number) for number in numbers], jobs=asked.jobs))
-            found, draws = int((rows["natural"] > 0).sum()), len(rows)
-            low = beta.ppf(0.025, found, draws - found + 1) if found else 0.0
-            high = beta.ppf(0.975, found + 1, draws - found) if found < draws else 1.0
-            line = f"{make.__name__:22}{n:7} customers: natural in {found} of {draws} draws ({low:.3f} to {high:.3f})"
-            line += f"; candidates {rows['candidates'].mean():.0f}, all pairs apart {rows['apart'].mean():.2f} a draw"
-            if "ari_best" in rows:
-                line += f"; adjusted Rand of the largest natural {rows['ari_largest_natural'].min():.3f} at least"
-                line += f", of the best candidate {rows['ari_best'].min():.3f} ({', '.join(sorted(set(rows['best'])))})"
-            natural = sorted({name for each in rows["which"] for name in each.split()})
-            print(f"{line}; natural: {', '.join(natural) or 'none'}; {rows['seconds'].mean():.0f} s a draw", flush=True)
+    done = set()
+    if DRAWS.exists():
+        done = set(pd.read_csv(DRAWS)[["set", "customers", "draw"]].itertuples(index=False, name=None))
+    asked_for = [make for make in NULLS + PLANTED if make.__name__ in asked.only]
+    todo = [(make, n, number) for n in asked.sizes for number in range(asked.draws) for make in asked_for]
+    todo = [each for each in todo if (each[0].__name__, *each[1:]) not in done]
+    for row in run_tasks(draw, todo, jobs=asked.jobs) if todo else ():
+        table = pd.DataFrame([row]).reindex(columns=COLUMNS)
+        table.to_csv(DRAWS, mode="a", header=not DRAWS.exists(), index=False, float_format="%.4g")
+    print(summary(pd.read_csv(DRAWS)).to_string(index=False, float_format="{:.3f}".format))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Every segmentation that is tried, with all that is known of it: criteria, separation, stability, forward skill.
 
-What is cheap is known of every candidate: its criteria, the saddle test between its segments, and what it says about
-the days after it was made. Resampling is dear, so it is spent where it decides: on candidates that a valley runs
-through between all their segments, on the predictive ones, which share their work, and on whatever would be proposed,
-again and again until the proposal is one that comes back.
+Criteria and what it says about the days after it was made are known of every candidate; valleys between its segments
+and whether they come back, of every one within the limits on sizes and noise.
 """
 
 import os
@@ -22,7 +20,6 @@ from segkit.evidence import (
     prediction_strength,
     resample_baseline,
     resample_rules,
-    separated_pairs,
 )
 from segkit.features import CustomerFeatures
 from segkit.forward import (
@@ -32,7 +29,6 @@ from segkit.forward import (
     judged_from,
     learn_before,
     look_back,
-    propose_by_forward,
 )
 from segkit.forward.horizon import best_value_weight
 from segkit.matrix import Matrix
@@ -127,7 +123,7 @@ def try_candidates(
         judgement = judge_ready(table, outcomes, comparison.labels, parameters, jobs=jobs)
     candidates = _with(comparison.candidates, judgement.figures())
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
-    candidates, resampled = gatherer.settle(candidates, judgement)
+    candidates, resampled = gatherer.settle(candidates)
     gaps, strengths = gatherer.count_groups()
     candidates = _with(candidates, strengths[["candidate_id", "prediction_strength"]])
     tested = gaps[(gaps["customers"] == "all") & gaps["candidate_id"].notna()]
@@ -186,7 +182,6 @@ class _Gatherer:
         self.predictive: dict[str, tuple[Candidate, Fit]] = {one.candidate_id: (one, fit) for one, fit in fits}
         self.parameters, self.jobs, self.step = parameters, jobs, step
         self.X, self.dequantised = matrix.transform(table), matrix.dequantised(table, parameters.seed)
-        self.found: list[Evidence] = []
 
     def count_groups(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the gap statistic and the prediction strength of k-means; both may say that there is one group."""
@@ -202,37 +197,16 @@ class _Gatherer:
         names = gaps["segments"].map("kmeans-{}".format).where(gaps["segments"] > 1)
         return gaps.assign(candidate_id=names.where(names.isin(list(recipes)))), strengths
 
-    def settle(self, candidates: pd.DataFrame, judgement: Judgement) -> tuple[pd.DataFrame, dict]:
-        """Return the candidates with what evidence decides about them, and its tables."""
-        labels, parameters = self.comparison.labels, self.parameters
-        limits = broken_limits(candidates, labels, parameters)
+    def settle(self, candidates: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
+        """Return the candidates with stability, separation and structure of those within the limits, and the tables."""
+        limits = broken_limits(candidates, self.comparison.labels, self.parameters)
         learned = candidates[~candidates["family"].isin(BASELINES)]
-        usable = [name for name in learned["candidate_id"] if not limits[name]]
-        separation = self._separate([name for name in usable if name not in self.predictive])
-        candidates = _with(candidates, separation[["candidate_id", "separated_share"]])
-        todo = set(separation.loc[separation["all_separated"].astype(bool), "candidate_id"])
-        todo |= set(usable) & set(self.predictive)  # they learn again on the same resamples: together is cheaper
-        proposed, _ = propose_by_forward(candidates, labels, parameters, judgement.shares)
-        todo |= {proposed} & set(usable)
-        done: set[str] = set()
-        while todo - done:
-            evidence = self._gather(sorted(todo - done))
-            done |= todo
-            for part in evidence:
-                candidates = _with(candidates, part.stability.candidates[["candidate_id", *STABILITY]])
-                candidates = _with(candidates, part.separation.candidates[["candidate_id", "separated_share"]])
-                candidates = _with(candidates, part.verdicts[["candidate_id", "structure"]])
-            self.found += evidence
-            proposed, _ = propose_by_forward(candidates, labels, parameters, judgement.shares)
-            todo |= {proposed} & set(usable)
-        return candidates, self._tables()
-
-    def _separate(self, names: list[str]) -> pd.DataFrame:
-        recipes = {name: self._recipe(name) for name in names}
-        return separated_pairs(
-            self.X, recipes, self.comparison.fits, seed=self.parameters.seed, dequantised=self.dequantised,
-            features=self.table, jobs=self.jobs, progress=self.step("looking for valleys between segments"),
-        ).candidates  # fmt: skip
+        found = self._gather([name for name in learned["candidate_id"] if not limits[name]])
+        for part in found:
+            candidates = _with(candidates, part.stability.candidates[["candidate_id", *STABILITY]])
+            candidates = _with(candidates, part.separation.candidates[["candidate_id", "separated_share"]])
+            candidates = _with(candidates, part.verdicts[["candidate_id", "structure"]])
+        return candidates, _tables(found)
 
     def _recipe(self, name: str):
         candidate = self.comparison.grid[name]
@@ -243,29 +217,26 @@ class _Gatherer:
             "seed": self.parameters.seed,
             "resamples": self.parameters.bootstraps,
             "jobs": self.jobs,
-            "progress": self.step(f"resampling {', '.join(names)}"),
+            "progress": self.step(f"looking for valleys, and resampling {len(names)} candidates"),
         }
         plain = {name: self._recipe(name) for name in names if name not in self.predictive}
-        found = []
-        if plain:
-            found.append(
-                gather_evidence(
-                    self.X, plain, self.comparison.fits, dequantised=self.dequantised, features=self.table, **shared
-                )
+        found = [
+            gather_evidence(
+                self.X, plain, self.comparison.fits, dequantised=self.dequantised, features=self.table, **shared
             )
+        ]
         if fits := [self.predictive[name] for name in names if name in self.predictive]:
             found.append(gather_predictive_evidence(self.models, self.table, fits, **shared))
         return found
 
-    def _tables(self) -> dict[str, pd.DataFrame]:
-        def together(tables):
-            return pd.concat(list(tables), ignore_index=True)
 
-        return {
-            "stability": together(part.stability.segments for part in self.found),
-            "pairs": together(part.separation.pairs for part in self.found),
-            "verdicts": together(part.verdicts for part in self.found),
-        }
+def _tables(found: list[Evidence]) -> dict[str, pd.DataFrame]:
+    tables = {
+        "stability": [part.stability.segments for part in found],
+        "pairs": [part.separation.pairs for part in found],
+        "verdicts": [part.verdicts for part in found],
+    }
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
 
 def _with(candidates: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from segkit.study import Study
-from segkit.tables import Column, write_table
+from segkit.tables import TABLES, Column, write_table
 from segkit.targets import LOW_CONFIDENCE
 
 KEPT = ("sale", "return", "kept")  # reasons of rows that count; the last of a ready table
@@ -34,7 +34,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         "target_criteria": study.target_criteria,
         "targets": study.targets,
         "levers": study.levers,
-        "stability": study.stability[["candidate_id", "segment", "jaccard", "dissolved"]],
+        "stability": study.stability[list(TABLES["stability"].columns)],
         "pairs": study.pairs,
         "map": study.map[["x", "y"]],
         **_since_last_month(study),

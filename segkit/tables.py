@@ -161,12 +161,14 @@ TABLES: dict[str, Table] = {
         sort=(),
     ),
     "stability": Table(
-        "How far each segment of the resampled candidates comes back.",
+        "How far each segment comes back, of every candidate within the limits on sizes and noise.",
         {
             "candidate_id": _CANDIDATE_ID,
             "segment": _text("segment id; of candidates that were not chosen, S1 is the largest"),
             "jaccard": _share("mean Jaccard index with the likest segment of each resample (Hennig 2007)"),
             "dissolved": _share("resamples in which it is below 0.5"),
+            "resamples": _integer("fewer than asked for where these settle that the candidate is not feasible"),
+            "sample_size": _integer("customers in each resample", "customers"),
         },
         sort=(),
     ),

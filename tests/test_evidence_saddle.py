@@ -39,7 +39,7 @@ def two_lumps(n=200, gap=20.0):
 def test_the_pass_of_two_lumps_lies_in_the_middle_and_parts_them():
     points, truth = two_lumps()
     way = passes(density_tree(points), [0, 399])[0, 1]
-    assert 5 < way.place[0] < 15
+    assert 5 < way.places[0, 0] < 15
     assert (way.side == (truth == 0)).all()
     assert way.sparseness > 10
 
@@ -107,6 +107,23 @@ def test_normal_clouds_of_very_unequal_size_are_natural():
     truth = np.repeat([0, 1, 2], [1200, 200, 100])
     X = generator.normal(size=(1500, 3)) + 10 * np.eye(3)[truth]
     assert structures(X, {"gmm-3": ("gmm", {"k": 3, "covariance": "full"})}) == {"gmm-3": "natural"}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_segment_smaller_than_the_ball_of_a_mode_is_apart_from_others_nine_deviations_away(seed):
+    generator = np.random.default_rng([seed, 2000])
+    truth = generator.choice(4, size=2000, p=[0.05, 0.15, 0.3, 0.5])
+    X = 9 * np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])[truth] + generator.normal(size=(2000, 4))
+    assert apart(X, {"gmm-4": ("gmm", {"k": 4, "covariance": "full"})}, seed) == {"gmm-4"}
+
+
+def test_without_fits_the_pairs_are_those_of_the_segments_that_half_of_the_customers_show():
+    X, _ = make_blobs(600, 3, centers=3, cluster_std=1.0, random_state=0)
+    recipes = {"kmeans-3": candidate_recipe("kmeans", {"k": 3}, len(X))}
+    fits = {"kmeans-3": recipes["kmeans-3"].fit(X, seed=0, dequantised=None)}
+    known, unknown = (separated_pairs(X, recipes, given, seed=0) for given in (fits, None))
+    assert known.candidates["all_separated"].tolist() == unknown.candidates["all_separated"].tolist() == [True]
+    assert sorted(known.pairs["p_single"]) == sorted(unknown.pairs["p_single"])
 
 
 def test_planted_segments_are_found_among_noise_in_forty_dimensions():

@@ -72,6 +72,24 @@ def test_a_lump_cut_in_two_dissolves():
     assert found.candidates["stability_jaccard_min"].iloc[0] < 0.75
 
 
+def test_a_candidate_that_cannot_be_feasible_is_given_up_and_says_after_how_many_resamples():
+    X = np.random.default_rng(2).normal(size=(300, 4))
+    found = stability(X, recipes(X, 2, 8), resamples=24)
+    resamples = found.segments.groupby("candidate_id")["resamples"].first()
+    least = found.candidates.set_index("candidate_id")["stability_jaccard_min"]
+    assert resamples["kmeans-8"] in (8, 20)
+    assert least["kmeans-8"] < 0.5
+    whole = stability(X, recipes(X, 8), resamples=24, give_up=0).candidates.iloc[0]
+    assert whole["resamples"] == 24
+    assert whole["stability_jaccard_min"] == pytest.approx(least["kmeans-8"], abs=0.1)
+
+
+def test_where_nothing_is_within_the_limits_the_tables_are_empty_and_have_their_columns():
+    found = gather_evidence(three_lumps(), {}, {}, seed=0)
+    tables = found.stability.segments, found.separation.candidates, found.separation.pairs, found.verdicts
+    assert all(table.empty and "candidate_id" in table for table in tables)
+
+
 def test_above_a_thousand_customers_stability_is_also_read_at_a_thousand():
     X = three_lumps(1203)
     found = stability(X, recipes(X, 3) | {"ward-3": candidate_recipe("hierarchical", {"k": 3}, len(X))}, limit=1100)

@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from segkit import plots
+from segkit.evidence import segment_flow
 from segkit.plots.style import PALETTE, spread_apart
 
 SEGMENTS = pd.DataFrame(
@@ -174,3 +175,33 @@ def test_labels_keep_their_order_and_their_distance():
     places = spread_apart([0.3, 0.1, 0.2, 9.0], 1.0)
     assert np.argsort(places).tolist() == [1, 2, 0, 3]
     assert np.diff(sorted(places)).min() >= 1.0 - 1e-9
+
+
+STABILITY = pd.DataFrame(
+    {
+        "candidate_id": ["kmeans-2"] * 2 + ["kmeans-3"] * 3 + ["hdbscan-50"],
+        "customers": [60, 40, 50, 30, 20, 90],
+        "jaccard": [0.9, 0.8, 0.7, 0.4, 0.3, 0.6],
+        "resamples": [100, 100, 20, 20, 20, 100],
+    }
+)
+
+
+def test_every_candidate_has_its_column_of_dots_and_those_given_up_are_hollow():
+    axes = plots.plot_stabilities(STABILITY, "kmeans-2").axes
+    assert [ax.get_title(loc="left") for ax in axes] == ["k-means", "HDBSCAN"]
+    assert names_on(axes[0].xaxis) == ["2", "3"]
+    dots = [each for each in axes[0].collections if isinstance(each, matplotlib.collections.PathCollection)]
+    assert sorted(dots[0].get_offsets()[:, 1].tolist()) == [0.8, 0.9]
+    assert matplotlib.colors.to_hex(dots[1].get_facecolor()[0]) == "#ffffff"
+    assert "chosen" in texts(axes[0])
+
+
+def test_a_flow_draws_each_segment_as_high_as_its_share_and_every_customer_goes_somewhere():
+    flow = segment_flow({"kmeans-2": np.repeat([0, 1], [60, 40]), "kmeans-3": np.repeat([0, 2, 1], [45, 15, 40])})
+    ax = plots.plot_flow(flow)
+    heights = [box.get_height() for box in ax.patches]
+    assert heights == pytest.approx([0.6, 0.4, 0.45, 0.15, 0.4])
+    assert names_on(ax.xaxis) == ["2", "3"]
+    assert len(ax.collections) == len(flow) == 3
+    assert texts(ax)[:2] == ["60%", "40%"]

@@ -27,18 +27,19 @@ class DensityTree:
 
 @dataclass(frozen=True)
 class Pass:
-    """The way between two modes that stays densest, and its sparsest place.
+    """The way between two modes that stays densest, and its sparsest edges.
 
     Attributes
     ----------
-    place : ndarray, shape (d,)
+    places : ndarray, shape (p, d)
+        Middles and ends of the longest edges: a sparse customer on the way makes both of its edges as long.
     sparseness : float
         At the pass; whoever has less is denser than the pass.
     side : ndarray of bool, shape (n,)
         Customers on the first mode's side of the pass.
     """
 
-    place: np.ndarray
+    places: np.ndarray
     sparseness: float
     side: np.ndarray
 
@@ -76,47 +77,57 @@ def densest(tree: DensityTree, members: np.ndarray) -> int:
 
 
 def passes(tree: DensityTree, modes: list[int]) -> dict[tuple[int, int], Pass]:
-    """Return the highest pass between each two of `modes`, keyed by their places in the list."""
-    from scipy.sparse.csgraph import breadth_first_order
+    """Return the highest pass between each two of `modes`, keyed by their places in the list.
 
-    graph = _graph(tree, np.ones(len(tree.edges), bool))
-    number = {frozenset(map(int, edge)): i for i, edge in enumerate(tree.edges)}
-    sides: dict[int, np.ndarray] = {}
+    The tree is hung up by the first mode once; the way between two modes then goes up to where their ways meet, and
+    one side of an edge is everything below it.
+    """
+    below, up, lengths = _hung_up(tree, modes[0])
+    ways = [_way_up(mode, up) for mode in modes]
     found = {}
-    for a, start in enumerate(modes):
-        before = breadth_first_order(graph, start, directed=False)[1]
+    for a, one in enumerate(ways):
         for b in range(a + 1, len(modes)):
-            way, here = [], modes[b]
-            while here != start:
-                way.append(number[frozenset((here, int(before[here])))])
-                here = int(before[here])
+            shared = set(one).intersection(ways[b])
+            way = [node for node in one + ways[b] if node not in shared]
             if not way:  # two segments cannot share their densest customer, but two rows can be told as one
                 continue
-            edge = way[int(np.argmax(tree.lengths[way]))]
-            if edge not in sides:
-                sides[edge] = _components(tree, edge)
-            side = sides[edge] == sides[edge][start]
-            found[a, b] = Pass(_place(tree, edge), float(tree.lengths[edge]), side)
+            most = max(map(lengths.__getitem__, way))
+            longest = [node for node in way if lengths[node] == most]
+            one_end, other_end = tree.points[longest], tree.points[[up[node] for node in longest]]
+            places = np.vstack([(one_end + other_end) / 2, one_end, other_end])
+            side = below(longest[0])
+            found[a, b] = Pass(places, most, side if side[modes[a]] else ~side)
     return found
 
 
-def _graph(tree: DensityTree, keep: np.ndarray) -> csr_matrix:
+def _hung_up(tree: DensityTree, root: int):
+    """Return the tree as seen from `root`: who is below a customer, who is above, and the lengths of the edges up."""
+    from scipy.sparse.csgraph import depth_first_order
+
     n = len(tree.points)
-    one, other = tree.edges[keep].T
-    return csr_matrix((np.ones(len(one)), (one, other)), shape=(n, n))
+    one, other = tree.edges.T
+    graph = csr_matrix((np.ones(len(one)), (one, other)), shape=(n, n))
+    order, above = depth_first_order(graph, root, directed=False)
+    up = above.tolist()
+    up[root] = -1
+    lengths = np.zeros(n)
+    lengths[np.where(above[other] == one, other, one)] = tree.lengths
+    count = [1] * n  # of the customers below, oneself included
+    for node in order[:0:-1].tolist():
+        count[up[node]] += count[node]
+    place = np.empty(n, np.int64)
+    place[order] = np.arange(n)
+
+    def below(node: int) -> np.ndarray:
+        return (place >= place[node]) & (place < place[node] + count[node])
+
+    return below, up, lengths.tolist()
 
 
-def _components(tree: DensityTree, edge: int) -> np.ndarray:
-    from scipy.sparse.csgraph import connected_components
-
-    keep = np.arange(len(tree.edges)) != edge
-    return connected_components(_graph(tree, keep), directed=False)[1]
-
-
-def _place(tree: DensityTree, edge: int) -> np.ndarray:
-    """Return the middle of an edge that is long itself, else the end that makes it long by being sparse."""
-    one, other = tree.edges[edge]
-    apart = np.linalg.norm(tree.points[one] - tree.points[other])
-    if apart >= 0.999 * max(tree.sparseness[one], tree.sparseness[other]):
-        return (tree.points[one] + tree.points[other]) / 2
-    return tree.points[one if tree.sparseness[one] > tree.sparseness[other] else other]
+def _way_up(node: int, up: list[int]) -> list[int]:
+    """Return the customers from `node` to the root, each standing for the edge above it; the root has none."""
+    way = []
+    while up[node] >= 0:
+        way.append(node)
+        node = up[node]
+    return way

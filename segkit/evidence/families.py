@@ -5,6 +5,7 @@ quick but finds them again (in a cloud of 30 dimensions cut in 8 the least Jacca
 what stability is to find out.
 """
 
+import hashlib
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -62,8 +63,9 @@ _last_tree: dict[str, Any] = {}  # of the sample seen last: all candidates meet 
 
 
 def _ward(params: dict, X: np.ndarray, *, seed: int, dequantised=None) -> Any:
-    if _last_tree.get("X") is not X or _last_tree["seed"] != seed:
-        _last_tree.update(X=X, seed=seed, tree=ward_tree(X, seed=seed, sample=params.get("sample")))
+    sample = (seed, params.get("sample"), X.shape, hashlib.blake2b(np.ascontiguousarray(X)).digest())
+    if _last_tree.get("sample") != sample:
+        _last_tree.update(sample=sample, tree=ward_tree(X, seed=seed, sample=params.get("sample")))
     return METHODS["hierarchical"](X, seed=seed, tree=_last_tree["tree"], **params)
 
 
@@ -73,5 +75,5 @@ def _density(family: str, params: dict, n: int, X: np.ndarray, *, seed: int, deq
     size = max(FEWEST_NEIGHBOURS, round(params["min_cluster_size"] * share))
     near = params["min_samples"]
     near = min(near, size) if family == "hdbscan" else max(2, round(near * share))
-    scaled = params | {"min_cluster_size": size, "min_samples": near}
+    scaled = params | {"min_cluster_size": size, "min_samples": near, "validity": False}
     return METHODS[family](X, seed=seed, dequantised=dequantised, **scaled)

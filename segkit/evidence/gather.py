@@ -79,4 +79,9 @@ def weigh_evidence(
                     break
         verdict = candidate_verdict(separated[name], stable[name], **nulls)
         verdicts.append({"candidate_id": name, "structure": verdict.structure, "why": verdict.why})
-    return Evidence(stability, separation, pd.DataFrame(comparisons), pd.DataFrame(verdicts))
+    return Evidence(
+        stability,
+        separation,
+        pd.DataFrame(comparisons),
+        pd.DataFrame(verdicts, columns=["candidate_id", "structure", "why"]),
+    )

@@ -101,12 +101,12 @@ def run_tasks(
 
     total = len(arguments)
     if jobs == 1 or total == 1:
-        for done, each in enumerate(arguments, start=1):
-            with threadpool_limits(limits=1):
+        with threadpool_limits(limits=1):
+            for done, each in enumerate(arguments, start=1):
                 result = task(*each)
-            if progress is not None:
-                progress(done, total, what)
-            yield result
+                if progress is not None:
+                    progress(done, total, what)
+                yield result
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
         # Few tasks ahead of the taker: who stops early has not computed the rest for nothing.

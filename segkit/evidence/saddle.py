@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from segkit.evidence.density_tree import DensityTree, densest, passes
+from segkit.evidence.density_tree import DensityTree, Pass, densest, passes
 
 SHALLOW = 0.75  # a pass at least this dense beside the lower mode is no valley
 DEEP = 0.5  # the valley that a pair must be large enough to show
@@ -16,8 +16,9 @@ def saddle_test(tree: DensityTree, labels: np.ndarray, others: np.ndarray) -> pd
     """Return for each pair of segments how dense the pass between them is beside the lower of their modes.
 
     The tree and the labels come from one half of the customers; they say where the two modes and the pass are.
-    `others`, the other half, are counted in a ball around the pass and one around the lower mode, of equal radius (the
-    distance to the k-th neighbour there). Where there is no valley the pass has at least 0.75 of the mode's customers.
+    `others`, the other half, are counted in a ball around the pass and one around the lower mode, of equal radius: the
+    distance to the k-th neighbour there, or to one that leaves half of the segment outside. Where there is no valley
+    the pass has at least 0.75 of the mode's customers.
 
     Clusters always look apart on the customers that made them, and a dip along the line between two segments
     is found in a uniform cloud too once n is large, since the union of two cells has a neck. A pass found in the tree
@@ -40,47 +41,77 @@ def saddle_test(tree: DensityTree, labels: np.ndarray, others: np.ndarray) -> pd
         ``own_side`` (share of the pair's learning customers denser than the pass on their own segment's side),
         ``power`` (to reject at 0.05 a ratio of 0.5 with so many customers at the mode).
     """
-    from scipy.spatial import cKDTree
-    from scipy.stats import binom
-
     present = [int(label) for label in np.unique(labels) if label >= 0]
     modes = [densest(tree, labels == label) for label in present]
-    counted = cKDTree(others)
+    ways = passes(tree, modes)
+    lower = [max(modes[a], modes[b], key=lambda mode: tree.sparseness[mode]) for a, b in ways]
+    half = {mode: max(1, (labels == label).sum() // 2) for mode, label in zip(modes, present, strict=True)}
+    at_pass, at_mode = _count(tree, list(ways.values()), lower, half, others)
     rows = []
-    for (a, b), way in passes(tree, modes).items():
-        lower = max(modes[a], modes[b], key=lambda mode: tree.sparseness[mode])
-        radius = tree.sparseness[lower]
-        at_pass, at_mode = (
-            int(each) for each in counted.query_ball_point([way.place, tree.points[lower]], radius, return_length=True)
-        )
+    for (a, b), way in ways.items():
         pair = ((labels == present[a]) | (labels == present[b])) & (tree.sparseness < way.sparseness)
         own_side = (way.side[pair] == (labels[pair] == present[a])).mean() if pair.any() else 0.0
-        low, high = _interval(at_pass, at_mode)
-        p_single = float(binom.cdf(at_pass, at_pass + at_mode, SHALLOW / (1 + SHALLOW)))
-        ratio = at_pass / at_mode if at_mode else np.nan
-        figures = (at_pass, at_mode, ratio, low, high, p_single, float(own_side), _power(at_mode))
-        rows.append((present[a], present[b], *figures))
-    names = "segment_a segment_b pass_customers mode_customers ratio low high p_single own_side power"
-    return pd.DataFrame(rows, columns=names.split())
+        rows.append((present[a], present[b], float(own_side)))
+    pairs = pd.DataFrame(rows, columns=["segment_a", "segment_b", "own_side"])
+    low, high = _interval(at_pass, at_mode)
+    return pairs.assign(
+        pass_customers=at_pass,
+        mode_customers=at_mode,
+        ratio=np.divide(at_pass, at_mode, out=np.full(len(pairs), np.nan), where=at_mode > 0),
+        low=low,
+        high=high,
+        p_single=_p(at_pass, at_pass + at_mode),
+        power=_power(at_mode),
+    )
 
 
-def _interval(at_pass: int, at_mode: int) -> tuple[float, float]:
+def _count(tree: DensityTree, ways: list[Pass], lower: list[int], most: dict[int, int], others: np.ndarray):
+    """Return how many of `others` are around each pass, and around the lower mode beside it, in balls as large.
+
+    A ball as wide as a small segment would reach into it from the pass: it holds at most half of the segment (`most`),
+    and lies where the fewest of the learning customers are on the longest edges of the way.
+    """
+    from scipy.spatial import cKDTree
+
+    if not ways:
+        return np.empty(0, int), np.empty(0, int)
+    sizes = [len(way.places) for way in ways]
+    places = np.concatenate([way.places for way in ways])
+    learned, counted = cKDTree(tree.points), cKDTree(others)
+    radius = np.array([learned.query(tree.points[mode], [most[mode]])[0][0] for mode in lower])
+    radius = np.minimum(radius, tree.sparseness[lower])
+    around = learned.query_ball_point(places, np.repeat(radius, sizes), return_length=True)
+    starts = np.cumsum([0, *sizes[:-1]])
+    sparsest = [start + around[start : start + size].argmin() for start, size in zip(starts, sizes, strict=True)]
+    at_pass, at_mode = (
+        counted.query_ball_point(each, radius, return_length=True) for each in (places[sparsest], tree.points[lower])
+    )
+    return at_pass, at_mode
+
+
+def _p(at_pass: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Return the chance of so few or fewer at the pass where it is SHALLOW times as dense as the mode."""
+    from scipy.stats import binom
+
+    return binom.cdf(at_pass, total, SHALLOW / (1 + SHALLOW))
+
+
+def _interval(at_pass: np.ndarray, at_mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.stats import beta
 
-    low = beta.ppf(0.025, at_pass, at_mode + 1) if at_pass else 0.0
-    high = beta.ppf(0.975, at_pass + 1, at_mode) if at_mode else 1.0
-    return low / (1 - low), high / (1 - high) if high < 1 else np.inf
+    low = np.where(at_pass > 0, beta.ppf(0.025, np.maximum(at_pass, 1), at_mode + 1), 0.0)
+    high = np.where(at_mode > 0, beta.ppf(0.975, at_pass + 1, np.maximum(at_mode, 1)), 1.0)
+    return low / (1 - low), np.divide(high, 1 - high, out=np.full(len(high), np.inf), where=high < 1)
 
 
-def _power(at_mode: int) -> float:
+def _power(at_mode: np.ndarray) -> np.ndarray:
     """Return the chance to reject at LEVEL where the pass has DEEP of the mode's customers."""
     from scipy.stats import binom
 
-    total = round(at_mode * (1 + DEEP))
+    total = np.round(at_mode * (1 + DEEP)).astype(int)
     most = binom.ppf(LEVEL, total, SHALLOW / (1 + SHALLOW))
-    if binom.cdf(most, total, SHALLOW / (1 + SHALLOW)) >= LEVEL:
-        most -= 1
-    return float(binom.cdf(most, total, DEEP / (1 + DEEP)))
+    most = most - (_p(most, total) >= LEVEL)
+    return binom.cdf(most, total, DEEP / (1 + DEEP))
 
 
 def passed(pairs: pd.DataFrame) -> pd.Series:

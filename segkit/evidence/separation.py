@@ -1,7 +1,7 @@
 """Separated pairs: which segments of a candidate have a valley between them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from segkit.evidence.strata import FEWEST, StratumTest, find_strata
 SEPARATION_LIMIT = 20_000  # customers in the test, both halves together
 DIMENSIONS = 6  # up to here densities can be told in the fit space itself
 DISCRIMINANTS = 4
+STEP = 0.7  # of the logarithm of a variance
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Separation:
 def separated_pairs(
     X: np.ndarray,
     recipes: Mapping[str, Recipe],
-    fits: Mapping[str, Any],
+    fits: Mapping[str, Any] | None,
     *,
     seed: int,
     dequantised: np.ndarray | None = None,
@@ -65,6 +66,7 @@ def separated_pairs(
     X : ndarray, shape (n, d)
         Customers in an order of their own (that of their ids), not that of the file.
     recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
+        Without fits the segments are those of the learning half: enough to see which candidates fail.
     dequantised : ndarray, shape (n, d), optional
         `X` with noise within each value's step; the test is done on it. Default: `X`.
     features : DataFrame, shape (n, features), optional
@@ -79,15 +81,20 @@ def separated_pairs(
         X[rows], take(dequantised, rows), find_strata(features.iloc[rows]), *two_halves(len(rows), seed, "saddle")
     )
     shared = cloud.shared_space() if any(recipe.density for recipe in recipes.values()) else None
-    arguments = [
-        (name, recipe, fits[name].rule.assign(cloud.X)[0], cloud, shared if recipe.density else None, seed)
-        for name, recipe in recipes.items()
-    ]
-    results = list(run_tasks(_test_candidate, arguments, jobs=jobs, progress=progress, what="separated pairs"))
+    kinds: dict[str, list] = {}
+    for name, recipe in recipes.items():  # candidates of one kind share work
+        own = (name, recipe, None if fits is None else fits[name].rule.assign(cloud.X)[0])
+        kinds.setdefault(name.rsplit("-", 1)[0], []).append(own)
+    arguments = [(each, cloud, shared, seed) for each in kinds.values()]
+    tested = run_tasks(_test_candidates, arguments, jobs=jobs, progress=progress, what="separated pairs")
+    found = {name: result for part in tested for name, result in part.items()}
+    results = [found[name] for name in recipes]
     pairs = [table for _, table in results if len(table)] or [pd.DataFrame(columns=_PAIR_COLUMNS)]
-    return Separation(pd.DataFrame([row for row, _ in results]), pd.concat(pairs, ignore_index=True))
+    return Separation(pd.DataFrame([row for row, _ in results], columns=_ROW), pd.concat(pairs, ignore_index=True))
 
 
+_HALF = ["segments_in_half", "separated_share", "undetermined", "all_separated", "separated_by", "splits"]
+_ROW = ["candidate_id", "segments", *_HALF, "sample_size"]
 _OWN = ["segment_a", "segment_b"]
 _TESTED = ["ratio", "low", "high", "p", "separated", "separated_by"]
 _COUNTED = ["pass_customers", "mode_customers", "p_single", "own_side", "power"]
@@ -112,6 +119,7 @@ class _Cloud:
     strata: dict[str, np.ndarray]
     learning: np.ndarray
     counting: np.ndarray
+    spaces: dict[bytes, _Space] = field(default_factory=dict)
 
     def points(self, rows: np.ndarray) -> np.ndarray:
         return (self.X if self.dequantised is None else self.dequantised)[rows]
@@ -126,16 +134,21 @@ class _Cloud:
         return _Space(learning, counting, density_tree(learning))
 
     def space(self, labels: np.ndarray) -> _Space:
-        """Return the space in which the learning half's segments are as wide in all directions."""
-        learning, counting = _discriminants(self.points(self.learning), labels, self.points(self.counting))
-        return _Space(learning, counting, density_tree(learning))
+        """Return the space in which the learning half's segments are as wide in all directions, made once."""
+        points = self.points(self.learning)
+        scaling = _scaling(points, labels)
+        if scaling.tobytes() not in self.spaces:
+            learning = points @ scaling
+            space = _Space(learning, self.points(self.counting) @ scaling, density_tree(learning))
+            self.spaces[scaling.tobytes()] = space
+        return self.spaces[scaling.tobytes()]
 
     def strata_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         return {feature: stratum[rows] for feature, stratum in self.strata.items()}
 
 
-def _discriminants(learning: np.ndarray, labels: np.ndarray, counting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both halves scaled by the segments' common covariance, shrunken as Ledoit & Wolf (2004).
+def _scaling(learning: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the scaling (d, up to 6) by the segments' common covariance, shrunken as Ledoit & Wolf (2004).
 
     Balls of one radius see little where one column is wide and another narrow. Up to 6 dimensions all directions are
     kept; above, the at most 4 that discriminate best.
@@ -148,19 +161,37 @@ def _discriminants(learning: np.ndarray, labels: np.ndarray, counting: np.ndarra
     # Shrinking pulls towards a sphere, which suits columns of one scale.
     spread = np.maximum(within.std(axis=0), 1e-9 * (learning.std(axis=0) + 1))
     covariance = ledoit_wolf(within / spread, assume_centered=True)[0]
+    if learning.shape[1] <= DIMENSIONS:
+        return _rounded_scaling(covariance * np.outer(spread, spread))
     scaling = np.linalg.cholesky(np.linalg.inv(covariance)) / spread[:, None]
-    if learning.shape[1] > DIMENSIONS:
-        weights = np.sqrt([members.sum() for members in segments])[:, None]
-        centred = weights * ((means - learning[labels >= 0].mean(axis=0)) @ scaling)
-        kept = min(len(segments) - 1, DISCRIMINANTS)
-        scaling = scaling @ np.linalg.svd(centred, full_matrices=False)[2][:kept].T
-    return learning @ scaling, counting @ scaling
+    weights = np.sqrt([members.sum() for members in segments])[:, None]
+    centred = weights * ((means - learning[labels >= 0].mean(axis=0)) @ scaling)
+    kept = min(len(segments) - 1, DISCRIMINANTS)
+    return scaling @ np.linalg.svd(centred, full_matrices=False)[2][:kept].T
+
+
+def _rounded_scaling(covariance: np.ndarray) -> np.ndarray:
+    """Return the scaling by a covariance whose logarithm is rounded to `STEP`, so that candidates share a density tree.
+
+    Widths need to be alike, not equal: rounding changes none by more than a fifth.
+    """
+    variances, axes = np.linalg.eigh(covariance)
+    logs = (axes * np.log(variances)) @ axes.T
+    logs -= np.eye(len(logs)) * np.trace(logs) / len(logs)
+    variances, axes = np.linalg.eigh(np.round(logs / STEP) * STEP)
+    return (axes * np.exp(-variances / 2)) @ axes.T
+
+
+def _test_candidates(candidates: list[tuple], cloud: _Cloud, shared: _Space | None, seed: int) -> dict[str, tuple]:
+    return {each[0]: _test_candidate(*each, cloud, shared if each[1].density else None, seed) for each in candidates}
 
 
 def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Space | None, seed: int):
     learning = cloud.learning
     fit = recipe.sample_fit(cloud.X[learning], seed=seed, dequantised=take(cloud.dequantised, learning))
-    labels = match_labels(reference, fit.rule.assign(cloud.X)[0])
+    labels = fit.rule.assign(cloud.X)[0]
+    reference = labels if reference is None else reference
+    labels = match_labels(reference, labels)
     found = np.unique(labels[learning][labels[learning] >= 0])
     segments, all_separated = int(reference.max(initial=-1)) + 1, False
     tested = pd.DataFrame(columns=_PAIR_COLUMNS)
@@ -224,6 +255,6 @@ def _split_test(learning: np.ndarray, counting: np.ndarray, seed: int) -> float:
     halves = KMeans(2, n_init=5, random_state=int(stream(seed, "split").integers(2**31))).fit_predict(learning)
     if np.bincount(halves, minlength=2).min() < FEWEST:
         return 1.0
-    learning, counting = _discriminants(learning, halves, counting)
-    pair = saddle_test(density_tree(learning), halves, counting)
+    scaling = _scaling(learning, halves)
+    pair = saddle_test(density_tree(learning @ scaling), halves, counting @ scaling)
     return float(pair["p_single"].iloc[0]) if passed(pair).all() else 1.0

@@ -12,14 +12,15 @@ DBCV_SAMPLE = 2_000  # its cost grows with the square
 
 def hdbscan(
     X, *, seed: int, dequantised=None, min_cluster_size: int, min_samples: int, components: int | None = None,
-    sample: int | None = None,
+    sample: int | None = None, validity: bool = True,
 ) -> Fit:  # fmt: skip
     """Return HDBSCAN's clusters (Campello, Moulavi & Sander 2013), fitted on the dequantised rows.
 
     Every customer of a cluster is a core whose radius is its core distance (to its `min_samples`-th neighbour): a new
     customer belongs to its nearest core's cluster where it lies as near as the neighbours that make the core one.
     `components` fits on that many leading principal components, which become part of the rule: where all customers are
-    about equally far from each other, as above ten columns, density methods see noise only.
+    about equally far from each other, as above ten columns, density methods see noise only. ``dbcv`` is left out where
+    `validity` is not asked for: it costs as much as the fit.
     """
     from hdbscan import HDBSCAN
     from scipy.spatial import cKDTree
@@ -27,20 +28,21 @@ def hdbscan(
     ground = find_ground(X, dequantised, seed, sample, components)
     count, size = len(ground.points), max(2, min_cluster_size)
     if count <= size or not np.ptp(ground.points, axis=0).any():
-        return _density_fit(X, ground, np.full(count, -1), np.zeros(count), seed)
+        return _density_fit(X, ground, np.full(count, -1), np.zeros(count), seed, validity)
     neighbours = min(min_samples, count - 1)
     model = HDBSCAN(size, min_samples=neighbours, approx_min_span_tree=False, core_dist_n_jobs=1).fit(ground.points)
     radius = cKDTree(ground.points).query(ground.points, [neighbours + 1])[0][:, 0]
-    return _density_fit(X, ground, model.labels_, radius, seed)
+    return _density_fit(X, ground, model.labels_, radius, seed, validity)
 
 
 def dbscan(
     X, *, seed: int, dequantised=None, eps: float, min_samples: int, min_cluster_size: int = 2,
-    components: int | None = None, sample: int | None = None,
+    components: int | None = None, sample: int | None = None, validity: bool = True,
 ) -> Fit:  # fmt: skip
     """Return DBSCAN's clusters (Ester et al. 1996) of `min_cluster_size` cores or more, fitted on the dequantised rows.
 
-    A customer belongs to its nearest core's cluster where that is within `eps`. `components` as in `hdbscan`.
+    A customer belongs to its nearest core's cluster where that is within `eps`. `components` and `validity` as in
+    `hdbscan`.
     """
     from sklearn.cluster import DBSCAN
 
@@ -50,7 +52,7 @@ def dbscan(
     labels[model.core_sample_indices_] = model.labels_[model.core_sample_indices_]
     small = np.bincount(labels[labels >= 0], minlength=1) < min_cluster_size
     labels[small[labels] & (labels >= 0)] = -1
-    return _density_fit(X, ground, labels, np.full(len(labels), float(eps)), seed)
+    return _density_fit(X, ground, labels, np.full(len(labels), float(eps)), seed, validity)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def find_ground(X, dequantised, seed: int, sample: int | None, components: int |
     return Ground(chosen, (rows - origin) @ projection, origin, projection, kept)
 
 
-def _density_fit(X, ground: Ground, labels: np.ndarray, radius: np.ndarray, seed: int) -> Fit:
+def _density_fit(X, ground: Ground, labels: np.ndarray, radius: np.ndarray, seed: int, validity: bool) -> Fit:
     cores = np.flatnonzero(labels >= 0)
     cores = cores[np.lexsort(ground.points[cores].T[::-1])]
     _, first, place = np.unique(labels[cores], return_index=True, return_inverse=True)
@@ -91,7 +93,7 @@ def _density_fit(X, ground: Ground, labels: np.ndarray, radius: np.ndarray, seed
     }
     fit = finish(Rule("nearest_customer", arrays), X)
     fit.statistics["variance_kept"] = ground.variance_kept
-    fit.statistics["dbcv"] = _dbcv(ground.points, fit.labels[ground.chosen], seed)
+    fit.statistics["dbcv"] = _dbcv(ground.points, fit.labels[ground.chosen], seed) if validity else np.nan
     return fit
 
 

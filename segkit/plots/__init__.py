@@ -1,12 +1,14 @@
 """Figures: a finished table in, matplotlib axes out. Nothing is computed here that a table could hold.
 
 `style` holds the one visual language, `shop` draws orders and features, `candidates` compares segmentations,
+`stability` shows which come back,
 `segments` shows the chosen one. matplotlib is imported when the first figure is drawn.
 """
 
 from segkit.plots.candidates import plot_agreement, plot_candidates, plot_frontier, plot_maps
 from segkit.plots.segments import plot_map, plot_profile, plot_sizes, plot_stability
 from segkit.plots.shop import plot_categories, plot_concentration, plot_distributions, plot_sales
+from segkit.plots.stability import plot_flow, plot_stabilities
 from segkit.plots.style import segment_colours, use_style
 from segkit.plots.targets import plot_kpis, plot_targets
 
@@ -16,6 +18,7 @@ __all__ = [
     "plot_categories",
     "plot_concentration",
     "plot_distributions",
+    "plot_flow",
     "plot_frontier",
     "plot_kpis",
     "plot_map",
@@ -23,6 +26,7 @@ __all__ = [
     "plot_profile",
     "plot_sales",
     "plot_sizes",
+    "plot_stabilities",
     "plot_stability",
     "plot_targets",
     "segment_colours",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from segkit.candidates import Trial, try_candidates
 from segkit.compare import CHOICE_RULE, choose
-from segkit.evidence import adjusted_rand, contingency, strongest
+from segkit.evidence import adjusted_rand, contingency, segment_flow, strongest
 from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.keep import kept
 from segkit.progress import progress_bar
@@ -130,6 +130,13 @@ class ChoosingSteps(WaySteps):
         nearest = others.assign(distance=distance).sort_values(["distance", "noise_share"], kind="stable")
         nearest = nearest.drop_duplicates("family").sort_index().drop(columns="distance")
         return pd.concat([self.chosen.to_frame().T.astype(self.candidates.dtypes), nearest], ignore_index=True)
+
+    @cached_property
+    def flow(self) -> pd.DataFrame:
+        """How the segments of the chosen kind of candidate flow from one number of segments into the next."""
+        kind, table = self.chosen["candidate_id"].rsplit("-", 1)[0], self.candidates[self.candidates["segments"] > 0]
+        own = table[table["candidate_id"].str.rsplit("-", n=1).str[0] == kind].sort_values("segments", kind="stable")
+        return segment_flow({name: self.labels[name].to_numpy() for name in own["candidate_id"]})
 
     @cached_property
     def agreement(self) -> pd.DataFrame:
