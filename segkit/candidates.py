@@ -92,6 +92,7 @@ def try_candidates(
     outcomes: pd.DataFrame | None,
     parameters: Parameters,
     step: Step,
+    customers: int | None = None,
 ) -> Trial:
     """Return all candidates of a study, judged.
 
@@ -107,6 +108,8 @@ def try_candidates(
         Of a ready table: columns that are never clustered on, to judge by.
     step : callable
         ``step(text)`` announces a step and returns ``progress(done, total, what)``.
+    customers : int, optional
+        How many there are, where `features` are of a sample of them.
     """
     jobs, table = len(os.sched_getaffinity(0)), features.table
     comparison = compare_segmentations(table, matrix, parameters, progress=step("comparing segmentations"), jobs=jobs)
@@ -121,7 +124,7 @@ def try_candidates(
         )  # fmt: skip
     else:
         judgement = judge_ready(table, outcomes, comparison.labels, parameters, jobs=jobs)
-    candidates = _with(comparison.candidates, judgement.figures())
+    candidates = _with(comparison.candidates.assign(customers=customers or len(table)), judgement.figures())
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
     candidates, resampled = gatherer.settle(candidates)
     gaps, strengths = gatherer.count_groups()

@@ -122,6 +122,8 @@ TABLES: dict[str, Table] = {
             "candidate_id": _CANDIDATE_ID,
             "family": _text("rfm, tiers, kmeans, hierarchical, dbscan, hdbscan, gmm, predictive"),
             "params": _text("parameters of the fit, as JSON"),
+            "customers": _integer("customers of the study", "customers"),
+            "sample_size": _integer("of these, fitted and judged; fewer where they are too many", "customers"),
             "segments": _integer("segments, without the customers left out", "segments"),
             "noise_share": _share("customers left out"),
             "smallest_share": _share("customers in the smallest segment"),

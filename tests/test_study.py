@@ -95,6 +95,22 @@ def test_the_analyst_overrules_with_a_rule_too(shop):
         _ = open_study(shop.card.path, month="2025-12", choice="kmeans5", **SMALL).candidates
 
 
+def test_candidates_compared_on_a_sample_end_in_segments_of_everybody(tmp_path, monkeypatch):
+    write_shop(tmp_path)
+    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.study.choosing.COMPARED", 120)
+    study = open_study(tmp_path / "shop.toml", month="2025-12", choice="kmeans-2", **SMALL)
+    assert set(study.candidates["sample_size"]) == {120}
+    assert set(study.candidates["customers"]) == {160}
+    assert len(study.labels) == 120
+    assert study.assignments.index.equals(study.features.index)
+    sizes = study.segments.set_index("segment_id")["customers"]
+    assert sizes.sum() == 160
+    ids = study.assignments.loc[study.labels.index, "segment_id"]
+    assert pd.crosstab(ids, study.labels["kmeans-2"]).gt(0).sum().sum() == 2
+    assert sorted(sizes) == [50, 110]
+
+
 def test_the_same_study_writes_the_same_bytes_and_describes_every_column(shop, tmp_path):
     again = open_study(shop.card.path, month="2025-12", **SMALL)
     for study, name in ((shop, "one"), (again, "two")):

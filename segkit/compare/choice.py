@@ -131,8 +131,9 @@ def broken_limits(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Pa
         if row.segments > parameters.max_segments:
             broken.append(f"{segments}, more than max_segments {parameters.max_segments}")
         if row.segments:
-            least = round(row.smallest_share * len(labels))
-            smallest = f"its smallest segment has {least:,} of {len(labels):,} customers"
+            everybody = getattr(row, "customers", len(labels))  # labels may be of a sample
+            least = round(row.smallest_share * everybody)
+            smallest = f"its smallest segment has {least:,} of {everybody:,} customers"
             if row.smallest_share < parameters.min_share:
                 broken.append(f"{smallest}, below min_share {parameters.min_share:.1%}")
             elif least < parameters.min_customers:

@@ -212,6 +212,7 @@ def _line_up(found: list[_Judged], X: np.ndarray, customers: pd.Index, seed: int
     table["candidate_id"], table["family"] = ids, [one.candidate.family for one in found]
     table["params"] = [json.dumps(one.candidate.params, sort_keys=True) for one in found]
     table["silhouette"] = silhouettes(X, stacked.T, seed=seed)
+    table["customers"] = table["sample_size"] = len(X)
     columns = TABLES["candidates"].columns
     null = {"text": None, "boolean": False}
     later = {name: null.get(column.type, np.nan) for name, column in columns.items() if name not in table}

@@ -14,7 +14,7 @@ from segkit.features import CustomerFeatures, count_customers, customer_features
 from segkit.forward.ceiling import boosted_ceiling
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 from segkit.matrix import fit_matrix
-from segkit.matrix.steps import hash_ids
+from segkit.matrix.steps import sample_customers
 from segkit.methods import METHODS, Candidate, ward_tree
 from segkit.outcomes import customer_outcomes, outcome_dictionary
 from segkit.parameters import Parameters
@@ -156,13 +156,6 @@ def look_back(
     dictionary = outcome_dictionary(features.recipe)
     ceiling = boosted_ceiling(table, outcomes, dictionary, seed=parameters.seed, jobs=jobs, progress=progress)
     return Past(origin, as_of, features, outcomes, dictionary, ceiling, models, weight, count)
-
-
-def sample_customers(customers: pd.Index, most: int) -> pd.Index:
-    """Return at most so many customers, in their order, always the same ones: those with the least hashes of the id."""
-    if len(customers) <= most:
-        return customers
-    return customers[np.sort(np.argsort(hash_ids(customers), kind="stable")[:most])]
 
 
 def best_value_weight(models: OutcomeModels | None, parameters: Parameters) -> float:

@@ -145,7 +145,10 @@ class DataSteps:
     def matrix(self) -> Matrix:
         """The features on common scales, frozen."""
         with self._cost("fit the matrix"):
-            return fit_matrix(self.features, self.dictionary)
+            return Matrix.from_dict(kept("matrix", "matrix", self._depends, self._make_matrix)["matrix"])
+
+    def _make_matrix(self) -> dict:
+        return {"matrix": fit_matrix(self.features, self.dictionary).to_dict()}
 
     @property
     def _days_counted(self) -> int:

@@ -1,16 +1,17 @@
 """The steps of a study that turn the chosen candidate into named segments."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from segkit.baselines import fit_rfm
 from segkit.candidates import confidence_rules, predict_segments
 from segkit.keep import kept, kept_folder
 from segkit.matrix import lay_out
+from segkit.matrix.steps import sample_customers
 from segkit.methods import Candidate
 from segkit.months import Matching, follow_segments, keep_names, keep_words, lasting_ids, match_segments
 from segkit.naming import name_segments
@@ -18,7 +19,7 @@ from segkit.profile import profile_segments, size_segments
 from segkit.progress import progress_bar
 from segkit.rules import segment_rules
 from segkit.segmentation import LEFT_OUT, Segmentation, assign_customers, fit_segmentation
-from segkit.study.choosing import ChoosingSteps
+from segkit.study.choosing import COMPARED, ChoosingSteps
 from segkit.tables import TABLES
 
 MAP_CUSTOMERS = 5_000  # customers on the map: more would hide each other, and the page would grow
@@ -39,13 +40,10 @@ class SegmentSteps(ChoosingSteps):
         return positions.assign(segment_id=self.assignments["segment_id"].reindex(positions.index))
 
     def _draw_map(self) -> dict:
-        X = self.matrix.transform(self.features)
-        drawn = np.arange(len(X))
-        if len(X) > MAP_CUSTOMERS:
-            drawn = np.sort(np.random.default_rng(self.parameters.seed).choice(len(X), MAP_CUSTOMERS, replace=False))
+        shown = self.features.loc[sample_customers(self.features.index, MAP_CUSTOMERS)]
         with self._cost("draw the map"), progress_bar("laying out the map"):
-            positions = lay_out(X[drawn], self.parameters.seed)
-        return {"positions": pd.DataFrame(positions, index=self.features.index[drawn], columns=["x", "y"])}
+            positions = lay_out(self.matrix.transform(shown), self.parameters.seed)
+        return {"positions": pd.DataFrame(positions, index=shown.index, columns=["x", "y"])}
 
     def _follow_map(self) -> dict:
         """Draw on the map of the month before, so that a place means the same: each customer among those most alike."""
@@ -73,7 +71,7 @@ class SegmentSteps(ChoosingSteps):
         if self.frozen:
             return self.earlier.segmentation
         chosen = self.chosen["candidate_id"]
-        depends = self._depends | {"parameters": self._tried, "chosen": chosen}
+        depends = self._depends | {"parameters": self._tried, "compared": COMPARED, "chosen": chosen}
         return Segmentation.load(
             kept_folder("segmentation", "candidates", depends, lambda folder: self._fit().save(folder))
         )
@@ -83,16 +81,17 @@ class SegmentSteps(ChoosingSteps):
         candidate = Candidate(row["candidate_id"], row["family"], json.loads(row["params"]))
         with self._cost("fit the chosen one"):
             if row["family"] == "predictive":
-                models, fits = predict_segments(self.orders, self._built, self.parameters)
+                models, fits = predict_segments(self.orders, self.compared, self.parameters)
                 matrix, rule = models.matrix, {one.candidate_id: fit.rule for one, fit in fits}[row["candidate_id"]]
             segmentation = fit_segmentation(
-                self.features, matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
+                self.compared.table, matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
                 window_days=self.parameters.window_days, recipe=self._featured["recipe"], rule=rule,
                 history_days=self._days_counted if self.as_of else 0,
             )  # fmt: skip
         with self._cost("how sure the assignments are"), progress_bar("resampling the chosen one") as report:
             return replace(
-                segmentation, resampled=confidence_rules(segmentation, self.features, models, self.parameters, report)
+                segmentation,
+                resampled=confidence_rules(segmentation, self.compared.table, models, self.parameters, report),
             )
 
     @cached_property
@@ -151,7 +150,18 @@ class SegmentSteps(ChoosingSteps):
 
     @cached_property
     def _assigned(self) -> pd.DataFrame:
-        return assign_customers(self._numbered, self.features, sure=False)
+        return self._made_with(
+            self._numbered, "segmentation", lambda: assign_customers(self._numbered, self.features, sure=False)
+        )
+
+    def _made_with(
+        self, segmentation: Segmentation, room: str, make: Callable[[], pd.DataFrame], **more
+    ) -> pd.DataFrame:
+        """A table made of all customers, kept: of a million, each notebook would take a minute to make it again."""
+        from joblib import hash as digest
+
+        depends = self._depends | {"model": digest(segmentation), "seed": self.parameters.seed} | more
+        return kept(f"{room} by segment", room, depends, lambda: {"table": make()})["table"]
 
     @cached_property
     def profile(self) -> pd.DataFrame:
@@ -159,8 +169,12 @@ class SegmentSteps(ChoosingSteps):
         dropped = self.matrix.dropped
         repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # made of as much as the others
         used = {*self._fitted.matrix.columns["feature"], *repeats}
+        segments = self._assigned["segment_id"]
         with self._cost("profile the segments"):
-            return profile_segments(self.features, self.dictionary, self._assigned["segment_id"], used)
+            return self._made_with(
+                self._numbered, "profile",
+                lambda: profile_segments(self.features, self.dictionary, segments, used), used=sorted(used),
+            )  # fmt: skip
 
     @cached_property
     def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -182,9 +196,12 @@ class SegmentSteps(ChoosingSteps):
     def rules(self) -> pd.DataFrame:
         """Each segment in at most three conditions, with precision and recall on customers that did not choose them."""
         with self._cost("find the rules"):
-            return segment_rules(
-                self.features, self.dictionary, self._assigned["segment_id"], seed=self.parameters.seed
-            )
+            return self._made_with(
+                self._numbered, "rules",
+                lambda: segment_rules(
+                    self.features, self.dictionary, self._assigned["segment_id"], seed=self.parameters.seed
+                ),
+            )  # fmt: skip
 
     @cached_property
     def segments(self) -> pd.DataFrame:
@@ -198,6 +215,10 @@ class SegmentSteps(ChoosingSteps):
     @cached_property
     def assignments(self) -> pd.DataFrame:
         """Every customer's segment, and the cell of the RFM map for comparison; index ``customer_id``."""
+        with self._cost("assign everybody"):
+            return self._made_with(self.segmentation, "segmentation", self._assign, sure=True)
+
+    def _assign(self) -> pd.DataFrame:
         assigned = assign_customers(self.segmentation, self.features)
         rfm = fit_rfm(self.features)
         return assigned.assign(rfm_segment=None if rfm is None else rfm.assign(self.features)["segment"].astype("str"))
