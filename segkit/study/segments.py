@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from segkit.baselines import fit_rfm
@@ -51,14 +52,11 @@ class SegmentSteps(ChoosingSteps):
 
         positions = self.earlier.positions
         tree = KDTree(self.matrix.transform(self.earlier.features.loc[positions.index]))
-        X = self.matrix.transform(self.features)
-        drawn = np.arange(len(X))
-        if len(X) > MAP_CUSTOMERS:
-            drawn = np.sort(np.random.default_rng(self.parameters.seed).choice(len(X), MAP_CUSTOMERS, replace=False))
-        distance, alike = tree.query(X[drawn], k=min(LIKE_CUSTOMERS, len(positions)))
+        shown = self.features.loc[sample_customers(self.features.index, MAP_CUSTOMERS)]
+        distance, alike = tree.query(self.matrix.transform(shown), k=min(LIKE_CUSTOMERS, len(positions)))
         weights = 1 / np.maximum(distance, 1e-6) ** 2
         places = np.average(positions.to_numpy()[alike], axis=1, weights=np.stack([weights] * 2, axis=-1))
-        return {"positions": pd.DataFrame(places, index=self.features.index[drawn], columns=["x", "y"])}
+        return {"positions": pd.DataFrame(places, index=shown.index, columns=["x", "y"])}
 
     @cached_property
     def segmentation(self) -> Segmentation:
