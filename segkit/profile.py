@@ -89,7 +89,7 @@ def profile_segments(features, dictionary, segments, used_features=(), holdout=N
         kind, family, unit = dictionary.loc[feature, ["kind", "family", "unit"]]
         for level, values in _readings(features[feature], kind):
             part = _centres(values, codes, len(segment_ids), kind in BOUNDED)
-            part |= _effects(_scaled(values, kind)[trusted], codes[trusted], len(segment_ids), kind in BOUNDED)
+            part |= _effects(scaled(values, kind)[trusted], codes[trusted], len(segment_ids), kind in BOUNDED)
             part |= {"segment_id": segment_ids, "feature": feature, "level": level}
             part |= {"family": family, "kind": kind, "unit": unit}
             parts.append(pd.DataFrame(part))
@@ -174,7 +174,8 @@ def _readings(column, kind):
         yield str(level), np.where(known, (pooled == level).to_numpy(dtype=bool, na_value=False), np.nan)
 
 
-def _scaled(values, kind):
+def scaled(values, kind):
+    """Figures of one feature on the scale on which they are compared: money, counts and days after log1p."""
     # money can be below zero (returns): the log is taken of the size and the sign kept
     return np.sign(values) * np.log1p(np.abs(values)) if kind in _LOGGED else values
 

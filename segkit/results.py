@@ -30,6 +30,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         ),
         "profile": study.profile,
         "name_words": study.name_words,
+        "personas": study.personas,
         "kpis": study.kpis,
         "target_criteria": study.target_criteria,
         "targets": study.targets,
@@ -39,6 +40,8 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         "map": study.map[["x", "y"]],
         **_since_last_month(study),
     }
+    if study.persona_products is not None:
+        tables["persona_products"] = study.persona_products
     if len(study.trial.judgement.outcomes):
         tables["outcomes"] = study.trial.judgement.outcomes
     for name, table in tables.items():

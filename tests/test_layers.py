@@ -29,6 +29,7 @@ ROOMS = (
         "candidates",
         "profile",
         "naming",
+        "personas",
         "rules",
         "months",
         "targets",

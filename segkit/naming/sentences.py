@@ -2,6 +2,8 @@
 
 import math
 
+from segkit.profile import FEWEST_KNOWN
+
 MOST_DIFFERENCES = 3
 # How a feature reads in a sentence; others read as their name. Each is what the figure before it counts.
 _READS = {
@@ -34,6 +36,8 @@ _READS = {
     "store_count": "stores",
     "main_store_share": "orders at the main store",
     "campaign_response_share": "campaigns answered",
+    "kids_count": "children",
+    "household_comp": "household",
     "campaigns_received_count": "campaigns received",
     "campaigns_answered_count": "campaigns answered",
 }
@@ -47,6 +51,9 @@ _SAID = (
     {"store_count", "main_store_share"},
     {"return_order_share", "return_spend_share"},
 )
+# Counted from the first order in the window: where all data begin within it, they tell when the data begin.
+_CAPPED = {"tenure_days", "active_span_days"}
+CAPPED_SHARE = 0.5  # of the window: younger than that is told
 # Figures that need a lesson first, and what the shop itself decided.
 _UNSAID = {"quarter_change", "spend_slope", "category_entropy", "gap_variation", "campaigns_received_count"}
 
@@ -79,7 +86,7 @@ def describe_segment(size, profile, backing=(), currency="", window_days=365):
     if "days_since_last_order" in centre:
         usual.append(f"last seen {_ago(centre['days_since_last_order'])}")
     sentence = f"{customers}{bring}" + (f": {', '.join(usual)}" if usual else "")
-    apart = [_difference(row, currency) for row in _telling(profile, backing, usual, currency)]
+    apart = [_difference(row, currency) for row in _telling(profile, backing, usual, currency, window_days)]
     if apart:
         return f"{sentence}; they differ most by {_listed(apart)}."
     if usual and profile["differs"].any():
@@ -87,30 +94,55 @@ def describe_segment(size, profile, backing=(), currency="", window_days=365):
     return f"{sentence}; nothing sets them clearly apart from all customers."
 
 
-def _telling(profile, backing, usual, currency):
+def _telling(profile, backing, usual, currency, window_days):
     """The rows that differ most, one for each thing said, those behind the name first."""
     said = [_SAID[0], _SAID[1], _SAID[2]] if usual else []
     rows = []
-    ranked = profile[profile["differs"]].sort_values("effect_sd", key=abs, ascending=False, kind="stable")
+    told = profile["differs"] & ((profile["level"] == "") | (profile["centre"] * profile["customers"] >= FEWEST_KNOWN))
+    ranked = profile[told].sort_values("effect_sd", key=abs, ascending=False, kind="stable")
     ranked = ranked.loc[(~ranked["feature"].isin(list(backing))).sort_values(kind="stable").index]
     for row in ranked.itertuples(index=False):
-        group = next((group for group in _SAID if row.feature in group), {row.feature, row.level})
-        unsaid = row.feature in _UNSAID or row.feature.endswith("_other_share")
-        # medians of counts can agree where the customers behind them do not
-        unsaid |= figure(row.centre, row.kind, currency) == figure(row.overall, row.kind, currency)
-        if group not in said and not unsaid:
+        group = group_of(row.feature, row.level)
+        if group not in said and not unsaid(row, currency, window_days):
             said.append(group)
             rows.append(row)
     return rows[:MOST_DIFFERENCES]
 
 
+def group_of(feature, level=""):
+    """The features that say the same thing as this one, itself included."""
+    return next((group for group in _SAID if feature in group), {feature, level})
+
+
+def unsaid(row, currency="", window_days=365):
+    """Whether a row of the profile says nothing to a reader.
+
+    So it is with figures that need a lesson first, with what the shop itself decided, with the days since a first order
+    that lies where the data begin, and with figures that read the same as those of all customers: medians of counts
+    can agree where the customers behind them do not.
+    """
+    capped = row.feature in _CAPPED and not row.centre < CAPPED_SHARE * window_days
+    same = figure(row.centre, row.kind, currency) == figure(row.overall, row.kind, currency)
+    return row.feature in _UNSAID or row.feature.endswith("_other_share") or capped or same
+
+
 def _difference(row, currency):
+    label = label_of(row.feature)
+    centre, overall = (figure(amount, row.kind, currency) for amount in (row.centre, row.overall))
     if row.level:
-        label = f"{row.feature.replace('_', ' ')} {row.level}"
-        return f"{label} ({percent(row.centre)} of those known, {percent(row.overall)} of all)"
-    label = _READS.get(row.feature, _plain(row.feature))
-    centre, overall = figure(row.centre, row.kind, currency), figure(row.overall, row.kind, currency)
+        return f"{label} {row.level} ({centre} of those known, {overall} of all)"
     return f"{label} ({centre}, all customers {overall})"
+
+
+def label_of(feature):
+    """What a figure counts, in a reader's words.
+
+    Examples
+    --------
+    >>> label_of("spend"), label_of("household_size"), label_of("channel_web_share")
+    ('spend', 'household size', 'share of orders by web')
+    """
+    return _READS.get(feature, _plain(feature))
 
 
 def _plain(feature):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ from segkit.matrix.steps import sample_customers
 from segkit.methods import Candidate
 from segkit.months import Matching, follow_segments, keep_names, keep_words, lasting_ids, match_segments
 from segkit.naming import name_segments
+from segkit.personas import bought_more, segment_personas, typical_customers
 from segkit.profile import profile_segments, size_segments
 from segkit.progress import progress_bar
 from segkit.rules import segment_rules
@@ -209,6 +211,31 @@ class SegmentSteps(ChoosingSteps):
         return pd.concat(
             [named[named["segment_id"] != LEFT_OUT], named[named["segment_id"] == LEFT_OUT]], ignore_index=True
         )
+
+    @cached_property
+    def personas(self) -> pd.DataFrame:
+        """The figures on each segment's card: what sets it apart, a typical customer, when, how, who, campaigns."""
+        typical = typical_customers(self.features, self.dictionary, self._assigned["segment_id"])
+        cards = segment_personas(self.profile, typical, self.segments, self.card.currency, self._days_counted)
+        return self._with_names(cards)
+
+    @cached_property
+    def persona_products(self) -> pd.DataFrame | None:
+        """What each segment buys more than all customers; None where there are no orders."""
+        if self.as_of is None:
+            return None
+        who = str(pd.util.hash_pandas_object(self._assigned["segment_id"]).sum())
+        made = kept("persona products", "personas", self._depends | {"segments": who}, self._find_products)
+        return self._with_names(made["products"])
+
+    def _find_products(self) -> dict:
+        after = self.as_of - timedelta(days=self.parameters.window_days)
+        with self._cost("find what segments buy"), progress_bar("finding what segments buy"):
+            return {"products": bought_more(self.orders, self._assigned["segment_id"], after, self.as_of)}
+
+    def _with_names(self, table: pd.DataFrame) -> pd.DataFrame:
+        table = table.merge(self.segments[["segment_id", "segment"]], on="segment_id")
+        return table[["segment_id", "segment", *table.columns.drop(["segment_id", "segment"])]]
 
     @cached_property
     def assignments(self) -> pd.DataFrame:

@@ -1,7 +1,4 @@
-"""The pieces of the report that are neither prose nor a figure: a finished table in, a piece of HTML out.
-
-The pieces look the same in JupyterLab and in ``report.html``; `page.css` dresses both.
-"""
+"""Headings, figures, tables: finished ones in, a piece of HTML out."""
 
 from html import escape
 from importlib.resources import files
@@ -57,43 +54,6 @@ def key_figures(figures: dict[str, str]) -> Piece:
     )
     text = ", ".join(f"{figure} {label}" for label, figure in figures.items())
     return Piece(f"<div class='sk sk-facts'>{cells}</div>", text)
-
-
-def segment_cards(segments: pd.DataFrame, colours: dict[str, str]) -> Piece:
-    """Return one card per segment: name, size beside revenue, what sets it apart, what to do.
-
-    Parameters
-    ----------
-    segments : DataFrame
-        ``segment_id, segment, customers, customer_share, revenue_share, description, action, caution``; shares 0
-        to 1, revenue_share null where there is no revenue.
-    colours : dict
-        Colour of each ``segment_id``, as ``#rrggbb``.
-    """
-    widest = max(segments["customer_share"].max(), segments["revenue_share"].fillna(0).max())
-    cards = [_card(segment, colours[segment.segment_id], widest) for segment in segments.itertuples()]
-    text = "; ".join(f"{segment.segment} {segment.customer_share:.0%}" for segment in segments.itertuples())
-    return Piece(f"<div class='sk sk-cards'>{''.join(cards)}</div>", text)
-
-
-def _card(segment, colour: str, widest: float) -> str:
-    bars = _bar("customers", segment.customer_share, widest)
-    if pd.notna(segment.revenue_share):
-        bars += _bar("revenue", segment.revenue_share, widest)
-    do = f"<b>Try</b> {escape(segment.action)}" if segment.action else ""
-    dont = f" {escape(segment.caution)}" if segment.caution else ""
-    return (
-        f"<article class='sk-card' style='--c:{colour}'><h3>{escape(segment.segment)}</h3><dl>{bars}</dl>"
-        f"<p>{escape(segment.description)}</p>" + (f"<p class='do'>{do}{dont}</p>" if do or dont else "") + "</article>"
-    )
-
-
-def _bar(label: str, share: float, widest: float) -> str:
-    width = max(0.0, 100 * share / widest)
-    return (
-        f"<dt>{label}</dt><dd class='sk-bar' aria-hidden='true'><i style='width:{width:.1f}%'></i></dd>"
-        f"<dd class='n'>{100 * share:.1f} %</dd>"
-    )
 
 
 def page_table(
