@@ -33,6 +33,22 @@ def _use_engine(address: str) -> str:
     return use_engine(address)
 
 
+def _limit(memory: str) -> str:
+    if memory:
+        from segkit.memory import limit_memory
+
+        limit_memory(memory)
+    return memory
+
+
+Memory = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        callback=_limit,
+        help="Keep within so much memory, such as 4GB: beyond it the engine spills to disk.",
+    ),
+]
 Engine = Annotated[
     str,
     typer.Option(
@@ -89,7 +105,9 @@ def new_card(
 
 
 @app.command(epilog="Example: segkit check online-retail-ii --source online_retail_II.xlsx")
-def check(dataset: Dataset, source: Source = "", engine: Engine = "", debug: Debug = False) -> None:
+def check(
+    dataset: Dataset, source: Source = "", engine: Engine = "", memory: Memory = "", debug: Debug = False
+) -> None:
     """Read a dataset against the canonical tables and print where every row went; writes nothing."""
     from segkit.cards import read_card
     from segkit.features import FEATURES
@@ -119,6 +137,7 @@ def report(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
     engine: Engine = "",
+    memory: Memory = "",
     debug: Debug = False,
 ) -> None:
     """Run one month's study: notebooks, tables and report.html."""
@@ -145,6 +164,7 @@ def months(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
+    memory: Memory = "",
     debug: Debug = False,
 ) -> None:
     """Run months in order, each held against the month before, and a page over all of them.

@@ -16,6 +16,7 @@ from pathlib import Path
 from segkit.cards import ROOT, read_card
 from segkit.errors import InputError
 from segkit.keep import code_digest
+from segkit.memory import share_engine_memory
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
 from segkit.rules import rules_sql
@@ -83,12 +84,15 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
             "previous": previous,
             **study.parameters.as_dict(),
         }
+        record = describe_run(study)
+        if study.as_of is not None:
+            study.orders.close()  # the kernels have use for the memory that the engine holds
         _execute_all(notebooks, arguments, building / "notebooks", shelf / f"failed-{study.label}")
         for notebook in notebooks:
             _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")
         _export(building / "notebooks" / notebooks[-1].name, building / "report.html", title=study.card.title)
         place = {"card": str(study.card.path.resolve()), "source": arguments["source"], "made_by": made_by(study)}
-        write_json(_record(study, time.perf_counter() - start) | place, building / "run.json")
+        write_json(_record(record, time.perf_counter() - start) | place, building / "run.json")
         _take_place(building, shelf / study.label)
     shutil.rmtree(shelf / f"failed-{study.label}", ignore_errors=True)
     return shelf / study.label / "report.html"
@@ -120,7 +124,7 @@ def _execute_all(notebooks: list[Path], arguments: dict, target: Path, failed: P
     """Execute the notebooks, two at a time: each opens on its own, and starting a kernel is mostly waiting."""
     with (
         progress_bar("running the notebooks", len(notebooks)) as report,
-        ProcessPoolExecutor(2, get_context("spawn"), initializer=_hush) as pool,
+        ProcessPoolExecutor(2, get_context("spawn"), initializer=_begin) as pool,
     ):
         running = {
             pool.submit(_execute, notebook, target / notebook.name, arguments): notebook for notebook in notebooks
@@ -135,8 +139,9 @@ def _execute_all(notebooks: list[Path], arguments: dict, target: Path, failed: P
             report(done, len(notebooks), notebook.stem)
 
 
-def _hush() -> None:
-    """Silence a kernel's own chatter; what goes wrong comes back as an exception."""
+def _begin() -> None:
+    """Silence a kernel's own chatter; what goes wrong comes back as an exception. Two share the memory."""
+    share_engine_memory(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -189,12 +194,12 @@ def made_by(study: Study) -> dict[str, str]:
     return {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
 
 
-def _record(study: Study, seconds: float) -> dict:
+def _record(described: dict, seconds: float) -> dict:
     """What run.json holds; all that may differ between two runs of the same inputs stands here and nowhere else."""
     packages = ("segkit", "duckdb", "hdbscan", "numpy", "pandas", "scikit-learn", "scipy", "umap-learn")
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
-        **describe_run(study),
+        **described,
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         "seconds": round(seconds, 1),
         "peak_memory_mb": round(peak / 1024),

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "segkit"
 ROOMS = (
     [
         "errors",
+        "memory",
         "parameters",
         "progress",
         "tables",

@@ -14,6 +14,7 @@ import pandas as pd
 from segkit.cards import Card, locate_files, quote, way_to_get
 from segkit.engines import engine_address, open_engine
 from segkit.errors import InputError
+from segkit.memory import engine_memory
 from segkit.sources import canonical
 from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
@@ -128,6 +129,8 @@ class Orders:
 
     def close(self) -> None:
         """Close the connection and remove what it spilled."""
+        if (sample := self.__dict__.get("sample", self)) is not self:
+            sample.connection.close()
         self.connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -156,7 +159,8 @@ def read_orders(
     as_of : date, optional
         The last day counted; later lines, campaigns and responses are not read. Otherwise everything is.
     memory : str, optional
-        Limit of the engine, such as "2GB"; it spills to a temporary folder beyond.
+        Limit of the engine, such as "2GB"; it spills to a temporary folder beyond. By default its share of the
+        limit that is set for all of segkit (`segkit.memory`).
     threads : int, optional
         All cores otherwise.
     engine : str or SparkSession
@@ -192,6 +196,7 @@ def read_orders(
     found = {name: locate_files(source, card.folder, way_out) for name, source in named.items()}
     address = engine_address(engine, card.engine) if isinstance(engine, str) else engine
     other = open_engine(address) if address else None
+    memory = memory or engine_memory()
     folder = tempfile.mkdtemp(prefix="segkit-")
     connection = None
     try:

@@ -23,7 +23,7 @@ def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threa
         return engine
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "temp_directory": folder}
     if memory:
-        config["memory_limit"] = memory
+        config |= {"memory_limit": memory, "preserve_insertion_order": "false"}  # the order takes memory to keep
     if threads:
         config["threads"] = threads
     connection = duckdb.connect(config=config)

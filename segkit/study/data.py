@@ -16,6 +16,7 @@ from segkit.explore import uncovered_days
 from segkit.features import CustomerFeatures, customer_features
 from segkit.keep import kept
 from segkit.matrix import Matrix, fit_matrix, ready_dictionary
+from segkit.memory import check_memory
 from segkit.parameters import Parameters
 from segkit.progress import progress_bar
 from segkit.sources import Orders, ReadyRows, read_orders, read_ready
@@ -43,6 +44,8 @@ class DataSteps:
 
         with self._cost("read the orders"):
             orders = read_orders(self.card, self.as_of, keep=keep)
+        if (sales := orders.ledger.set_index("reason")["customers"].get("sale", 0)) > 0:
+            check_memory(int(sales))
         start = self.as_of.replace(day=1) if len(self.label) == len("2017-09") else self._window_start
         days = orders.sale_days
         if days is None or days[1] < start:

@@ -1,0 +1,89 @@
+"""How much memory segkit may take: kept by the engine and by the number of processes, or refused beforehand.
+
+The command line's ``--memory`` sets it for the run and its notebooks, `SEGKIT_MEMORY` in the environment for everything
+else, such as an analyst's own kernel. Nothing that is computed depends on it.
+"""
+
+import os
+import re
+
+from segkit.errors import InputError
+
+VARIABLE = "SEGKIT_MEMORY"
+_ENGINES = "SEGKIT_ENGINES"  # side by side
+GB = 10**9
+LEAST = 1.5 * GB  # Python, its libraries and two processes beside, before the first customer
+PER_CUSTOMER = 2_500  # bytes: some fifty features, in the process of the run and in those of two notebooks
+ENGINE_SHARE = 0.5  # the rest is for the tables of customers that come out of it
+_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": GB, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def read_memory(text: str) -> int:
+    """Return an amount of memory in bytes.
+
+    Examples
+    --------
+    >>> read_memory("4GB"), read_memory("512 MiB")
+    (4000000000, 536870912)
+    >>> read_memory("plenty")
+    Traceback (most recent call last):
+    segkit.errors.InputError: memory 'plenty' is not an amount; for example 4GB
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    if not found or found[2].lower() not in _UNITS:
+        raise InputError(f"memory {text!r} is not an amount; for example 4GB")
+    return int(float(found[1]) * _UNITS[found[2].lower()])
+
+
+def limit_memory(text: str) -> None:
+    """Limit this process and those that it starts to `text`, such as ``4GB``; refused where that can't be enough."""
+    if read_memory(text) < LEAST:
+        raise InputError(f"memory {text} is too little: {_amount(LEAST)} are needed before the first customer is read")
+    os.environ[VARIABLE] = text
+
+
+def share_engine_memory(processes: int) -> None:
+    """Let the engine of this process take only its part of what is left to `processes` that run side by side."""
+    os.environ[_ENGINES] = str(processes)
+
+
+def engine_memory() -> str | None:
+    """Return the limit of the engine as it reads it; None where nobody set one."""
+    limit = os.environ.get(VARIABLE, "")
+    share = ENGINE_SHARE / int(os.environ.get(_ENGINES, "1"))
+    return f"{int(share * read_memory(limit) / 10**6)}MB" if limit else None
+
+
+def needed_memory(customers: int) -> int:
+    """Return the bytes that a report on so many customers takes, order lines of any number.
+
+    Examples
+    --------
+    >>> needed_memory(1_000_000) / GB
+    4.0
+    """
+    return int(LEAST + customers * PER_CUSTOMER)
+
+
+def check_memory(customers: int) -> None:
+    """Refuse a limit that can't hold so many customers; the message says what would be needed.
+
+    Examples
+    --------
+    >>> os.environ[VARIABLE] = "2GB"
+    >>> check_memory(1_000_000)
+    Traceback (most recent call last):
+    segkit.errors.InputError: 1,000,000 customers need about 4 GB of memory, and the limit is 2GB: raise it ...
+    >>> del os.environ[VARIABLE]
+    """
+    limit, needed = os.environ.get(VARIABLE, ""), needed_memory(customers)
+    if limit and read_memory(limit) < needed:
+        raise InputError(
+            f"{customers:,} customers need about {_amount(needed)} of memory, and the limit is {limit}: raise it "
+            f"(--memory {needed / GB:.1f}GB, or {VARIABLE} in the environment), or count fewer customers with a "
+            "shorter window_days"
+        )
+
+
+def _amount(size: float) -> str:
+    return f"{size / GB:.3g} GB"
