@@ -123,7 +123,7 @@ def try_candidates(
             judged_from=judged_from(orders, parameters.horizon_days), jobs=jobs, progress=step("judging by the future"),
         )  # fmt: skip
     else:
-        judgement = judge_ready(table, outcomes, comparison.labels, parameters, jobs=jobs)
+        judgement = judge_ready(table, matrix, outcomes, comparison.labels, parameters, jobs=jobs)
     candidates = _with(comparison.candidates.assign(customers=customers or len(table)), judgement.figures())
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
     candidates, resampled = gatherer.settle(candidates)

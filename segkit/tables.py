@@ -158,7 +158,7 @@ TABLES: dict[str, Table] = {
             "skill": _number("deviance explained by the candidate's segments; below 0 where they mislead"),
             "low": _number("lower end of the 95 % interval of skill"),
             "high": _number("upper end of the 95 % interval of skill"),
-            "ceiling": _number("deviance explained by gradient boosting on all features"),
+            "ceiling": _number("deviance explained by the best of several models of all features"),
         },
         sort=(),
     ),

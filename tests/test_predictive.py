@@ -9,11 +9,21 @@ import pytest
 
 from segkit.cards import read_card
 from segkit.features import customer_features
-from segkit.forward import judge_candidates, judge_ready, learn_before, look_back, unseen_outcomes
+from segkit.forward import (
+    best_ceiling,
+    forward_skill,
+    judge_candidates,
+    judge_ready,
+    learn_before,
+    look_back,
+    unseen_outcomes,
+)
+from segkit.matrix import fit_matrix
 from segkit.methods import Candidate
 from segkit.methods.rules import predict_outcomes
 from segkit.parameters import Parameters
 from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, tune_value_weight
+from segkit.predictive.evidence import gather_predictive_evidence, predictive_rules
 from segkit.predictive.segments import cut_predictions
 from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
 from segkit.sources import read_orders
@@ -89,6 +99,19 @@ def test_behaviour_never_moves_a_customer_to_another_tier():
     reach = pd.Series(value).groupby(fit.labels).agg(["min", "max"]).sort_values("min")
     borders = reach["max"].to_numpy()[[0, 2]], reach["min"].to_numpy()[[1, 3]]  # one segment, two, two
     assert (borders[0] < borders[1] + 1e-3).all()
+
+
+@pytest.mark.parametrize("cut", [{"k": 4, "value_weight": 0.7}, {"k": 5, "tiers": 3}])
+def test_the_evidence_is_on_the_very_segments_that_are_delivered(cut: dict):
+    models, now, fit = fitted(**cut)
+    candidate = Candidate("one", "predictive", cut)
+    evidence = gather_predictive_evidence(models, now, [(candidate, fit)], seed=0, resamples=10)
+    assert evidence.stability.segments["customers"].to_list() == np.bincount(fit.labels).tolist()
+    assert evidence.stability.candidates["stability_jaccard_min"].iloc[0] > 0.6
+    assert len(evidence.separation.pairs) == cut["k"] * (cut["k"] - 1) / 2
+    rules = predictive_rules(models, now, cut, fit.labels, seed=0, resamples=2)
+    X = models.matrix.transform(now)
+    assert min((rule.assign(X)[0] == fit.labels).mean() for rule in rules) > 0.8
 
 
 def test_extreme_customers_make_no_kind_of_their_own():
@@ -208,9 +231,24 @@ def test_outcomes_of_a_ready_table_are_judged_directly():
     period = shop(3)
     own = period.outcomes.assign(likes=np.where(period.features["deals"] > 0.4, "yes", "no"))[["likes"]]
     labels = pd.DataFrame({"deals": period.features["deals"].rank(pct=True).gt(0.5).astype(int)})
-    judgement = judge_ready(period.features, own, labels.assign(chance=np.arange(600) % 2), SMALL)
+    judgement = judge_ready(
+        period.features, fit_matrix(period.features, ABOUT), own, labels.assign(chance=np.arange(600) % 2), SMALL
+    )
     told = judgement.figures("all").set_index("candidate_id")["forward_behaviour"]
     assert told["deals"] > 0.8 > 0.1 > told["chance"]
+
+
+def test_the_ceiling_is_at_least_that_of_its_models_and_sees_nothing_where_there_is_nothing():
+    period, draw = shop(4), np.random.default_rng(4)
+    chance = pd.Series(draw.random(600), index=period.features.index, name="chance")
+    outcomes = period.outcomes.assign(chance=chance.sample(frac=1, random_state=0).to_numpy())
+    kinds = KINDS.reindex([*KINDS.index, "chance"]).fillna({"group": "behaviour", "loss": "share"})
+    ceiling = best_ceiling(period.features, fit_matrix(period.features, ABOUT), outcomes, kinds, seed=0)
+    told = {name: np.corrcoef(ceiling[name], outcomes[name])[0, 1] ** 2 for name in outcomes}
+    assert told["next_deals"] > 0.9  # a straight line, which lines see and boosting only comes near
+    assert told["chance"] < 0.02
+    skill = forward_skill(pd.DataFrame({"one": 0}, index=outcomes.index), outcomes, kinds, ceiling)
+    assert skill.ceilings["knowable"].to_dict() == {"next_spend": True, "next_deals": True, "chance": False}
 
 
 def test_an_outcome_is_told_less_by_segments_that_did_not_see_it(two_shops):

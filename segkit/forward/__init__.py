@@ -1,6 +1,6 @@
 """What a segmentation says about the weeks after it was made, beside rules and beside what can be known at all."""
 
-from segkit.forward.ceiling import boosted_ceiling
+from segkit.forward.ceiling import best_ceiling
 from segkit.forward.choice import FORWARD_RULE, STRUCTURE_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.forward.horizon import (
     Judgement,
@@ -23,7 +23,7 @@ __all__ = [
     "Shares",
     "advise_segmenting",
     "best_value_weight",
-    "boosted_ceiling",
+    "best_ceiling",
     "forward_skill",
     "judge_candidates",
     "judge_origins",

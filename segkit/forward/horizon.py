@@ -11,7 +11,7 @@ from segkit.baselines import fit_rfm
 from segkit.evidence.agreement import adjusted_rand, contingency
 from segkit.evidence.recipes import Progress, run_tasks
 from segkit.features import CustomerFeatures, count_customers, customer_features
-from segkit.forward.ceiling import boosted_ceiling
+from segkit.forward.ceiling import best_ceiling
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 from segkit.matrix import fit_matrix
 from segkit.matrix.steps import sample_customers
@@ -154,7 +154,10 @@ def look_back(
     features = CustomerFeatures(table, features.dictionary, features.recipe, origin, features.window_days)
     outcomes = customer_outcomes(orders, origin, parameters.horizon_days, features.recipe, customers)
     dictionary = outcome_dictionary(features.recipe)
-    ceiling = boosted_ceiling(table, outcomes, dictionary, seed=parameters.seed, jobs=jobs, progress=progress)
+    ceiling = best_ceiling(
+        table, fit_matrix(table, features.dictionary), outcomes, dictionary, past=models, seed=parameters.seed,
+        jobs=jobs, progress=progress,
+    )  # fmt: skip
     return Past(origin, as_of, features, outcomes, dictionary, ceiling, models, weight, count)
 
 

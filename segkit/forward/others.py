@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from segkit.forward.ceiling import boosted_ceiling
+from segkit.forward.ceiling import best_ceiling
 from segkit.forward.horizon import Judgement, Past, judge_labels, look_back, refit_candidates
 from segkit.forward.skill import forward_skill
+from segkit.matrix import Matrix
 from segkit.methods import Candidate
 from segkit.parameters import Parameters
 from segkit.predictive import fit_predictive
@@ -94,7 +95,13 @@ def ready_outcomes(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def judge_ready(
-    features: pd.DataFrame, outcomes: pd.DataFrame, labels: pd.DataFrame, parameters: Parameters, *, jobs: int = 1
+    features: pd.DataFrame,
+    matrix: Matrix,
+    outcomes: pd.DataFrame,
+    labels: pd.DataFrame,
+    parameters: Parameters,
+    *,
+    jobs: int = 1,
 ) -> Judgement:
     """Return what segments of a ready table say about its own outcomes, which no segmentation saw.
 
@@ -107,7 +114,7 @@ def judge_ready(
         return Judgement(
             "The card names no outcomes to judge by.", None, pd.DataFrame(columns=columns), dictionary, recipes
         )
-    ceiling = boosted_ceiling(features, known, dictionary, seed=parameters.seed, jobs=jobs)
+    ceiling = best_ceiling(features, matrix, known, dictionary, seed=parameters.seed, jobs=jobs)
     skill = forward_skill(
         labels, known, dictionary, ceiling, seed=parameters.seed, judge_value=parameters.judge_value
     )  # fmt: skip

@@ -224,7 +224,7 @@ def forward_skill(
     dictionary : DataFrame
         Index outcome; group (value, behaviour), loss (binary, count, money, share).
     ceiling : DataFrame
-        As outcomes: predicted from all features, cross-fitted (`boosted_ceiling`).
+        As outcomes: predicted from all features, cross-fitted (`best_ceiling`).
     seed : int
         Starts folds and bootstrap samples.
     judge_value : float

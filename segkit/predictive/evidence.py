@@ -89,7 +89,7 @@ def predictive_rules(
     Parameters
     ----------
     params : mapping
-        The candidate's ``k`` and ``value_weight``.
+        The candidate's ``k``, and ``value_weight`` or ``tiers``.
     reference : ndarray, shape (n,)
         Its labels of the customers of `features`.
     **settings
