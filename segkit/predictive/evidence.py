@@ -132,7 +132,7 @@ class Turned:
 
     def relabelled(self, labels: np.ndarray) -> "Turned":
         """Return it with ``labels[label]`` for each label of the rule."""
-        return Turned(self.inner.relabelled(labels), self.turn)
+        return Turned(self.inner.relabelled(labels), self.turn, labels[self.labels])
 
 
 def _cut_again(turn: np.ndarray, params: Mapping, space: np.ndarray, *, seed, dequantised) -> Turned:
