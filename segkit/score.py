@@ -1,13 +1,14 @@
 """Put the customers of any day into the segments of a finished run, by its frozen model; nothing is fitted."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from segkit.cards import read_card
 from segkit.errors import InputError
-from segkit.features import customer_features
+from segkit.features import CustomerFeatures, customer_features
 from segkit.handover import write_csv
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 from segkit.sources import Orders, read_orders, read_ready
@@ -67,7 +68,7 @@ def score_customers(
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
     orders = read_orders(card, day)
     with orders:
-        features = customer_features(orders, day, segmentation.window_days, segmentation.recipe)
+        features = _features(orders, day, segmentation)
         others = features.table.index[:0]
         if day != segmentation.as_of or source:
             others = _without_orders(orders, features.table.index)
@@ -78,6 +79,15 @@ def score_customers(
         scores = _left_out(scores.index, why)
     why = f"too little history: no order in the {segmentation.window_days} days up to {day}"
     return pd.concat([scores, _left_out(others, why)]).sort_index() if len(others) else scores
+
+
+def _features(orders: Orders, day: date, segmentation: Segmentation) -> CustomerFeatures:
+    try:
+        return customer_features(orders, day, segmentation.window_days, segmentation.recipe)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"the model's recipe of features is damaged ({error!r}): run the report again") from error
 
 
 def _without_orders(orders: Orders, customers: pd.Index) -> pd.Index:

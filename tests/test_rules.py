@@ -82,6 +82,13 @@ def test_a_density_method_is_replayed_by_a_tree_that_says_how_far_it_differs(sho
     assert len(replay_sql(statement, shop)) == 600
 
 
+def test_a_method_that_leaves_everybody_out_has_sql_too(shop, meaning):
+    candidate = Candidate("dbscan-0.01", "dbscan", {"eps": 0.01, "min_samples": 50})
+    statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0), shop)
+    assert set(replay_sql(statement, shop)["segment_id"]) == {"S0"}
+    assert all(sqlglot.parse_one(translate_sql(statement, dialect), read=dialect) for dialect in DIALECTS)
+
+
 def test_a_name_with_a_quote_stays_a_name(shop, meaning):
     segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0)
     names = {one: f"O'{one}; DROP TABLE features" for one in segmentation.segment_ids}

@@ -1,5 +1,7 @@
 """Scoring with the model of a finished run."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -133,3 +135,13 @@ def test_scores_are_written_as_parquet_or_csv(run, tmp_path):
         assert len(pd.read_parquet(path) if name.endswith("parquet") else pd.read_csv(path)) == 3
     with pytest.raises(InputError, match=r"written as \.parquet or \.csv"):
         write_scores(run[1], tmp_path / "a.xlsx")
+
+
+def test_a_recipe_of_features_that_was_tampered_with_is_refused(run, tmp_path):
+    shutil.copytree(run[0], tmp_path / "run")
+    path = tmp_path / "run" / "model" / "segmentation.json"
+    stored = json.loads(path.read_text())
+    for recipe in ({}, stored["recipe"] | {"attributes": 7}, {"features": ["x; DROP TABLE orders"]}, ["spend"]):
+        path.write_text(json.dumps(stored | {"recipe": recipe}))
+        with pytest.raises(InputError, match="damaged|no longer defines"):
+            score_customers(tmp_path / "run", "complete-journey")

@@ -112,15 +112,19 @@ def _statement(stages: list[tuple[str, str, list[str]]], segmentation: Segmentat
         + f"\n  FROM {source}\n)"
         for place, (stage, source, columns) in enumerate(stages)
     ]
-    ids = segmentation.segment_ids
-    named = " ".join(f"WHEN {place} THEN {text(one)}" for place, one in enumerate(ids))
-    called = " ".join(f"WHEN {place} THEN {text(segmentation.names[one])}" for place, one in enumerate(ids))
+    ids = [text(one) for one in segmentation.segment_ids]
+    names = [text(segmentation.names[one]) for one in segmentation.segment_ids]
+
+    def cases(named: list[str], left_out: str) -> str:
+        return " ".join(f"WHEN {place} THEN {one}" for place, one in [*enumerate(named), (-1, left_out)])
+
     return (
         f"WITH {', '.join(written)}, labelled AS (\n  SELECT\n    customer_id,\n    {label} AS label\n"
         f"  FROM {stages[-1][0]}\n)\nSELECT\n  customer_id,\n"
-        f"  CASE label {named} ELSE '{LEFT_OUT}' END AS segment_id,\n"
-        f"  CASE label {called} ELSE '{UNSEGMENTED}' END AS segment,\n"
-        f"  CASE label {named} END AS nearest_segment_id\nFROM labelled\nORDER BY customer_id\n"
+        f"  CASE label {cases(ids, text(LEFT_OUT))} END AS segment_id,\n"
+        f"  CASE label {cases(names, text(UNSEGMENTED))} END AS segment,\n"
+        f"  CASE label {cases(ids, 'CAST(NULL AS VARCHAR)')} END AS nearest_segment_id\n"
+        f"FROM labelled\nORDER BY customer_id\n"
     )
 
 

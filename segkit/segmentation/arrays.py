@@ -23,8 +23,11 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of an ``npz``; one that would run code is refused with a ValueError."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except ValueError:  # whose own text advises to load it all the same
+        raise ValueError(f"{path.name} holds other things than arrays of numbers") from None
 
 
 def stack_rules(rules: tuple[Rule, ...]) -> dict[str, np.ndarray]:

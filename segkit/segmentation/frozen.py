@@ -147,8 +147,10 @@ def _refuse_misfits(segmentation: Segmentation) -> None:
     if not all(isinstance(text, str) for text in (*ids, *names.values())):
         raise ValueError("a segment's name is no text")
     whole = (segmentation.window_days, segmentation.seed, segmentation.customers, segmentation.history_days)
-    if not all(isinstance(number, int) and number >= 0 for number in whole):
-        raise ValueError("its days, seed and customers are no whole numbers")
+    if not all(isinstance(number, int) and 0 <= number < 2**31 for number in whole):
+        raise ValueError("its days, seed or customers are no whole numbers")
+    if not isinstance(segmentation.recipe, dict) or not 0 < segmentation.window_days < 40_000:
+        raise ValueError("nobody's features could be made by it")
     for column in columns:
         numbers = np.array([column.centre, column.scale, column.weight, column.variance], dtype="float64")
         if column.transform not in TRANSFORMS or not np.isfinite(numbers).all() or column.scale == 0:
