@@ -1,5 +1,7 @@
 """The command line from outside: exit status, one message, nothing written."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -125,3 +127,18 @@ def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
     status, _, err = run(monkeypatch, capsys, "report", "complete-journey", "--month", "2017-09")
     assert status == 1
     assert err.startswith("segkit: RuntimeError: the disk is full")
+
+
+def test_small_numerics_get_one_thread_unless_the_user_says_otherwise():
+    code = "import os, segkit.cli; print(os.environ['OMP_NUM_THREADS'], os.environ['OPENBLAS_NUM_THREADS'])"
+    surroundings = {name: text for name, text in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    for own, expected in ({}, "1 1"), ({"OMP_NUM_THREADS": "2"}, "2 1"):
+        ended = subprocess.run([sys.executable, "-c", code], env=surroundings | own, capture_output=True, text=True)
+        assert ended.stdout.strip() == expected
+
+
+def test_a_limit_on_memory_that_cannot_be_enough_is_refused_with_what_is_needed(monkeypatch, capsys, shop):
+    monkeypatch.setenv("SEGKIT_MEMORY", "")
+    status, _, said = run(monkeypatch, capsys, "report", shop / "shop.toml", "--month", "2026-03", "--memory", "1GB")
+    assert status == 2
+    assert "1.5 GB are needed" in said

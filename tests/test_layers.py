@@ -49,6 +49,7 @@ ROOMS = (
     ]
 )
 HEAVY = {"matplotlib", "seaborn", "sklearn", "hdbscan", "umap", "numba", "papermill", "nbconvert", "great_tables"}
+HEAVY |= {"pandas", "numpy", "scipy", "duckdb", "pyarrow", "joblib", "sqlglot"}
 
 
 def imported_rooms(path: Path) -> set[str]:

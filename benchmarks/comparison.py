@@ -1,0 +1,246 @@
+"""What comparing segmentations costs beside the notebook that an analyst would write, on the same customers.
+
+    python benchmarks/comparison.py --customers 5000 100000 --peer naive_peer.py
+
+Both get customers with 12 numeric features, as the peer's ``make(n, 12)`` draws them; without a peer there are normal
+ones, and nothing to compare with. Every step runs in a process of its own, on one thread; CPU seconds count.
+
+The peer is a script with a function per step (``STEPS``: kmeans, sil, gap, ward, dbscan, hdb, gmm, boot, umap) over
+numbers of segments ``KS``. Its k-means steps take hours at 100,000 customers, so one number of segments (7, the middle
+of 2 to 12), one reference and one resample of it are run and multiplied by how many it would run; a step that needs
+more than ``--limit`` seconds or ``--memory-gb`` is reported as what became of it, and counts for nothing.
+
+Where the work differs: above 50,000 customers segkit compares a sample of them, it takes silhouettes on 10,000, gap,
+and resamples on 5,000, and maps 5,000; the peer takes all of them each time. Per number of segments segkit compares
+with 50 draws of noise twice (the peer: 20), and its resamples are assigned by a frozen rule. The last block says how
+far k-means on the sample is from k-means on everybody.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+ROOT = Path(__file__).resolve().parents[1]
+MIDDLE, NUMBERS = 7, 11  # segments of the one fit that stands for 2 to 12
+PEER_STEPS = {"kmeans": NUMBERS, "sil": NUMBERS, "gmm": NUMBERS, "dbscan": 1, "hdb": 1, "ward": NUMBERS}
+SAME = {  # segkit's step: the peer's, each with what the cost of one run is multiplied by
+    "candidates and criteria": PEER_STEPS,
+    "gap": {"gap": NUMBERS * 21 / 2},
+    "stability": {"boot": NUMBERS * 51 / 2},
+    "map": {"umap": 1},
+}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--customers", type=int, nargs="+", default=[5_000, 100_000])
+    options.add_argument("--peer", metavar="SCRIPT", help="the notebook-style script to compare with")
+    options.add_argument("--limit", type=float, default=900, help="seconds that a step of the peer may take")
+    options.add_argument("--memory-gb", type=float, default=16, help="memory that a step of the peer may take")
+    options.add_argument("--skip", nargs="*", default=[], metavar="STEP", help="steps of the peer not to run")
+    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "comparison.csv")
+    options.add_argument("--one", nargs=2, metavar=("WHAT", "TABLE"), help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.one:
+        print(json.dumps(run_one(*given.one, given.peer)))
+        return
+    rows = []
+    for count in given.customers:
+        with tempfile.TemporaryDirectory() as folder:
+            table = str(Path(folder) / "customers.npy")
+            np.save(table, draw_customers(count, given.peer))
+            for step, same in SAME.items():
+                rows.append(
+                    {"customers": count, "who": "segkit", "step": step, "times": 1} | measure(step, table, given)
+                )
+                for peers, times in same.items() if given.peer else ():
+                    if peers not in given.skip:
+                        measured = measure(f"peer {peers}", table, given)
+                        rows.append({"customers": count, "who": "peer", "step": step, "times": times} | measured)
+            rows.append(
+                {"customers": count, "who": "segkit", "step": "sample", "times": 1} | measure("sample", table, given)
+            )
+            pd.DataFrame(rows).to_csv(given.out, index=False)
+    print(pd.DataFrame(rows).to_string(index=False))
+    print("\n".join(summarise(pd.DataFrame(rows))))
+
+
+def draw_customers(count: int, peer: str | None) -> np.ndarray:
+    """Return the customers to compare, shape (count, 12)."""
+    if peer:
+        return _load(peer).make(count, 12)[0]
+    return np.random.default_rng(0).normal(size=(count, 12))
+
+
+def measure(what: str, table: str, given: argparse.Namespace) -> dict:
+    """Return what a step cost in a process of its own: cpu, wall, rss_mb, status and what it says."""
+    command = [sys.executable, __file__, "--one", what, table] + (["--peer", given.peer] if given.peer else [])
+    start = time.perf_counter()
+
+    def within() -> None:
+        if what.startswith("peer"):
+            resource.setrlimit(resource.RLIMIT_AS, (int(given.memory_gb * 2**30),) * 2)
+
+    try:
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=given.limit, preexec_fn=within, env=os.environ | ONE_THREAD
+        )
+    except subprocess.TimeoutExpired:
+        return {"what": what, "status": f"more than {given.limit:g} s"}
+    if ended.returncode:
+        return {"what": what, "status": (ended.stderr.strip().splitlines() or ["killed"])[-1][:80]}
+    return {"what": what, "status": "ok", "wall": round(time.perf_counter() - start, 1)} | json.loads(
+        ended.stdout.splitlines()[-1]
+    )
+
+
+def run_one(what: str, table: str, peer: str | None) -> dict:
+    """Run one step in this process, and return its CPU seconds, peak memory and what it found."""
+    X, said = np.load(table), ""
+    if what.startswith("peer"):
+        module = _load(peer)
+        module.KS = [MIDDLE]
+        step, settings = module.STEPS[what.removeprefix("peer ")], argparse.Namespace(n=len(X), d=12, B=1, boots=1)
+        start = _cpu()
+        step(X, settings)
+    else:
+        start = _cpu()
+        said = _STEPS[what](X)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"cpu": round(_cpu() - start, 2), "rss_mb": peak, "found": said or ""}
+
+
+def _sampled(X: np.ndarray):
+    from segkit.matrix import fit_matrix
+    from segkit.matrix.steps import sample_customers
+    from segkit.study.choosing import COMPARED
+
+    features = pd.DataFrame(X, index=[f"c{i:07}" for i in range(len(X))]).add_prefix("f")
+    dictionary = pd.DataFrame({"family": "given", "kind": "number"}, index=list(features))
+    matrix = fit_matrix(features, dictionary)
+    return features.loc[sample_customers(features.index, COMPARED)], matrix, features
+
+
+def _candidates(X: np.ndarray) -> str:
+    from segkit import compare_segmentations
+    from segkit.parameters import Parameters
+
+    table, matrix, _ = _sampled(X)
+    comparison = compare_segmentations(table, matrix, Parameters(), jobs=1)
+    return f"{len(comparison.candidates)} candidates over {len(table):,} customers"
+
+
+def _gap(X: np.ndarray) -> str:
+    from segkit.candidates import GAP_RESTARTS
+    from segkit.evidence import gap_statistic
+
+    table, matrix, _ = _sampled(X)
+    gaps = gap_statistic(matrix.transform(table), 13, seed=0, restarts=GAP_RESTARTS)
+    return f"{gaps.loc[gaps['choice'], 'segments'].tolist()} segments"
+
+
+def _stability(X: np.ndarray) -> str:
+    from segkit.evidence import candidate_recipe
+    from segkit.evidence.stability import resample_stability
+    from segkit.methods import METHODS
+
+    table, matrix, _ = _sampled(X)
+    rows = matrix.transform(table)
+    fits = {f"kmeans-{k}": METHODS["kmeans"](rows, seed=0, k=k) for k in range(2, 13)}
+    recipes = {name: candidate_recipe("kmeans", {"k": int(name[7:])}, len(rows)) for name in fits}
+    found = resample_stability(rows, recipes, fits, seed=0, resamples=50, give_up=0)
+    return ", ".join(found.candidates["stability_ari"].round(2).astype(str))
+
+
+def _map(X: np.ndarray) -> str:
+    from segkit.matrix import lay_out
+    from segkit.matrix.steps import sample_customers
+    from segkit.study.segments import MAP_CUSTOMERS
+
+    table, matrix, _ = _sampled(X)
+    return (
+        f"{len(lay_out(matrix.transform(table.loc[sample_customers(table.index, MAP_CUSTOMERS)]), seed=0)):,} customers"
+    )
+
+
+def _distance_to_full(X: np.ndarray) -> str:
+    """K-means of 5 and 8 segments on the sample and on everybody: agreement on everybody, sums of squares, sizes."""
+    from segkit.evidence import adjusted_rand, contingency
+    from segkit.methods import METHODS
+
+    table, matrix, features = _sampled(X)
+    if len(table) == len(features):
+        return "all customers compared"
+    everybody, some, said = matrix.transform(features), matrix.transform(table), []
+    for k in (5, 8):
+        full, rule = METHODS["kmeans"](everybody, seed=0, k=k), METHODS["kmeans"](some, seed=0, k=k).rule
+        labels = rule.assign(everybody)[0]
+        index = adjusted_rand(contingency(full.labels, labels))
+        within = [_within(everybody, each) for each in (labels, full.labels)]
+        shares = [np.bincount(rule.assign(each)[0]) / len(each) for each in (everybody, some)]
+        said.append(
+            f"k={k}: adjusted Rand {index:.3f}, sum of squares {within[0] / within[1] - 1:+.2%}, "
+            f"sizes within {np.abs(shares[0] - shares[1]).max():.2%}"
+        )
+    return "; ".join(said)
+
+
+def _within(X: np.ndarray, labels: np.ndarray) -> float:
+    return float(
+        sum(((X[labels == label] - X[labels == label].mean(axis=0)) ** 2).sum() for label in np.unique(labels))
+    )
+
+
+_STEPS = {
+    "candidates and criteria": _candidates,
+    "gap": _gap,
+    "stability": _stability,
+    "map": _map,
+    "sample": _distance_to_full,
+}
+
+
+def summarise(table: pd.DataFrame) -> list[str]:
+    """Return how many times segkit's CPU the peer takes, by step and in all, of the steps that ended."""
+    said = []
+    for count, rows in table[table["step"] != "sample"].groupby("customers"):
+        rows = rows.assign(cost=rows["cpu"] * rows["times"])
+        cost = rows.pivot_table("cost", "step", "who", aggfunc="sum")
+        if "peer" not in cost:
+            continue
+        ratios = (cost["peer"] / cost["segkit"]).round(1)
+        said.append(f"{count:,} customers: " + ", ".join(f"{step} {ratio} times" for step, ratio in ratios.items()))
+        said.append(
+            f"{count:,} customers, all: {cost['peer'].sum() / cost['segkit'].sum():.1f} times the CPU of segkit"
+        )
+    said += [
+        f"{row.customers:,} customers, {row.step}: {row.found}" for row in table[table["step"] == "sample"].itertuples()
+    ]
+    return said
+
+
+def _load(script: str):
+    spec = spec_from_file_location("peer", script)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
