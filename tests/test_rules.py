@@ -123,3 +123,13 @@ def test_neither_the_order_of_rows_nor_of_segments_changes_a_rule(shop, meaning)
 def test_every_cell_of_a_map_is_in_the_sql(shop, meaning):
     statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[3], seed=0), shop)
     assert statement.count("BETWEEN") == 2 * sum(len(cells) for cells in RFM_MAPS["rfm-10"].values())
+
+
+def test_of_many_customers_a_sample_makes_the_rules_and_no_segment_is_lost(monkeypatch):
+    monkeypatch.setattr("segkit.rules.conditions.RULED_ON", 150)
+    spend = np.r_[np.arange(100.0), np.arange(500.0, 600.0), 9000.0]
+    shop = pd.DataFrame({"spend": spend}, index=[f"c{i:03}" for i in range(201)])
+    segments = pd.Series(["S1"] * 100 + ["S2"] * 100 + ["S3"], index=shop.index)
+    rules = segment_rules(shop, pd.DataFrame({"kind": "money"}, index=["spend"]), segments).set_index("segment_id")
+    assert list(rules.index) == ["S1", "S2", "S3"]
+    assert rules.loc["S1", "rule"] == "spend < 300"

@@ -91,7 +91,9 @@ class SegmentSteps(ChoosingSteps):
         with self._cost("how sure the assignments are"), progress_bar("resampling the chosen one") as report:
             return replace(
                 segmentation,
-                resampled=confidence_rules(segmentation, self.compared.table, models, self.parameters, report),
+                resampled=confidence_rules(
+                    segmentation, self.compared.table, models, self.parameters, report, len(self.features)
+                ),
             )
 
     @cached_property
