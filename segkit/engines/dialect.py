@@ -14,6 +14,20 @@ def parse(statement: str, parameters: list | tuple = ()) -> exp.Expression:
     return tree
 
 
+def translate(statement: str, dialect: str) -> str:
+    """Return a query in the dialect of another engine: duckdb, postgres or spark.
+
+    Examples
+    --------
+    >>> print(translate("SELECT round(spend / orders, 2) AS mean FROM features", "postgres"))
+    SELECT
+      CAST(ROUND(CAST(CAST(spend AS DOUBLE PRECISION) / orders AS DECIMAL), 2) AS DOUBLE PRECISION) AS mean
+    FROM features
+    """
+    rewritten = {"spark": _for_spark, "postgres": _for_postgres, "duckdb": lambda node: node}[dialect]
+    return parse(statement).transform(rewritten).sql(dialect=dialect, pretty=True)
+
+
 def to_spark(tree: exp.Expression) -> str:
     r"""Return a query for Spark.
 
@@ -25,6 +39,13 @@ def to_spark(tree: exp.Expression) -> str:
     SELECT REGEXP_REPLACE(code, '^(\\d+)\\.0+$', '$1') FROM lines
     """
     return tree.transform(_for_spark).sql(dialect="spark")
+
+
+def _for_postgres(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Round) and node.args.get("decimals") and not isinstance(node.this, exp.Cast):
+        node.set("this", exp.cast(node.this, "DECIMAL"))  # it rounds nothing else to decimals
+        return exp.cast(node.copy(), "DOUBLE")
+    return node
 
 
 def _for_spark(node: exp.Expression) -> exp.Expression:

@@ -2,5 +2,14 @@
 
 from segkit.features.build import CustomerFeatures, count_customers, customer_features
 from segkit.features.dictionary import FAMILIES, FEATURES, Feature
+from segkit.features.portable import feature_statement
 
-__all__ = ["FAMILIES", "FEATURES", "CustomerFeatures", "Feature", "count_customers", "customer_features"]
+__all__ = [
+    "FAMILIES",
+    "FEATURES",
+    "CustomerFeatures",
+    "Feature",
+    "count_customers",
+    "customer_features",
+    "feature_statement",
+]

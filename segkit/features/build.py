@@ -102,7 +102,7 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
         history_days = min(window_days, (as_of - orders.first_day).days + 1)
         missing = {feature.name: _missing(feature, columns, chosen, history_days) for feature in possible}
         chosen.setdefault("features", [name for name, lacks in missing.items() if not lacks])
-        present = _of_recipe(possible, chosen["features"], columns, card.name)
+        present = present_features(possible, chosen["features"], columns, card.name)
         table = customer_table(connection, present, columns, after, as_of)
     refused = {**orders.left_out, **chosen["refused"]} if "customers" in columns else {"attributes": "customers"}
     taken = set(missing)
@@ -131,7 +131,9 @@ def _missing(feature: Feature, columns: dict[str, list[str]], recipe: dict, hist
     return ", ".join(lacks)
 
 
-def _of_recipe(possible: list[Feature], names: list[str], columns: dict[str, list[str]], card: str) -> list[Feature]:
+def present_features(
+    possible: list[Feature], names: list[str], columns: dict[str, list[str]], card: str
+) -> list[Feature]:
     """Return the features called `names`; what was chosen once is not dropped for too little history later."""
     by_name = {feature.name: feature for feature in possible}
     if gone := [name for name in names if name not in by_name]:

