@@ -188,18 +188,29 @@ def score(
         str, typer.Option(metavar="YYYY-MM", help="The month whose customers to score; by default the run's own day.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .parquet or .csv file; by default within RUN.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A .parquet or .csv file, with --engine a folder of parquet; by default within RUN."
+        ),
     ] = None,
     source: Source = "",
+    engine: Engine = "",
     debug: Debug = False,
 ) -> None:
     """Assign customers with the frozen model of a finished run; nothing is fitted."""
-    from segkit.prose import tell_scores
+    from segkit.prose import tell_sizes
     from segkit.score import score_customers, write_scores
 
+    place = out or run / f"scores-{month or 'own'}.parquet"
+    if engine and engine != "duckdb":
+        from segkit.cluster import score_in_cluster
+
+        print(tell_sizes(score_in_cluster(run, dataset, place, month=month, source=source, engine=engine)))
+        print(place)
+        return
     scores = score_customers(run, dataset, month=month, source=source)
-    print(tell_scores(scores))
-    print(write_scores(scores, out or run / f"scores-{month or 'own'}.parquet"))
+    print(tell_sizes(scores["segment"].value_counts()))
+    print(write_scores(scores, place))
 
 
 @app.command(epilog="Example: segkit handover reports/my-shop/2026-10 --to klaviyo --to meta")

@@ -147,16 +147,15 @@ def tell_verdict(verdict: dict, forward: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def tell_scores(scores: pd.DataFrame) -> str:
+def tell_sizes(sizes: pd.Series) -> str:
     """Return how many customers were put into each segment, largest first.
 
     Examples
     --------
-    >>> tell_scores(pd.DataFrame({"segment": ["Loyal", "New", "Loyal"]}))
+    >>> tell_sizes(pd.Series({"Loyal": 2, "New": 1}))
     '3 customers: Loyal 2, New 1.'
     """
-    sizes = scores["segment"].value_counts()
-    return f"{len(scores):,} customers: " + ", ".join(f"{name} {count:,}" for name, count in sizes.items()) + "."
+    return f"{sizes.sum():,} customers: " + ", ".join(f"{name} {count:,}" for name, count in sizes.items()) + "."
 
 
 def tell_targets(targets: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segkit.cards import read_card
+from segkit.cards import Card, read_card
 from segkit.errors import InputError
 from segkit.features import CustomerFeatures, customer_features
 from segkit.handover import write_csv
@@ -56,13 +56,7 @@ def score_customers(
     Traceback (most recent call last):
     segkit.errors.InputError: reports/no-such-run is no finished run: it has no model/segmentation.json; ...
     """
-    model = Path(run) / "model"
-    if not (model / "segmentation.json").exists():
-        raise InputError(f"{run} is no finished run: it has no model/segmentation.json; make one with segkit report")
-    segmentation, card = Segmentation.load(model), read_card(dataset, source or None)
-    if (card.ready is None) != (segmentation.as_of is not None):
-        made_of = "a ready table" if segmentation.as_of is None else "order lines"
-        raise InputError(f"{model} was fitted on {made_of}, and dataset {card.name} is none: its features differ")
+    segmentation, card = open_model(run, dataset, source)
     if card.ready is not None:
         return assign_customers(segmentation, read_ready(card).table)
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
@@ -72,12 +66,11 @@ def score_customers(
         others = features.table.index[:0]
         if day != segmentation.as_of or source:
             others = _without_orders(orders, features.table.index)
-        covered = min(segmentation.window_days, (day - orders.first_day).days + 1)
+        too_little = left_out_why(orders, day, segmentation)
     scores = assign_customers(segmentation, features.table)
-    if covered < LEAST_HISTORY * segmentation.history_days:
-        why = f"too little history: {covered} days of orders, and the model was fitted on {segmentation.history_days}"
-        scores = _left_out(scores.index, why)
-    why = f"too little history: no order in the {segmentation.window_days} days up to {day}"
+    if too_little:
+        scores = _left_out(scores.index, too_little)
+    why = without_orders_why(day, segmentation)
     return pd.concat([scores, _left_out(others, why)]).sort_index() if len(others) else scores
 
 
@@ -88,6 +81,31 @@ def _features(orders: Orders, day: date, segmentation: Segmentation) -> Customer
         if isinstance(error, InputError):
             raise
         raise InputError(f"the model's recipe of features is damaged ({error!r}): run the report again") from error
+
+
+def open_model(run: Path | str, dataset: str | Path, source: str = "") -> tuple[Segmentation, Card]:
+    """Return the frozen model of a finished run and the card of a dataset of the same kind."""
+    model = Path(run) / "model"
+    if not (model / "segmentation.json").exists():
+        raise InputError(f"{run} is no finished run: it has no model/segmentation.json; make one with segkit report")
+    segmentation, card = Segmentation.load(model), read_card(dataset, source or None)
+    if (card.ready is None) != (segmentation.as_of is not None):
+        made_of = "a ready table" if segmentation.as_of is None else "order lines"
+        raise InputError(f"{model} was fitted on {made_of}, and dataset {card.name} is none: its features differ")
+    return segmentation, card
+
+
+def left_out_why(orders: Orders, day: date, segmentation: Segmentation) -> str:
+    """Return why nobody can be scored on a day, "" where the order lines reach back far enough."""
+    covered = min(segmentation.window_days, (day - orders.first_day).days + 1)
+    if covered >= LEAST_HISTORY * segmentation.history_days:
+        return ""
+    return f"too little history: {covered} days of orders, and the model was fitted on {segmentation.history_days}"
+
+
+def without_orders_why(day: date, segmentation: Segmentation) -> str:
+    """Return what is said of customers who ordered nothing in the window."""
+    return f"too little history: no order in the {segmentation.window_days} days up to {day}"
 
 
 def _without_orders(orders: Orders, customers: pd.Index) -> pd.Index:

@@ -24,7 +24,8 @@ ROOMS = (
         "fetch",
         "explore",
     ]
-    + ["features", "outcomes", "matrix", "methods", "baselines", "segmentation", "evidence", "predictive", "compare"]
+    + ["features", "outcomes", "matrix", "methods", "baselines", "segmentation", "batches"]
+    + ["evidence", "predictive", "compare"]
     + [
         "forward",
         "candidates",
@@ -39,6 +40,7 @@ ROOMS = (
         "study",
         "score",
         "shelf",
+        "cluster",
         "results",
         "plots",
         "page",

@@ -1,5 +1,6 @@
 """Apache Spark, a master and two workers, against the engine inside."""
 
+from dataclasses import replace
 from datetime import date
 
 import duckdb
@@ -7,9 +8,14 @@ import pandas as pd
 import pytest
 from samples import DATASETS, largest_difference
 
+from segkit import fit_segmentation, open_study
 from segkit.cards import read_card
+from segkit.cluster import score_in_cluster
 from segkit.errors import InputError
 from segkit.features import customer_features
+from segkit.methods import Candidate
+from segkit.score import score_customers
+from segkit.segmentation import fit_candidate
 from segkit.sources import read_orders
 
 
@@ -52,3 +58,26 @@ def test_order_lines_do_not_fit_into_what_may_come_back(spark):
 def test_an_address_where_nobody_answers_is_refused():
     with pytest.raises(InputError, match="no Spark master answers at spark://127.0.0.1:9"):
         read_orders(read_card("complete-journey"), engine="spark://127.0.0.1:9")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A model of June, such as a finished run keeps."""
+    study, folder = open_study("complete-journey", "2017-06"), tmp_path_factory.mktemp("run")
+    candidate = Candidate("kmeans-5", "kmeans", {"k": 5})
+    segmentation = fit_segmentation(
+        study.features, study.matrix, candidate, seed=0, as_of=study.as_of, recipe=study._built.recipe
+    )
+    again = [fit_candidate(study.features, study.matrix, candidate, seed=seed).rule for seed in (1, 2)]
+    replace(segmentation, resampled=tuple(again)).save(folder / "model")
+    return folder
+
+
+@pytest.mark.parametrize("month", ["", "2017-09"])
+def test_the_workers_write_the_very_rows_that_one_machine_scores(spark, run, tmp_path, month):
+    sizes = score_in_cluster(run, "complete-journey", tmp_path / "scores", month=month, engine=spark)
+    written = pd.read_parquet(tmp_path / "scores").set_index("customer_id").sort_index()
+    expected = score_customers(run, "complete-journey", month=month)
+    pd.testing.assert_frame_equal(written.astype(expected.dtypes.to_dict()), expected, check_index_type=False)
+    assert sizes.to_dict() == expected["segment"].value_counts().to_dict()
+    assert [path.name for path in tmp_path.iterdir()] == ["scores"]

@@ -1,0 +1,108 @@
+"""Customers assigned from Arrow batches: the rows of `assign_customers`, near-ties and gaps included."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from segkit.batches import _Sums, assign_batches
+from segkit.errors import InputError
+from segkit.matrix import fit_matrix
+from segkit.methods import Candidate, Rule
+from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
+
+KINDS = {
+    "spend": ("value", "money", ""), "orders": ("lifecycle", "count", ""), "recent": ("lifecycle", "days", ""),
+    "coupons": ("price", "share", ""), "food": ("taste", "share", "category"), "home": ("taste", "share", "category"),
+    "app": ("channel", "binary", ""), "trend": ("trend", "number", ""), "country": ("given", "category", ""),
+}  # fmt: skip
+
+
+def shop(count: int, seed: int = 0) -> pd.DataFrame:
+    """Customers with whales, atoms, gaps, shares at and near their ends, and levels that no fit has seen."""
+    draw = np.random.default_rng(seed)
+    food = draw.beta(1, 1, count)
+    table = pd.DataFrame({
+        "spend": np.exp(draw.normal(4, 2, count)) - 3, "orders": draw.geometric(0.3, count),
+        "recent": draw.integers(0, 365, count), "coupons": draw.choice([0, 1, 1 - 1e-9, 1e-9, 0.3, 0.5], count),
+        "food": food, "home": 1 - food, "app": draw.integers(0, 2, count), "trend": draw.standard_cauchy(count),
+        "country": draw.choice(["FR", "DE", "AT", None], count, p=[0.5, 0.3, 0.1, 0.1]),
+    }).rename(index="c{:06}".format)  # fmt: skip
+    for name in ("spend", "recent", "coupons", "food", "app", "trend"):
+        table[name] = table[name].where(draw.random(count) > 0.3)
+    return table.rename_axis("customer_id")
+
+
+def segmentation(family: str, **params) -> Segmentation:
+    fitted = shop(2_000)
+    dictionary = pd.DataFrame.from_dict(KINDS, orient="index", columns=["family", "kind", "whole"])
+    candidate = Candidate(family, family, params)
+    return fit_segmentation(fitted, fit_matrix(fitted, dictionary), candidate, seed=0)
+
+
+def predicting() -> Segmentation:
+    """A rule on piecewise straight lines, as the predictive family has them."""
+    base, draw = segmentation("kmeans", k=4), np.random.default_rng(1)
+    width = len(base.matrix.fitted)
+    knots = np.sort(draw.normal(size=(5, width)), axis=0)
+    arrays = {"knots": knots, "coefficients": draw.normal(size=(4 * width, 3)) * (draw.random((4 * width, 1)) > 0.3)}
+    centres = draw.normal(size=(6, 3))
+    rule = Rule("nearest_prediction", {**arrays, "centres": centres, "labels": np.arange(6, dtype="int32")})
+    names = {f"S{place}": f"Segment {place}" for place in range(1, 7)}
+    return Segmentation(
+        "predictive-6", "predictive", {}, base.matrix, rule, tuple(names), names, {}, None, 365, 0, 2_000
+    )
+
+
+def batched(table: pd.DataFrame, rows: int = 40_000) -> list[pa.RecordBatch]:
+    return pa.Table.from_pandas(table.reset_index(), preserve_index=False).to_batches(max_chunksize=rows)
+
+
+MODELS = {
+    "kmeans": lambda: segmentation("kmeans", k=7), "predictive": predicting,
+    "gmm": lambda: segmentation("gmm", k=3, covariance="full"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_batches_give_the_very_rows_of_one_table(family):
+    model, table = MODELS[family](), shop(100_000, seed=5)
+    table.loc[table.index[:500], list(KINDS)] = None
+    expected = assign_customers(model, table, sure=False).drop(columns="confidence")
+    found = pa.Table.from_batches(assign_batches(model, batched(table))).to_pandas().set_index("customer_id")
+    pd.testing.assert_frame_equal(found[list(expected)].astype("str"), expected.astype("str"), check_index_type=False)
+    assert "S0" in set(found["segment_id"])
+    assert found["segment_id"].nunique() >= 3
+
+
+def test_customers_between_two_segments_are_left_to_the_rule_itself():
+    model = segmentation("kmeans", k=2)
+    table, spend = shop(1_000, seed=2).dropna(), np.linspace(-3, 8, 64)
+    sides = assign_customers(model, pd.concat([table.assign(spend=np.exp(one)) for one in spend]), sure=False)
+    assert sides["segment_id"].nunique() == 2
+    low, high = np.full(len(table), -1e3), np.full(len(table), 1e9)
+    for _ in range(80):  # halve the way to where each customer changes sides, down to neighbouring numbers
+        middle = (low + high) / 2
+        left = (assign_customers(model, table.assign(spend=middle), sure=False)["segment_id"] == "S1").to_numpy()
+        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    tied = pd.concat([table.assign(spend=low), table.assign(spend=high)])
+    expected = assign_customers(model, tied, sure=False)["segment_id"].tolist()
+    found = pa.Table.from_batches(assign_batches(model, batched(tied)))["segment_id"].to_pylist()
+    assert found == expected
+
+
+def test_few_customers_need_the_rule_itself():
+    model = segmentation("kmeans", k=7)
+    columns = [column.column for column in model.matrix.fitted]
+    assert len(columns) > 8
+    assert 0 < _Sums(model).tolerance < 1e-3
+
+
+def test_what_the_rule_refuses_is_refused_in_batches_too():
+    model, table = segmentation("kmeans", k=3), shop(100)
+    with pytest.raises(InputError, match="feature trend is infinite for 1 of 100 customers"):
+        list(assign_batches(model, batched(table.assign(trend=[np.inf, *table["trend"][1:]]))))
+    with pytest.raises(InputError, match="feature app is neither 0 nor 1"):
+        list(assign_batches(model, batched(table.assign(app=0.5))))
+    with pytest.raises(InputError, match="a batch lacks spend"):
+        list(assign_batches(model, batched(table.drop(columns="spend"))))
