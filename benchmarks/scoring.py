@@ -1,0 +1,110 @@
+"""CPU seconds to assign ten million customers: from Arrow batches, by the exported SQL, and by the rule itself.
+
+python benchmarks/scoring.py [--customers 10000000] [--month 2017-09] [--candidates kmeans-6 predictive-8]
+
+Customers are drawn, with replacement, from those of the embedded data, and every feature is moved within 1 % (counts
+and days stay whole, shares within 0 to 1), so that hardly two are alike. Features are computed already and lie in
+memory as Arrow batches of 1,000,000; models are those that the study fits. The threads of numpy and DuckDB are set to
+one. OPENBLAS_CORETYPE, where set, keeps numpy from the processor's fast kernels: unset it.
+"""
+
+import argparse
+import os
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from segkit import open_study
+from segkit.batches import assign_batches
+from segkit.methods import Candidate
+from segkit.rules import rules_sql
+from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
+
+BATCH = 1_000_000
+RFM = ["days_since_last_order", "order_count", "spend"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--customers", type=int, default=10_000_000)
+    parser.add_argument("--month", default="2017-09")
+    parser.add_argument("--candidates", nargs="*", default=["kmeans-3 on RFM", "kmeans-6", "predictive-8"])
+    asked = parser.parse_args()
+    study = open_study("complete-journey", asked.month)
+    for name in asked.candidates:
+        model = fitted(study, name)
+        needed = list(dict.fromkeys(column.feature for column in model.matrix.fitted))
+        batches = draw_batches(study.features[needed], study.dictionary, asked.customers)
+        print(f"{name}: {len(model.matrix.fitted)} columns of the matrix, {asked.customers:,} customers", flush=True)
+        seconds, found = measure(lambda: list(assign_batches(model, batches)))  # noqa: B023
+        print(f"  Arrow batches   {seconds:7.2f} CPU s", flush=True)
+        own, expected = measure(lambda: exactly(model, batches[0]))  # noqa: B023
+        same = (found[0].column("segment_id").to_pandas().astype("str").to_numpy() == expected).mean()
+        scaled = own * len(batches)
+        print(f"  the rule itself {scaled:7.2f} CPU s (one batch of {len(batches)}); ratio {scaled / seconds:.0f}; "
+              f"rows alike {same:.7f}", flush=True)  # fmt: skip
+        statement = rules_sql(model, study.features)
+        own, differ = measure(lambda: by_sql(statement, batches, found))  # noqa: B023
+        print(f"  exported SQL    {own:7.2f} CPU s; ratio {own / seconds:.0f}; {differ:,} rows differ", flush=True)
+
+
+def fitted(study, name: str) -> Segmentation:
+    if name == "kmeans-3 on RFM":
+        from segkit.matrix import fit_matrix
+
+        features, candidate = study.features[RFM], Candidate("kmeans-3", "kmeans", {"k": 3})
+        return fit_segmentation(features, fit_matrix(features, study.dictionary.loc[RFM]), candidate, seed=0)
+    return study.segmentation_of(name) if hasattr(study, "segmentation_of") else choose(study, name)
+
+
+def choose(study, name: str) -> Segmentation:
+    family, _, k = name.rpartition("-")
+    if family == "predictive":
+        return open_study("complete-journey", study.label, choice=name).segmentation
+    candidate = Candidate(name, family, {"k": int(k)})
+    return fit_segmentation(study.features, study.matrix, candidate, seed=0)
+
+
+def draw_batches(features: pd.DataFrame, dictionary: pd.DataFrame, count: int) -> list[pa.RecordBatch]:
+    draw, batches = np.random.default_rng(0), []
+    for start in range(0, count, BATCH):
+        size = min(BATCH, count - start)
+        rows = features.iloc[draw.integers(0, len(features), size)].reset_index(drop=True)
+        for name in rows:
+            kind = dictionary.loc[name, "kind"]
+            if kind in ("category", "binary"):
+                continue
+            moved = rows[name] * (1 + 0.01 * draw.standard_normal(size))
+            moved = moved.round() if kind in ("count", "days") else moved
+            rows[name] = moved.clip(0, 1) if kind == "share" else moved
+        rows.insert(0, "customer_id", np.arange(start, start + size))
+        batches.append(pa.RecordBatch.from_pandas(rows, preserve_index=False))
+    return batches
+
+
+def exactly(model: Segmentation, batch: pa.RecordBatch) -> np.ndarray:
+    table = batch.to_pandas().set_index("customer_id")
+    return assign_customers(model, table, sure=False)["segment_id"].to_numpy()
+
+
+def by_sql(statement: str, batches: list[pa.RecordBatch], found: list[pa.RecordBatch]) -> int:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("features", pa.Table.from_batches(batches))
+        scored = connection.execute(statement).to_arrow_table()
+    ids = pa.Table.from_batches(found)["segment_id"].to_pandas().astype("str").to_numpy()
+    return int((scored.sort_by("customer_id")["segment_id"].to_pandas().to_numpy() != ids).sum())
+
+
+def measure(do):
+    start = time.process_time()
+    result = do()
+    return time.process_time() - start, result
+
+
+if __name__ == "__main__":
+    main()
