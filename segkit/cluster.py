@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 
 from segkit.errors import InputError
@@ -69,13 +70,20 @@ def score_in_cluster(
     with read_orders(card, day, engine=engine) as orders:
         try:
             with _scored(orders, day, segmentation, day != segmentation.as_of or bool(source)) as scores:
-                _write(scores, beside)
-            sizes = orders.connection.session.read.parquet(str(beside)).groupBy("segment").count().toArrow().to_pandas()
+                orders.connection.write_parquet(scores, beside)
+            orders.connection.read_parquet("scores", sorted(beside.glob("*.parquet")))
+            sizes = orders.connection.execute("SELECT segment, count(*) AS customers FROM scores GROUP BY segment").df()
             shutil.rmtree(out, ignore_errors=True)
             beside.rename(out)
+        except duckdb.Error as error:
+            if "No module named 'segkit'" in str(error):
+                raise InputError(
+                    "the Python of Spark's workers has no segkit: install it, or name one that has in PYSPARK_PYTHON"
+                ) from None
+            raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-    return sizes.set_index("segment")["count"].sort_values(ascending=False, kind="stable")
+    return sizes.set_index("segment")["customers"].sort_values(ascending=False, kind="stable")
 
 
 @contextmanager
@@ -90,7 +98,7 @@ def _scored(orders: Orders, day: date, segmentation: Segmentation, another_day: 
         if why := left_out_why(orders, day, segmentation):
             scores = _left_out(rows, why)
         else:
-            scores = rows.mapInArrow(_assign(connection.session.sparkContext.broadcast(segmentation)), _COLUMNS)
+            scores = connection.map_batches(rows, _assign(connection.share(segmentation)), _COLUMNS)
         if another_day and "customers" in columns:
             listed = connection.query("SELECT DISTINCT CAST(customer_id AS VARCHAR) AS customer_id FROM customers")
             others = listed.join(rows.select("customer_id"), "customer_id", "left_anti")
@@ -118,16 +126,3 @@ def _left_out(customers, why: str):
     written = [functions.lit(text).cast("string").alias(name) for name, text in texts.items()]
     nobody_asked = functions.lit(None).cast("double").alias("confidence")
     return customers.select("customer_id", *written, nobody_asked, functions.lit(why).alias("reason"))
-
-
-def _write(scores, folder: Path) -> None:
-    from pyspark.errors import PySparkException
-
-    try:
-        scores.write.parquet(str(folder))
-    except PySparkException as error:
-        if "No module named 'segkit'" in str(error):
-            raise InputError(
-                "the Python of Spark's workers has no segkit: install it there, or name one that has in PYSPARK_PYTHON"
-            ) from None
-        raise

@@ -47,4 +47,4 @@ def open_engine(engine):
     """Return a connection to the engine at an address of `engine_address`, or to an open SparkSession."""
     from segkit.engines.spark import SparkConnection, spark_session
 
-    return SparkConnection(spark_session(engine) if isinstance(engine, str) else engine)
+    return SparkConnection(spark_session(engine), own=True) if isinstance(engine, str) else SparkConnection(engine)

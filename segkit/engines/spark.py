@@ -5,7 +5,8 @@ the rows of a SELECT come back.
 """
 
 import socket
-from contextlib import suppress
+import warnings
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -69,10 +70,15 @@ def _find_master(address: str) -> None:
 class SparkConnection:
     """A Spark session that is spoken to like a DuckDB connection.
 
-    Each has its own views. Errors come as `duckdb.Error`, so that what explains them needs to know only one kind.
+    Each has its own views. Errors come as `duckdb.Error`, so that what explains them needs to know only one kind. A
+    session that segkit opened (`own`) ends with the last connection, and gives the cluster's cores free.
     """
 
-    def __init__(self, session):
+    _owners = 0
+
+    def __init__(self, session, own: bool = False):
+        self._own = own
+        SparkConnection._owners += own
         self.session = session.newSession()
         self.session.conf.set("spark.sql.session.timeZone", "UTC")
         self.session.conf.set("spark.sql.ansi.enabled", "true")
@@ -111,10 +117,28 @@ class SparkConnection:
             return duckdb.connect().from_arrow(rows)
         return None
 
+    def map_batches(self, rows, function, columns: str):
+        """Return what the workers make of Arrow batches of a DataFrame's rows, as a DataFrame with these columns."""
+        with _as_engine_error():
+            return rows.mapInArrow(function, columns)
+
+    def share(self, content):
+        """Return `content` as something whose ``value`` every worker has."""
+        return self.session.sparkContext.broadcast(content)
+
+    def write_parquet(self, rows, folder: Path | str) -> None:
+        """Compute a DataFrame, and let each worker write its part."""
+        with _as_engine_error():
+            rows.write.parquet(str(folder))
+
     def close(self) -> None:
-        """Free what the cluster holds for this connection; the session itself stays open."""
+        """Free what the cluster holds for this connection."""
         for name in list(self._views):
             self._forget(name)
+        SparkConnection._owners -= self._own
+        if self._own and not SparkConnection._owners:
+            self.session.stop()
+        self._own = False
 
     def _frame(self, tree: exp.Expression):
         with _as_engine_error():
@@ -151,17 +175,16 @@ class SparkConnection:
         return duckdb.connect().sql("SELECT unnest($1), unnest($2)", params=[names, kinds])
 
 
-class _as_engine_error:
-    """Turn an error of Spark into one of DuckDB, with its first line."""
+@contextmanager
+def _as_engine_error():
+    """Turn an error of Spark into one of DuckDB, its cause in one line; what Spark says of pandas 3 is harmless."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-
-        if isinstance(error, PySparkException | Py4JError):
-            causes = [line for line in str(error).splitlines() if line.startswith("Caused by: ")]
-            said = causes[-1].removeprefix("Caused by: ") if causes else str(error).splitlines()[0]
-            raise duckdb.Error(said) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+            yield
+    except (PySparkException, Py4JError) as error:
+        causes = [line for line in str(error).splitlines() if line.startswith("Caused by: ")]
+        raise duckdb.Error(causes[-1].removeprefix("Caused by: ") if causes else str(error).splitlines()[0]) from None

@@ -6,6 +6,8 @@ import sys
 import pytest
 from servers import missing_servers, postgres_server, spark_cluster
 
+from segkit.engines import open_engine
+
 
 def pytest_sessionstart(session):
     if lacks := missing_servers():
@@ -23,11 +25,9 @@ def spark(tmp_path_factory):
     )
     os.environ |= {"SPARK_CONF_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     with spark_cluster(folder) as address:
+        held = open_engine(address)  # one session for all tests: the last connection to close ends it
         yield address
-        from pyspark.sql import SparkSession
-
-        if session := SparkSession.getActiveSession():
-            session.stop()
+        held.close()
 
 
 @pytest.fixture(scope="session")
