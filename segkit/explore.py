@@ -34,9 +34,12 @@ def monthly_sales(orders, as_of: date) -> pd.DataFrame:
     sales["month"] = pd.to_datetime(sales["month"])
     ends = sales["month"] + pd.offsets.MonthEnd(0)
     starts_late = sales["month"].dt.to_period("M") == pd.Period(orders.first_day, "M")
-    starts_late &= pd.Timestamp(orders.first_day).day > 1 + longest_pause_days(orders)
+    pause = longest_pause_days(orders)
+    starts_late &= pd.Timestamp(orders.first_day).day > 1 + pause
     last = sales["month"].dt.to_period("M") == pd.Period(as_of, "M")
-    sales["complete"] = ~starts_late & (ends <= pd.Timestamp(as_of)) & ~(last & (uncovered_days(orders, as_of) > 0))
+    sales["complete"] = (
+        ~starts_late & (ends <= pd.Timestamp(as_of)) & ~(last & (uncovered_days(orders, as_of, pause) > 0))
+    )
     return sales
 
 
@@ -51,14 +54,16 @@ def longest_pause_days(orders) -> int:
     ).fetchone()[0]
 
 
-def uncovered_days(orders, as_of: date) -> int:
+def uncovered_days(orders, as_of: date, pause: int | None = None) -> int:
     """Return how many days before and on `as_of` the data does not cover, or 0 when it does.
 
     A shop that rests on Sundays has no orders on some last days of months. So the days at the end count as uncovered
-    only when they are more than the longest pause seen before.
+    only when they are more than the longest pause seen before (`pause`, where it is known already).
     """
     silent = (as_of - orders.last_day).days
-    return silent if silent > longest_pause_days(orders) else 0
+    if silent <= 0:
+        return 0  # spares a scan
+    return silent if silent > (longest_pause_days(orders) if pause is None else pause) else 0
 
 
 def category_sales(orders) -> pd.DataFrame | None:

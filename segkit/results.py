@@ -97,9 +97,21 @@ def describe_run(study: Study) -> dict:
             "excluded": int(rows.sum() - kept.sum()),
             "by_reason": {reason: int(count) for reason, count in rows.items()},
         },
+        "compared": _describe_sample(study),
         "months": _describe_months(study),
         "steps": study.costs,
         "candidates": timings.to_dict("index"),
+    }
+
+
+def _describe_sample(study: Study) -> dict:
+    """On how many customers candidates were compared, and how far their segments' sizes are from those of everybody."""
+    everybody, some = study.assignments["segment_id"], study.labels.index
+    shares = [ids.value_counts(normalize=True) for ids in (everybody, everybody.loc[some])]
+    return {
+        "customers": len(everybody),
+        "sample_size": len(some),
+        "largest_share_difference": round(float(shares[0].sub(shares[1], fill_value=0).abs().max()), 5),
     }
 
 

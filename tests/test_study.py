@@ -109,6 +109,10 @@ def test_candidates_compared_on_a_sample_end_in_segments_of_everybody(tmp_path, 
     ids = study.assignments.loc[study.labels.index, "segment_id"]
     assert pd.crosstab(ids, study.labels["kmeans-2"]).gt(0).sum().sum() == 2
     assert sorted(sizes) == [50, 110]
+    compared = describe_run(study)["compared"]
+    assert (compared["customers"], compared["sample_size"]) == (160, 120)
+    shares = [(ids == "S1").mean() for ids in (study.assignments["segment_id"], ids)]
+    assert compared["largest_share_difference"] == pytest.approx(abs(shares[0] - shares[1]), abs=1e-4)
 
 
 def test_the_same_study_writes_the_same_bytes_and_describes_every_column(shop, tmp_path):
