@@ -141,7 +141,7 @@ def judge(features: pd.DataFrame, seed: int, fit_all: bool) -> tuple[pd.DataFram
     """Return the candidates within the limits on sizes that were fitted, with structure, and their labels.
 
     A candidate with a pair that fails on half of the customers cannot be natural; it is fitted on all of them only
-    where `fit_all` says so, and never resampled.
+    where `fit_all` says so, and then resampled where no other is natural, so that one can be chosen.
     """
     features = features.set_axis([f"{i:07}" for i in range(len(features))]).rename_axis("customer_id")
     kinds = {name: KINDS.get(name, "number") for name in features}
@@ -164,16 +164,13 @@ def judge(features: pd.DataFrame, seed: int, fit_all: bool) -> tuple[pd.DataFram
                 row = {"candidate_id": one.candidate_id, "family": one.family, "segments": len(sizes)}
                 rows.append(row | {"noise_share": noise, "smallest_share": sizes.min() / len(X)})
     candidates = pd.DataFrame(rows, columns=["candidate_id", "family", "segments", "noise_share", "smallest_share"])
-    candidates["structure"], candidates["stability_ari"] = "", np.nan
-    kept = {name: recipe for name, recipe in recipes.items() if name in hopeful and name in fits}
-    if kept:
-        separation = separated_pairs(X, kept, fits, features=clustered, **shared).candidates
-        stability = resample_stability(X, kept, fits, resamples=20, **shared).candidates
-        for row in separation.merge(stability, on="candidate_id").to_dict("records"):
-            place = candidates["candidate_id"] == row["candidate_id"]
-            candidates.loc[place, "stability_ari"] = row["stability_ari"]
-            if is_natural(row, row):
-                candidates.loc[place, "structure"] = "natural"
+    tried = (hopeful & set(fits)) or (set(fits) if fit_all else set())
+    kept = {one.candidate_id: recipes[one.candidate_id] for one in grid if one.candidate_id in tried}
+    separation = separated_pairs(X, kept, fits, features=clustered, **shared).candidates
+    stability = resample_stability(X, kept, fits, resamples=20, **shared).candidates
+    both = separation.merge(stability, on="candidate_id").drop(columns="segments")
+    both["structure"] = ["natural" if is_natural(row, row) else "" for row in both.to_dict("records")]
+    candidates = candidates.merge(both, on="candidate_id", how="left")
     return candidates, pd.DataFrame({name: fit.labels for name, fit in fits.items()}, index=features.index)
 
 
@@ -189,7 +186,7 @@ def draw(make, n: int, number: int) -> dict:
         ari = {name: adjusted_rand(contingency(truth, labels[name].to_numpy())) for name in labels}
         row["best"] = max(ari, key=ari.get, default="")
         row["best_ari"] = ari.get(row["best"], np.nan)
-        row["chosen"] = propose_by_forward(candidates, labels, PARAMETERS, None)[0] if natural else ""
+        row["chosen"] = propose_by_forward(candidates, labels, PARAMETERS, None)[0]
         row["chosen_ari"] = ari.get(row["chosen"], np.nan)
     return row | {"cpu_seconds": round(time.process_time() - started, 1)}
 

@@ -145,7 +145,11 @@ def test_of_those_that_say_as_much_natural_ones_come_first():
 def test_without_a_future_the_largest_natural_one_then_the_most_stable_is_proposed():
     table = candidates_of(LABELS, structure=["natural", "natural", "constructive"], stability_ari=[0.9, 0.8, 0.95])
     assert propose_by_forward(table, LABELS, Parameters(), None)[0] == "b4"
-    assert propose_by_forward(table.assign(structure="constructive"), LABELS, Parameters(), None)[0] == "c5"
+    cuts = table.assign(structure="constructive")
+    assert propose_by_forward(cuts, LABELS, Parameters(), None)[0] == "c5"
+    best, reasons = propose_by_forward(cuts.assign(stability_jaccard_min=[0.9, 0.86, 0.8]), LABELS, Parameters(), None)
+    assert best == "b4"
+    assert "comes back less surely (Jaccard index 0.80" in reasons["c5"]
 
 
 def test_segments_that_tell_nothing_new_are_advised_against():

@@ -49,7 +49,8 @@ def candidate_recipe(family: str, params: dict, n: int) -> Recipe:
     if family in ("hdbscan", "dbscan"):
         fitted_on = min(n, params.get("sample") or n)
         return Recipe(fit, resampled=partial(_density, family, params, fitted_on), halves=True, density=True)
-    return Recipe(fit)
+    # One start: with two, the least Jaccard indices of stable candidates differ by less than 0.03, at twice the cost.
+    return Recipe(fit, resampled=partial(fit, starts=1), halved=fit)
 
 
 def _kmeans(k: int, X: np.ndarray, *, seed: int, dequantised=None) -> Refit:

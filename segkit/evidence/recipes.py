@@ -25,6 +25,9 @@ class Recipe:
         out, and ``rule.assign(X)``, which returns ``(labels, nearest)``.
     resampled : callable, optional
         ``fit`` for samples, which may be of any size: the place to scale ``min_cluster_size`` with ``len(X)``.
+    halved : callable, optional
+        ``fit`` for the half of the customers in which valleys are looked for, where it shall not be `resampled`: one
+        fit may take more care than a hundred.
     halves : bool
         Resample without replacement: duplicates falsify densities and the heights of a tree.
     density : bool
@@ -33,6 +36,7 @@ class Recipe:
 
     fit: Callable[..., Any]
     resampled: Callable[..., Any] | None = None
+    halved: Callable[..., Any] | None = None
     halves: bool = False
     density: bool = False
 

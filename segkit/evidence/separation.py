@@ -188,7 +188,8 @@ def _test_candidates(candidates: list[tuple], cloud: _Cloud, shared: _Space | No
 
 def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Space | None, seed: int):
     learning = cloud.learning
-    fit = recipe.sample_fit(cloud.X[learning], seed=seed, dequantised=take(cloud.dequantised, learning))
+    half_fit = recipe.halved or recipe.sample_fit
+    fit = half_fit(cloud.X[learning], seed=seed, dequantised=take(cloud.dequantised, learning))
     labels = fit.rule.assign(cloud.X)[0]
     reference = labels if reference is None else reference
     labels = match_labels(reference, labels)

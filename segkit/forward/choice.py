@@ -9,6 +9,7 @@ from segkit.parameters import Parameters
 from segkit.segmentation import BASELINES
 
 AS_GOOD = 0.02  # of the ceiling: smaller differences are of no use to anybody
+HIGHLY_STABLE = 0.85  # mean Jaccard index of a segment (Hennig 2007, section 3)
 RULE_NAMES = {"rfm-10": "an RFM map", "tiers-5": "sorting by spend alone"}
 FORWARD_RULE = """\
 1. Forward skill: on one half of the customers, those whose share of what can be known about the days to come is within
@@ -17,7 +18,8 @@ FORWARD_RULE = """\
 3. Of these, the fewest segments, then the simplest family, then the larger share. Figures are from the other half."""
 STRUCTURE_RULE = """\
 1. The natural candidate with the most segments.
-2. Where none is natural, the most stable one (mean adjusted Rand index between resamples)."""
+2. Where none is natural, the one with the most segments all of which are highly stable (mean Jaccard index of 0.85).
+3. Else the most stable one (mean adjusted Rand index between resamples)."""
 
 
 def propose_by_forward(
@@ -122,18 +124,30 @@ def _by_structure(rest: pd.DataFrame) -> tuple[str, dict[str, str]]:
     ari = rest["stability_ari"].fillna(-1)
     order = rest.assign(ari=-ari, fewer=-rest["segments"], simplicity=rest["family"].map(SIMPLEST_FIRST.index))
     natural = order[order["structure"] == "natural"] if "structure" in order else order.iloc[:0]
+    jaccard = rest["stability_jaccard_min"] if "stability_jaccard_min" in rest else pd.Series(0.0, rest.index)
+    sure = order[jaccard >= HIGHLY_STABLE]
     if len(natural):
         best = natural.sort_values(["fewer", "ari", "simplicity"], kind="stable").index[0]
         why = f"Natural, with the most segments of the {len(natural)} natural ones"
     else:
         best = order.sort_values(["ari", "segments", "simplicity"], kind="stable").index[0]
         why = f"None is natural; the most stable (adjusted Rand index {ari[best]:.2f} between resamples)"
+        if len(sure):
+            best = sure.sort_values(["fewer", "ari", "simplicity"], kind="stable").index[0]
+            why = f"None is natural; the most segments of the {len(sure)} all of whose segments come back"
+            why += f" (Jaccard index {jaccard[best]:.2f} or more)"
     reasons = {best: f"Nothing that came later can be judged. {why}."}
     for name in rest.index.drop(best):
         if len(natural) and name in natural.index:
             told = f"Natural too, with {rest.loc[name, 'segments']} segments; {best} has {rest.loc[best, 'segments']}."
         elif len(natural):
             told = f"Not natural; {best} is."
+        elif name in sure.index:
+            told = (
+                f"Comes back too, with {rest.loc[name, 'segments']} segments; {best} has {rest.loc[best, 'segments']}."
+            )
+        elif len(sure):
+            told = f"A segment comes back less surely (Jaccard index {jaccard[name]:.2f}, {best} {jaccard[best]:.2f})."
         else:
             told = f"Less stable (adjusted Rand index {ari[name]:.2f}, {best} {ari[best]:.2f})."
         reasons[name] = told

@@ -10,11 +10,14 @@ from segkit.methods.rules import Rule, component_scores
 REGULAR = 1e-3  # least variance of a component, as a share of the columns' mean variance
 
 
-def gmm(X, *, seed: int, dequantised=None, k: int, covariance: str, sample: int | None = None) -> Fit:
+def gmm(
+    X, *, seed: int, dequantised=None, k: int, covariance: str, sample: int | None = None, starts: int | None = None
+) -> Fit:
     """Return a mixture of k Gaussians (`covariance` full, tied, diag or spherical), fitted on the dequantised rows.
 
     ``bic`` and ``icl`` (lower is better) are those of the rows fitted on; ICL adds twice the entropy of the
     assignment to BIC (Biernacki, Celeux & Govaert 2000). Variances are kept above `REGULAR` of the mean variance.
+    `starts`, of which the best is taken, are two up to 5,000 rows, else one.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -25,7 +28,7 @@ def gmm(X, *, seed: int, dequantised=None, k: int, covariance: str, sample: int 
     spread = float(rows.var(axis=0).mean())
     model = GaussianMixture(
         min(k, len(rows)), covariance_type=covariance, reg_covar=REGULAR * spread or 1e-6, random_state=seed,
-        max_iter=200, n_init=2 if len(rows) <= 5_000 else 1,
+        max_iter=200, n_init=starts or (2 if len(rows) <= 5_000 else 1),
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a flat likelihood; BIC says what the fit is worth
