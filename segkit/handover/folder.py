@@ -217,6 +217,9 @@ def _readme(record: dict, told: list[str], platforms: list[str]) -> str:
             "",
             "Addresses are trimmed and in lower case; Google Ads and Meta get SHA-256 only. Phone numbers stand in "
             "hashed files alone, and only with a country code. `handover.json` counts every customer of every segment.",
+            "Klaviyo and HubSpot make the properties while the columns are matched. Salesforce needs the four fields "
+            "made beforehand, and updates contacts that are there. Mailchimp adds tags and takes none away: remove the "
+            "last month's first.",
             "In CSV files a text that a spreadsheet would run as a formula has an apostrophe before it.",
         ]
     return "\n".join(lines) + "\n"

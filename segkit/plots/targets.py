@@ -4,6 +4,8 @@ import numpy as np
 
 from segkit.plots.style import INK, QUIET, WIDTH, axes_of, segment_colours, spread_apart
 
+TOTALS = ("revenue", "discount_cost")
+
 
 def plot_kpis(kpis):
     """What each segment brings and does: a panel per figure, its interval, and all other customers as a mark.
@@ -11,7 +13,8 @@ def plot_kpis(kpis):
     Parameters
     ----------
     kpis : DataFrame
-        ``segment_id, segment, kpi, figure, low, high, others``; figures that are unknown of a segment are left out.
+        ``segment_id, segment, kpi, figure, low, high, others``; figures that are unknown of a segment are left out, and
+        so are totals, which a large segment has much of and all others have more.
 
     Returns
     -------
@@ -19,13 +22,13 @@ def plot_kpis(kpis):
     """
     import matplotlib.pyplot as plt
 
-    known = kpis.dropna(subset="figure")
+    known = kpis[~kpis["kpi"].isin(TOTALS)].dropna(subset="figure")
     names = list(dict.fromkeys(known["kpi"]))
     segments = known.drop_duplicates("segment_id")[["segment_id", "segment"]]
     places = {segment_id: -place for place, segment_id in enumerate(segments["segment_id"])}
     colours = segment_colours(segments["segment_id"])
     rows = -(-len(names) // 2)
-    figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, rows * (0.9 + 0.34 * len(segments))), squeeze=False)
+    figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, rows * (1.1 + 0.34 * len(segments))), squeeze=False)
     for ax, name in zip(grid.flat, names, strict=False):
         for row in known[known["kpi"] == name].itertuples():
             height, colour = places[row.segment_id], colours[row.segment_id]
