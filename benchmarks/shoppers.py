@@ -13,17 +13,17 @@ import pandas as pd
 
 # orders a month, worth of a line, shares of spend (tea, toys, garden, home), lines with a discount
 KINDS = {
-    "daily": (16.0, 4.0, (0.70, 0.10, 0.10, 0.10), 0.05),
-    "bargain": (8.0, 3.0, (0.10, 0.15, 0.15, 0.60), 0.70),
-    "family": (8.0, 9.0, (0.10, 0.70, 0.10, 0.10), 0.15),
-    "garden": (7.0, 30.0, (0.05, 0.05, 0.80, 0.10), 0.05),
+    "daily": (22.0, 4.0, (0.80, 0.08, 0.06, 0.06), 0.05),
+    "bargain": (6.0, 3.0, (0.06, 0.08, 0.06, 0.80), 0.70),
+    "family": (11.0, 9.0, (0.06, 0.80, 0.08, 0.06), 0.15),
+    "garden": (6.0, 30.0, (0.04, 0.05, 0.85, 0.06), 0.05),
 }
 MOVES = np.array(
     [[0.88, 0.06, 0.04, 0.02], [0.05, 0.85, 0.08, 0.02], [0.03, 0.05, 0.86, 0.06], [0.02, 0.03, 0.05, 0.90]]
 )
 START = (0.3, 0.3, 0.25, 0.15)  # shares of the kinds at first, and among those who join
 LEAVE, JOIN = 0.03, 0.03  # of the shoppers, a month
-STEADINESS = 4.0  # shape of the gamma distribution of rates: the lower, the more shoppers of a kind differ
+STEADINESS = 12.0  # shape of the gamma distribution of rates: the lower, the more shoppers of a kind differ
 LINES = 4.0  # mean lines per order, above the first
 CATEGORIES = ("tea", "toys", "garden", "home")
 CARD = """

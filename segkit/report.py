@@ -20,6 +20,7 @@ from segkit.memory import share_engine_memory
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
 from segkit.rules import rules_sql
+from segkit.series import write_series
 from segkit.shelf import month_before
 from segkit.sources import one_snapshot
 from segkit.study import Study, open_study
@@ -94,6 +95,7 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         place = {"card": str(study.card.path.resolve()), "source": arguments["source"], "made_by": made_by(study)}
         write_json(_record(record, time.perf_counter() - start) | place, building / "run.json")
         _take_place(building, shelf / study.label)
+    write_series(shelf, study.card.title, study.card.currency)
     shutil.rmtree(shelf / f"failed-{study.label}", ignore_errors=True)
     return shelf / study.label / "report.html"
 

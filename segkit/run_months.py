@@ -7,6 +7,7 @@ from segkit.cards import ROOT, read_card
 from segkit.errors import InputError
 from segkit.report import made_by, run_report
 from segkit.results import has_same_data
+from segkit.series import write_series
 from segkit.shelf import FinishedMonth, finished_months, month_before, stale_months
 from segkit.study import next_month, open_study
 
@@ -34,7 +35,8 @@ def run_months(
         A month is not YYYY-MM, or the last is before the first; and as for `run_report`. Months before stay.
     """
     months = months_between(first, last)
-    shelf = Path(out or ROOT / "reports").resolve() / read_card(dataset, source or None).name
+    card = read_card(dataset, source or None)
+    shelf = Path(out or ROOT / "reports").resolve() / card.name
     for month in months:
         done = finished_months(shelf)
         reason = _why_run(month, done, stale_months(done), dataset, source, settings)
@@ -45,7 +47,7 @@ def run_months(
             tell(f"{month}: is there, and nothing it depends on has changed")
     for label, why in stale_months(finished_months(shelf)).items():
         tell(f"{label}: stale, {why}")
-    return shelf / "index.html"
+    return write_series(shelf, card.title, card.currency)
 
 
 def months_between(first: str, last: str) -> list[str]:

@@ -44,6 +44,7 @@ ROOMS = (
         "results",
         "plots",
         "page",
+        "series",
         "report",
         "run_months",
         "cli",

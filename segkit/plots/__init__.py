@@ -1,11 +1,12 @@
 """Figures: a finished table in, matplotlib axes out. Nothing is computed here that a table could hold.
 
 `style` holds the one visual language, `shop` draws orders and features, `candidates` compares segmentations,
-`stability` shows which come back,
-`segments` shows the chosen one. matplotlib is imported when the first figure is drawn.
+`stability` shows which come back, `segments` shows the chosen one, `months` who moved. matplotlib is imported when the
+first figure is drawn.
 """
 
 from segkit.plots.candidates import plot_agreement, plot_candidates, plot_frontier, plot_maps
+from segkit.plots.months import plot_drift, plot_migrations, plot_series
 from segkit.plots.segments import plot_map, plot_profile, plot_sizes, plot_stability
 from segkit.plots.shop import plot_categories, plot_concentration, plot_distributions, plot_sales
 from segkit.plots.stability import plot_flow, plot_stabilities
@@ -18,13 +19,16 @@ __all__ = [
     "plot_categories",
     "plot_concentration",
     "plot_distributions",
+    "plot_drift",
     "plot_flow",
     "plot_frontier",
     "plot_kpis",
     "plot_map",
     "plot_maps",
+    "plot_migrations",
     "plot_profile",
     "plot_sales",
+    "plot_series",
     "plot_sizes",
     "plot_stabilities",
     "plot_stability",

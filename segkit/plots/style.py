@@ -66,7 +66,7 @@ def use_style():
 
 
 def segment_colours(segment_ids):
-    """A colour for each segment, the same in every figure of a run.
+    """A colour for each segment, the same in every figure and, as far as twelve reach, in every month.
 
     Parameters
     ----------
@@ -85,8 +85,21 @@ def segment_colours(segment_ids):
     """
     ordered = sorted(set(map(str, segment_ids)), key=lambda name: (len(name), name))
     segments = [name for name in ordered if name != UNSEGMENTED]
-    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(segments)}
+    places = _places(segments)
+    colours = {name: PALETTE[place % len(PALETTE)] for name, place in zip(segments, places, strict=True)}
     return ({UNSEGMENTED: UNSEGMENTED_COLOUR} if UNSEGMENTED in ordered else {}) | colours
+
+
+def _places(segments):
+    """The place of each segment in the palette: by its number, else the next that is free."""
+    taken = []
+    for order, name in enumerate(segments):
+        number = re.fullmatch(r"S(\d+)", name)
+        place = (int(number[1]) - 1 if number else order) % len(PALETTE)
+        while place in taken and len(taken) < len(PALETTE):
+            place = (place + 1) % len(PALETTE)
+        taken.append(place)
+    return taken
 
 
 def panels(count, columns, height, width=WIDTH, **options):

@@ -13,6 +13,7 @@ from segkit.study.earlier import EarlierMonth
 from segkit.study.way import labels_of
 
 CARRIED = ("stability_ari", "stability_jaccard_min", "separated_share", "structure")
+RESAMPLED = ("stability", "pairs")
 
 
 def keep_model(
@@ -35,10 +36,7 @@ def keep_model(
         candidates.loc[kept.candidate_id, name] = earlier.fit["figures"][name]
     candidates["reason"] = "A rule to be beaten: judged beside the others, outside the limits on sizes."
     candidates.loc[kept.candidate_id, "reason"] = f"Fitted as of {model.as_of}. {why}"
-    stability = pd.DataFrame(earlier.fit["stability"], columns=["label", "jaccard", "low", "high", "dissolved"])
-    pairs = pd.DataFrame(
-        earlier.fit["pairs"], columns=["segment_a", "segment_b", "ratio", "low", "high", "p", "separated"]
-    )
+    found = {name: pd.DataFrame(earlier.fit[name]["rows"], columns=earlier.fit[name]["columns"]) for name in RESAMPLED}
     nothing = pd.DataFrame(columns=["candidate_id", "structure", "why"])
     return Trial(
         candidates.reset_index(),
@@ -46,8 +44,8 @@ def keep_model(
         comparison.timings,
         gaps=pd.DataFrame(columns=["customers", "segments", "gap", "choice", "candidate_id"]),
         strengths=pd.DataFrame(columns=["candidate_id", "prediction_strength", "error", "enough"]),
-        stability=stability.assign(candidate_id=kept.candidate_id),
-        pairs=pairs.assign(candidate_id=kept.candidate_id),
+        stability=found["stability"].assign(candidate_id=kept.candidate_id),
+        pairs=found["pairs"].assign(candidate_id=kept.candidate_id),
         verdicts=nothing,
         judgement=_open_judgement(earlier),
     )

@@ -15,6 +15,10 @@ from segkit.months import (
     migrations,
     moved_or_remodelled,
     net_sizes,
+    tell_events,
+    tell_moved,
+    tell_moves,
+    tell_way,
 )
 from segkit.profile import sort_ids
 from segkit.segmentation import assign_customers
@@ -101,6 +105,29 @@ class MonthSteps(WorthSteps):
         a, b, c, d = self._stayers
         return net_sizes(a, b, c, *self._others, None if self.frozen else d)
 
+    @property
+    def flows(self) -> pd.DataFrame:
+        """The moves as `segkit.plots.plot_migrations` draws them."""
+        return self.migrations.assign(from_month=self.earlier.label, to_month=self.label)
+
+    @cached_property
+    def names_of_both(self) -> dict[str, str]:
+        """segment_id to name, of this month's segments and of those that are gone."""
+        tables = [self.segments] if self.earlier is None else [self.earlier.segments, self.segments]
+        return {row.segment_id: row.segment for table in tables for row in table.itertuples()}
+
+    @property
+    def since_last_month(self) -> tuple[str, ...]:
+        """What changed since the month before, in sentences: the way, the segments, who moved, the largest moves."""
+        if self.earlier is None:
+            return ("This is the first month of its series: from the next on, this part says who moved.",)
+        return (
+            tell_way(self.advice, self.history["fit"]["month"]),
+            tell_events(self.events, self.names_of_both, self.segments, self.earlier.label),
+            tell_moved(self.moved),
+            tell_moves(self.migrated_revenue, self.names_of_both, self.card.currency, self.advice.way),
+        )
+
     # --- what to expect -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -158,20 +185,17 @@ class MonthSteps(WorthSteps):
     def _fit_record(self) -> dict:
         """What is known of a model when it is fitted, for the months that keep it."""
         chosen, trial = self.chosen, self.trial
-        tables = {
-            "stability": (trial.stability, ["label", "jaccard", "low", "high", "dissolved"]),
-            "pairs": (trial.pairs, ["segment_a", "segment_b", "ratio", "low", "high", "p", "separated"]),
-        }
-        own = {
-            name: _records(table[table["candidate_id"] == chosen["candidate_id"]], columns)
-            for name, (table, columns) in tables.items()
-        }
+        own = {}
+        for name in ("stability", "pairs"):
+            table = getattr(trial, name)
+            table = table[table["candidate_id"] == chosen["candidate_id"]].drop(columns="candidate_id")
+            own[name] = {"columns": list(table), "rows": _records(table, list(table))}
         return {
             "month": self.label,
             "as_of": str(self.as_of),
             "parameters": self._tried,
             "judged": trial.judgement.shares is not None,
-            "figures": _records(chosen.to_frame().T, list(CARRIED), as_dicts=True)[0],
+            "figures": dict(zip(CARRIED, _records(chosen.to_frame().T, list(CARRIED))[0], strict=True)),
             "verdict": self.verdict,
             "forward": self.forward_sentence,
             **own,
@@ -203,11 +227,10 @@ def next_month(label: str) -> str:
     return f"{year + month // 12:04}-{month % 12 + 1:02}"
 
 
-def _records(table: pd.DataFrame, columns: list[str], as_dicts: bool = False) -> list:
+def _records(table: pd.DataFrame, columns: list[str]) -> list[list]:
     """Rows as JSON holds them: numbers rounded, null where one is missing."""
     plain = table[columns].astype(object).where(table[columns].notna(), None)
-    rows = [
-        {name: float(round_significant([cell])[0]) if isinstance(cell, float) else cell for name, cell in row.items()}
-        for row in plain.to_dict("records")
+    return [
+        [float(round_significant([cell])[0]) if isinstance(cell, float) else cell for cell in row]
+        for row in plain.to_numpy().tolist()
     ]
-    return rows if as_dicts else [list(row.values()) for row in rows]

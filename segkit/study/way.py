@@ -72,6 +72,8 @@ class WaySteps(DataSteps):
 
         The last row is ``segment``, by the model in both periods. None where this month lacks what the model needs.
         """
+        if self.earlier is None:
+            raise InputError(f"{self!r} knows no month before: name one, such as previous='2017-08'")
         then = self._scored(self.earlier.segmentation.as_of)
         now = self._scored(self.as_of)
         if then is None or now is None:
