@@ -21,13 +21,13 @@ from segkit.study import open_study
 from segkit.study.earlier import run_digest
 from segkit.tables import TABLES, describe_tables, write_json
 
-SMALL = {"window_days": 30, "horizon_days": 28, "max_segments": 5, "min_customers": 10, "bootstraps": 10}
+SMALL = {"window_days": 30, "horizon_days": 28, "max_segments": 4, "min_customers": 10, "bootstraps": 10}
 
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shoppers")
-    path, kinds = write_shop(folder, shoppers=300, months=4, seed=0)
+    path, kinds = write_shop(folder, shoppers=240, months=4, seed=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("segkit.keep.CACHE", folder / "cache")
         yield path, kinds
@@ -192,7 +192,7 @@ def whole(folder):
 
 
 def test_a_killed_run_leaves_whole_months_and_the_next_call_finishes_with_the_same_bytes(card, tmp_path):
-    write_shop(tmp_path, shoppers=200, months=3, seed=1)
+    write_shop(tmp_path, shoppers=120, months=3, seed=1)
     (tmp_path / "notebooks").mkdir()
     cells = [nbformat.v4.new_code_cell(CELL, metadata={"tags": ["parameters"]})]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
