@@ -111,6 +111,9 @@ def headline(segments: pd.DataFrame) -> str:
 def tell_choice(candidates: pd.DataFrame) -> str:
     """Return how many candidates there were and why the chosen one was taken."""
     chosen = candidates[candidates["chosen"]].iloc[0]
+    if candidates["chosen"].sum() == (~candidates["family"].isin(["rfm", "tiers"])).sum() == 1:
+        segments = number_word(int(chosen["segments"]))
+        return f"Nothing else was tried: {chosen['candidate_id']}, {segments} segments, is kept. {chosen['reason']}"
     feasible = int((candidates["feasible"] & ~candidates["family"].isin(["rfm", "tiers"])).sum())
     return (
         f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use. Taken: "

@@ -120,7 +120,8 @@ class MonthSteps(WorthSteps):
     def since_last_month(self) -> tuple[str, ...]:
         """What changed since the month before, in sentences: the way, the segments, who moved, the largest moves."""
         if self.earlier is None:
-            return ("This is the first month of its series: from the next on, this part says who moved.",)
+            alone = "a ready table of customers has no months" if self.as_of is None else "there is no month before"
+            return (f"Nothing to compare with: {alone}.",)
         return (
             tell_way(self.advice, self.history["fit"]["month"]),
             tell_events(self.events, self.names_of_both, self.segments, self.earlier.label),
