@@ -18,8 +18,8 @@ def rules_sql(segmentation: Segmentation, features: pd.DataFrame) -> str:
     """Return the SQL that assigns every row of a table ``features`` to its segment.
 
     It is written in DuckDB's dialect and only of what other engines have too; `translate_sql` carries it to them.
-    Nearest centres, mixtures, predicted behaviour and the rules on spend are replayed exactly: the same arithmetic
-    with the same digits. Density and hierarchical families ask for the nearest of many customers, which SQL can't do
+    Nearest centres (k-means, Ward), mixtures, predicted behaviour and rules on spend are replayed exactly: arithmetic
+    with the same digits. Density families ask for the nearest of many customers, which SQL can't do
     at a bearable price: a decision tree stands for them.
 
     Parameters
