@@ -228,9 +228,10 @@ class _Gatherer:
             "progress": self.step(f"looking for valleys, and resampling {len(names)} candidates"),
         }
         plain = {name: self._recipe(name) for name in names if name not in self.predictive}
+        clustered = self.table[list(dict.fromkeys(self.matrix.columns["feature"]))]
         found = [
             gather_evidence(
-                self.X, plain, self.comparison.fits, dequantised=self.dequantised, features=self.table, **shared
+                self.X, plain, self.comparison.fits, dequantised=self.dequantised, features=clustered, **shared
             )
         ]
         if fits := [self.predictive[name] for name in names if name in self.predictive]:
@@ -244,7 +245,8 @@ def _tables(found: list[Evidence]) -> dict[str, pd.DataFrame]:
         "pairs": [part.separation.pairs for part in found],
         "verdicts": [part.verdicts for part in found],
     }
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    known = {name: [part for part in parts if len(part)] or parts[:1] for name, parts in tables.items()}
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in known.items()}
 
 
 def _with(candidates: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:

@@ -185,6 +185,7 @@ TABLES: dict[str, Table] = {
             "high": _number("upper end of the 95 % interval of ratio"),
             "p": _number("p value of ratio below 0.75, Holm over the candidate's pairs"),
             "separated": _text("yes, no, undetermined"),
+            "sample_size": _integer("customers in the test, one half to learn from and one to count", "customers"),
         },
         sort=(),
     ),

@@ -87,6 +87,21 @@ def test_the_two_kinds_of_shoppers_end_in_different_segments(shop):
     assert both.min(axis=1).sum() <= 5
 
 
+def test_every_learned_candidate_within_the_limits_is_resampled_and_has_a_structure(shop):
+    table = shop.candidates[~shop.candidates["family"].isin(["rfm", "tiers"])]
+    resampled = table[table["stability_ari"].notna()]
+    assert len(resampled) > 5
+    assert set(table.loc[table["feasible"], "candidate_id"]) <= set(resampled["candidate_id"])
+    assert set(resampled["candidate_id"]) == set(shop.stability["candidate_id"]) == set(shop.pairs["candidate_id"])
+    assert resampled["structure"].notna().all()
+
+
+def test_customers_flow_from_each_number_of_segments_into_the_next(shop):
+    flow = shop.flow
+    assert shop.chosen["candidate_id"] in {*flow["candidate_id"], *flow["next_candidate_id"]}
+    assert (flow.groupby("candidate_id")["customers"].sum() == len(shop.labels)).all()
+
+
 def test_the_analyst_overrules_with_a_rule_too(shop):
     other = open_study(shop.card.path, month="2025-12", choice="tiers-5", **SMALL)
     assert other.verdict["chosen"] == "tiers-5" != other.verdict["proposed"]

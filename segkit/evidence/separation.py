@@ -33,7 +33,8 @@ class Separation:
         pass), ``sample_size``.
     pairs : DataFrame
         ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated`` (yes, no, undetermined),
-        ``separated_by``, and from `saddle_test` ``pass_customers, mode_customers, p_single, own_side, power``.
+        ``separated_by, sample_size``, and from `saddle_test` ``pass_customers, mode_customers, p_single, own_side,
+        power``.
     """
 
     candidates: pd.DataFrame
@@ -98,7 +99,7 @@ _ROW = ["candidate_id", "segments", *_HALF, "sample_size"]
 _OWN = ["segment_a", "segment_b"]
 _TESTED = ["ratio", "low", "high", "p", "separated", "separated_by"]
 _COUNTED = ["pass_customers", "mode_customers", "p_single", "own_side", "power"]
-_PAIR_COLUMNS = ["candidate_id", *_OWN, *_TESTED, *_COUNTED]
+_PAIR_COLUMNS = ["candidate_id", *_OWN, *_TESTED, *_COUNTED, "sample_size"]
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Spa
         by_definition = tested["separated_by"] != ""
         tested.loc[by_definition, "separated"] = "no"
         all_separated = bool(len(found) == segments and passed(tested).all() and not by_definition.any())
-    pairs = _own_pairs(tested, segments).assign(candidate_id=name)[_PAIR_COLUMNS]
+    pairs = _own_pairs(tested, segments).assign(candidate_id=name, sample_size=len(cloud.X))[_PAIR_COLUMNS]
     row = {
         "candidate_id": name,
         "segments": segments,

@@ -7,7 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from segkit.candidates import Trial, try_candidates
-from segkit.compare import CHOICE_RULE, choose
+from segkit.compare import BASELINES, CHOICE_RULE, choose
 from segkit.evidence import adjusted_rand, contingency, segment_flow, strongest
 from segkit.features import CustomerFeatures
 from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
@@ -152,8 +152,10 @@ class ChoosingSteps(WaySteps):
 
     @cached_property
     def flow(self) -> pd.DataFrame:
-        """How the segments of the chosen kind of candidate flow from one number of segments into the next."""
-        kind, table = self.chosen["candidate_id"].rsplit("-", 1)[0], self.candidates[self.candidates["segments"] > 0]
+        """How segments flow from one number of segments into the next; candidates of the chosen kind, or k-means."""
+        table = self.candidates[self.candidates["segments"] > 0]
+        rule = self.chosen["family"] in BASELINES
+        kind = "kmeans" if rule else self.chosen["candidate_id"].rsplit("-", 1)[0]
         own = table[table["candidate_id"].str.rsplit("-", n=1).str[0] == kind].sort_values("segments", kind="stable")
         return segment_flow({name: self.labels[name].to_numpy() for name in own["candidate_id"]})
 
