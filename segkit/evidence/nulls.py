@@ -60,7 +60,7 @@ def compare_with_null(
     seed: int,
     null: str = "spherical",
     samples: int = SAMPLES,
-    fits: int = 4,
+    fits: int = 3,
     limit: int = RESAMPLE_LIMIT,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -76,7 +76,8 @@ def compare_with_null(
         ``spherical``: a normal cloud alike in all directions. ``copula``: the same rank correlations and the same
         distribution of every column as `X`, joined by a normal copula, so without segments beyond those.
     fits : int
-        Resamples of each sample; all their pairs are compared.
+        Resamples of each sample; all their pairs are compared. Fewer pairs than the candidate's make the largest of the
+        null vary more, and so the comparison the stricter.
 
     Raises
     ------
