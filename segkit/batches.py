@@ -17,7 +17,7 @@ from segkit.matrix.transforms import SOFT_BOUND, indicator
 from segkit.methods import Rule
 from segkit.segmentation import LEAST_KNOWN, LEFT_OUT, TOO_LITTLE, UNSEGMENTED, Segmentation, assign_customers
 
-BLOCK = 16_384  # customers at a time, so that what is in hand stays in the processor's cache
+BLOCK = 32_768  # customers at a time, so that what is in hand stays in the processor's cache
 _ROUNDING = float(np.finfo("float32").eps)
 _FARTHEST = 25.0  # where a soft-bounded column ends for any value below e^22 robust deviations
 _TOO_FAR = 1e9
@@ -101,9 +101,11 @@ class _Sums:
     def _bound_rounding(self) -> float:
         """Return how far rounding can move the difference of two sums, at most."""
         largest, error, reach = np.abs(self.weights).max(axis=0), 0.0, float(np.abs(self.constant).max())
-        for weight, (place, *_) in zip(largest, self.pieces, strict=True):
+        for weight, (place, low, high) in zip(largest, self.pieces, strict=True):
             column = self.columns[place]
             ends = _FARTHEST if column.bounded else (1 + abs(column.centre)) / column.scale
+            if low is not None:
+                ends = min(ends, max(abs(low), abs(high)))
             # Each of about eight steps rounds its result, which before centring is as large as the centre.
             error += weight * 8 * _ROUNDING * (abs(column.centre) / column.scale + (4.0 if column.bounded else ends))
             reach += weight * ends

@@ -93,7 +93,11 @@ def translate_sql(statement: str, dialect: str) -> str:
 
     if dialect not in DIALECTS:
         raise ValueError(f"unknown dialect {dialect!r}; there are {', '.join(DIALECTS)}")
-    return sqlglot.transpile(statement, read="duckdb", write=dialect, pretty="\n" in statement)[0]
+    tree = sqlglot.parse_one(statement, read="duckdb")
+    if dialect == "postgres":  # it writes each stage out wherever the next names it, and grows beyond any memory
+        for stage in tree.find_all(sqlglot.exp.CTE):
+            stage.set("materialized", True)
+    return tree.sql(dialect=dialect, pretty="\n" in statement)
 
 
 def _kind(segmentation: Segmentation) -> str:

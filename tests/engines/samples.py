@@ -7,8 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segkit import fit_segmentation, open_study
 from segkit.cards import Card, read_card
+from segkit.methods import Candidate
+from segkit.segmentation import Segmentation
 
+KMEANS = Candidate("kmeans-5", "kmeans", {"k": 5})
 # Where a copy of the published file may lie: in the project or in a folder beside it.
 PLACES = [place / "data" for folder in Path(__file__).parents[2:5] for place in (folder, folder / "shared")]
 
@@ -22,6 +26,15 @@ def online_retail() -> tuple[Card, date]:
     if not copies:
         pytest.skip("no copy of Online Retail II in the project or beside it")
     return read_card("online-retail-ii", copies[0]), date(2010, 11, 30)
+
+
+def scored_features() -> tuple[pd.DataFrame, Segmentation]:
+    """Features of the embedded data and a model of them."""
+    study = open_study("complete-journey", "2017-06")
+    model = fit_segmentation(
+        study.features, study.matrix, KMEANS, seed=0, as_of=study.as_of, recipe=study._built.recipe
+    )
+    return study.features, model
 
 
 DATASETS = {"complete-journey": complete_journey, "online-retail-ii": online_retail}

@@ -9,12 +9,14 @@ import duckdb
 import pandas as pd
 import psycopg
 import pytest
-from samples import DATASETS, largest_difference
+from samples import DATASETS, largest_difference, scored_features
 
 from segkit.cards import read_card
 from segkit.errors import InputError
 from segkit.features import customer_features, feature_statement
 from segkit.new_card import write_new_card
+from segkit.rules import rules_sql, translate_sql
+from segkit.segmentation import assign_customers
 from segkit.sources import check_dataset, one_snapshot, read_orders, read_ready
 
 PASSWORD = "only-the-reader-knows"
@@ -103,6 +105,17 @@ def test_the_database_computes_the_same_features_by_the_same_sql(postgres, tmp_p
     difference = largest_difference(inside.table, its)
     print(f"{name}: {its.shape}, largest relative difference {difference:.1e}")
     assert difference <= 1e-9
+
+
+def test_the_exported_model_gives_the_same_segments_in_the_database(postgres, tmp_path):
+    features, model = scored_features()
+    statement = translate_sql(rules_sql(model, features), "postgres")
+    with psycopg.connect(postgres) as owner:
+        owner.execute("CREATE SCHEMA scoring; SET search_path = scoring")
+        load(owner, "features", duckdb.from_df(features.reset_index()), tmp_path)
+        found = dict(row[:2] for row in owner.execute(statement).fetchall())
+        owner.rollback()
+    assert found == assign_customers(model, features, sure=False)["segment_id"].to_dict()
 
 
 def test_the_composed_statement_gives_the_same_features_inside():

@@ -5,17 +5,18 @@ from datetime import date
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
-from samples import DATASETS, largest_difference
+from samples import DATASETS, KMEANS, largest_difference, scored_features
 
-from segkit import fit_segmentation, open_study
 from segkit.cards import read_card
 from segkit.cluster import score_in_cluster
+from segkit.engines import open_engine
 from segkit.errors import InputError
 from segkit.features import customer_features
-from segkit.methods import Candidate
+from segkit.rules import rules_sql
 from segkit.score import score_customers
-from segkit.segmentation import fit_candidate
+from segkit.segmentation import assign_customers, fit_candidate
 from segkit.sources import read_orders
 
 
@@ -63,13 +64,10 @@ def test_an_address_where_nobody_answers_is_refused():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A model of June, such as a finished run keeps."""
-    study, folder = open_study("complete-journey", "2017-06"), tmp_path_factory.mktemp("run")
-    candidate = Candidate("kmeans-5", "kmeans", {"k": 5})
-    segmentation = fit_segmentation(
-        study.features, study.matrix, candidate, seed=0, as_of=study.as_of, recipe=study._built.recipe
-    )
-    again = [fit_candidate(study.features, study.matrix, candidate, seed=seed).rule for seed in (1, 2)]
-    replace(segmentation, resampled=tuple(again)).save(folder / "model")
+    features, model = scored_features()
+    folder = tmp_path_factory.mktemp("run")
+    again = [fit_candidate(features, model.matrix, KMEANS, seed=seed).rule for seed in (1, 2)]
+    replace(model, resampled=tuple(again)).save(folder / "model")
     return folder
 
 
@@ -81,3 +79,12 @@ def test_the_workers_write_the_very_rows_that_one_machine_scores(spark, run, tmp
     pd.testing.assert_frame_equal(written.astype(expected.dtypes.to_dict()), expected, check_index_type=False)
     assert sizes.to_dict() == expected["segment"].value_counts().to_dict()
     assert [path.name for path in tmp_path.iterdir()] == ["scores"]
+
+
+def test_the_exported_model_gives_the_same_segments_in_the_cluster(spark):
+    features, model = scored_features()
+    connection = open_engine(spark)
+    connection.session.createDataFrame(pa.Table.from_pandas(features.reset_index())).createOrReplaceTempView("features")
+    found = connection.execute(rules_sql(model, features)).df().set_index("customer_id")["segment_id"]
+    connection.close()
+    assert found.to_dict() == assign_customers(model, features, sure=False)["segment_id"].to_dict()
