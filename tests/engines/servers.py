@@ -17,7 +17,8 @@ DEBIAN = Path("/usr/lib/postgresql")
 def missing_servers() -> list[str]:
     """What isn't there, and how it gets there."""
     lacks = []
-    java = shutil.which("java", path=f"{os.environ.get('JAVA_HOME', '')}/bin:{os.environ['PATH']}")
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
     if java is None or not runs([java, "-version"]):
         lacks.append("Java 17 (Debian: apt-get install openjdk-17-jre-headless, or set JAVA_HOME)")
     if postgres_program("initdb") is None:
