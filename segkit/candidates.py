@@ -15,6 +15,8 @@ from segkit.evidence import (
     CONFIDENCE_FITS,
     Evidence,
     candidate_recipe,
+    cross_baseline,
+    cross_labels,
     gap_statistic,
     gather_evidence,
     prediction_strength,
@@ -35,7 +37,7 @@ from segkit.matrix import Matrix
 from segkit.methods import Candidate, Fit
 from segkit.parameters import Parameters
 from segkit.predictive import OutcomeModels, fit_candidates, predictive_grid
-from segkit.predictive.evidence import gather_predictive_evidence, predictive_rules
+from segkit.predictive.evidence import cross_predictive, gather_predictive_evidence, predictive_rules
 from segkit.segmentation import Segmentation
 
 Step = Callable[[str], Callable[[int, int, str], None]]
@@ -179,6 +181,35 @@ def confidence_rules(
     dequantised = segmentation.matrix.dequantised(features, parameters.seed)
     recipe = candidate_recipe(family, params, len(X))
     return tuple(resample_rules(X, recipe, labels, dequantised=dequantised, **settings))
+
+
+def crossed_segments(
+    segmentation: Segmentation, features: pd.DataFrame, models: OutcomeModels | None, parameters: Parameters
+) -> pd.DataFrame:
+    """Return the segment of each customer by the recipe fitted on the half of the customers that they are not in.
+
+    Parameters
+    ----------
+    segmentation, features, models, parameters
+        As for `confidence_rules`.
+
+    Returns
+    -------
+    DataFrame
+        Index customer_id; ``label`` of the segmentation's rule, negative where there is none.
+    """
+    family, params, seed = segmentation.family, segmentation.params, parameters.seed
+    if family in BASELINES:
+        crossed = cross_baseline(features, Candidate(segmentation.candidate_id, family, params), seed=seed)
+        return pd.DataFrame({"label": crossed}, index=features.index)
+    X = segmentation.matrix.transform(features)
+    labels = segmentation.rule.assign(X)[0]
+    if family == "predictive":
+        crossed = cross_predictive(models, features, params, labels, seed=seed)
+    else:
+        dequantised = segmentation.matrix.dequantised(features, seed)
+        crossed = cross_labels(X, candidate_recipe(family, params, len(X)), labels, seed=seed, dequantised=dequantised)
+    return pd.DataFrame({"label": crossed}, index=features.index)
 
 
 class _Gatherer:

@@ -1,6 +1,6 @@
 """The shop as it is: sales by month and category, how concentrated revenue is, how features are distributed."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,23 @@ def uncovered_days(orders, as_of: date, pause: int | None = None) -> int:
     return silent if silent > (longest_pause_days(orders) if pause is None else pause) else 0
 
 
+def only_returned(orders, after: date, until: date) -> tuple[int, float]:
+    """Return how many people returned something after `after` and up to `until` and bought nothing, and their amount.
+
+    They are no customers of these days, so no feature and no segment has them; the ledger does.
+    """
+    start, end = after + timedelta(days=1), until + timedelta(days=1)
+    window = f"ordered_at >= CAST('{start}' AS TIMESTAMP) AND ordered_at < CAST('{end}' AS TIMESTAMP)"
+    people, amount = orders.connection.execute(
+        f"""
+        SELECT count(DISTINCT customer_id), CAST(coalesce(sum(amount), 0) AS DOUBLE)
+        FROM orders WHERE {window} AND customer_id NOT IN (
+            SELECT customer_id FROM orders WHERE {window} AND NOT is_return)
+        """
+    ).fetchone()
+    return int(people), float(amount)
+
+
 def category_sales(orders) -> pd.DataFrame | None:
     """Return each category's share of revenue and of customers who bought it; None where there are no categories.
 
@@ -90,13 +107,15 @@ def category_sales(orders) -> pd.DataFrame | None:
     ).df()
 
 
-def revenue_concentration(spend: pd.Series) -> pd.DataFrame:
+def revenue_concentration(spend: pd.Series, fewest: int = 1) -> pd.DataFrame:
     """Return the share of revenue that the best customers bring (a Lorenz curve from the top).
 
     Parameters
     ----------
     spend : Series
         Money per customer.
+    fewest : int
+        Customers between two rows, at least.
 
     Returns
     -------
@@ -115,7 +134,7 @@ def revenue_concentration(spend: pd.Series) -> pd.DataFrame:
     """
     best_first = np.sort(spend.to_numpy(dtype=float))[::-1]
     held = np.concatenate([[0.0], np.cumsum(best_first) / best_first.sum()])
-    rows = np.unique(np.round(np.linspace(0, len(spend), min(201, len(spend) + 1))).astype(int))
+    rows = np.unique(np.round(np.linspace(0, len(spend), min(201, len(spend) // fewest + 1))).astype(int))
     return pd.DataFrame({"customer_share": rows / len(spend), "revenue_share": held[rows]})
 
 

@@ -28,7 +28,7 @@ _FIGURES = ["customers", "centre", "low", "high", "overall"]
 _EFFECTS = ["effect", "effect_low", "effect_high", "effect_sd", "differs", "used"]
 
 
-def profile_segments(features, dictionary, segments, used_features=(), holdout=None):
+def profile_segments(features, dictionary, segments, used_features=(), crossed=None):
     """Every feature of every segment against all customers, with intervals.
 
     Parameters
@@ -41,9 +41,10 @@ def profile_segments(features, dictionary, segments, used_features=(), holdout=N
         Index ``customer_id``, the ``segment_id`` of every customer of `features`, in any order.
     used_features : collection of str
         Features that the segments were made from: what differs there differs by construction.
-    holdout : array of bool, optional
-        Customers (rows of `features`) from which the effects are estimated; those that did not make the
-        segments, where there are such. Centres always describe every customer.
+    crossed : Series, optional
+        Index `customer_id`, the ``segment_id`` of each customer by a fit that they had no part in (see
+        `segkit.evidence.cross_labels`): the effects are those of these segments. Otherwise those of `segments`, which
+        look more different than they are, since the customers made them. Centres always describe `segments`.
 
     Returns
     -------
@@ -83,13 +84,14 @@ def profile_segments(features, dictionary, segments, used_features=(), holdout=N
     segments = _aligned(features, dictionary, segments)
     segment_ids = sort_ids(segments.unique())
     codes = pd.Categorical(segments, categories=segment_ids).codes
-    trusted = np.ones(len(features), bool) if holdout is None else np.asarray(holdout, bool)
+    judged = segments if crossed is None else _aligned(features, dictionary, crossed)
+    judged_codes = pd.Index(segment_ids).get_indexer(judged)
     parts = []
     for feature in features.columns:
         kind, family, unit = dictionary.loc[feature, ["kind", "family", "unit"]]
         for level, values in _readings(features[feature], kind):
             part = _centres(values, codes, len(segment_ids), kind in BOUNDED)
-            part |= _effects(scaled(values, kind)[trusted], codes[trusted], len(segment_ids), kind in BOUNDED)
+            part |= _effects(scaled(values, kind), judged_codes, len(segment_ids), kind in BOUNDED)
             part |= {"segment_id": segment_ids, "feature": feature, "level": level}
             part |= {"family": family, "kind": kind, "unit": unit}
             parts.append(pd.DataFrame(part))
@@ -223,12 +225,13 @@ def _variance(group, of_all):
 
 
 def _effects(values, codes, n_segments, bounded):
-    groups = _sorted_groups(values, codes, n_segments)
+    # who is in none of the segments counts among all customers
+    groups = _sorted_groups(values, np.where(codes < 0, n_segments, codes), n_segments + 1)
     everyone = np.sort(np.concatenate(groups))
     n, total = len(everyone), everyone.sum()
     rows = np.full((n_segments, 3), np.nan)
     spread = everyone.std() if n else 0.0
-    for row, group in zip(rows, groups, strict=True):
+    for row, group in zip(rows, groups[:-1], strict=True):
         if len(group) < FEWEST_KNOWN or spread == 0:
             continue
         share, rest = len(group) / n, n - len(group)

@@ -5,6 +5,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from segkit.privacy import FEWEST_SHOWN
+
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -32,6 +34,23 @@ def tell_ledger(ledger: pd.DataFrame, currency: str = "") -> str:
         f"{count:,} {reason_in_words(reason)} ({_percent(count / total)})" for reason, count in others.items()
     )
     return f"{text}. Left out: {listed}."
+
+
+def tell_only_returned(people: int, amount: float, currency: str = "") -> str:
+    """Return who returned and bought nothing, and so is in no segment; nothing where there are none.
+
+    Examples
+    --------
+    >>> tell_only_returned(68, -62610.4, "GBP")
+    '68 people only returned in these days, for 62,610 GBP: they are in the table above and in no segment.'
+    >>> tell_only_returned(3, -20.0, "GBP")
+    'Fewer than ten people only returned in these days: they are in the table above and in no segment.'
+    """
+    if not people:
+        return ""
+    who = f"{people:,} people only returned in these days, for {money(-amount, currency)}"
+    who = who if people >= FEWEST_SHOWN else "Fewer than ten people only returned in these days"
+    return f"{who}: they are in the table above and in no segment."
 
 
 def reason_in_words(reason: str) -> str:
@@ -74,12 +93,13 @@ def tell_concentration(concentration: pd.DataFrame) -> str:
     >>> curve = pd.DataFrame({"customer_share": [0, 0.01, 0.2, 1], "revenue_share": [0, 0.1, 0.6, 1]})
     >>> tell_concentration(curve)
     'The top 1 % of customers bring 10 % of revenue, the top 20 % bring 60 %, the lower half 25 %.'
+    >>> tell_concentration(curve.drop(index=1))
+    'The top 20 % bring 60 %, the lower half 25 %.'
     """
     share = np.interp([0.01, 0.2, 0.5], concentration["customer_share"], concentration["revenue_share"])
-    return (
-        f"The top 1 % of customers bring {_percent(share[0], 0)} of revenue, the top 20 % bring "
-        f"{_percent(share[1], 0)}, the lower half {_percent(1 - share[2], 0)}."
-    )
+    few = concentration["customer_share"].iloc[1] > 0.01  # the first step of the curve is longer
+    top = "The" if few else f"The top 1 % of customers bring {_percent(share[0], 0)} of revenue, the"
+    return f"{top} top 20 % bring {_percent(share[1], 0)}, the lower half {_percent(1 - share[2], 0)}."
 
 
 def headline(segments: pd.DataFrame) -> str:

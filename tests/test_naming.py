@@ -28,7 +28,7 @@ PLANTED = {  # what sets each planted segment apart, and the name it should get
     "New shoppers": {"tenure_days": 40},
     "Drugstore shoppers": {"category_drug_gm_share": 0.6},
     "Coupon-led shoppers": {"coupon_order_share": 0.5},
-    "Average shoppers": {},
+    "Mid-range shoppers": {},
 }
 
 
@@ -74,7 +74,8 @@ def test_permuting_labels_permutes_the_names():
 
 def test_every_word_of_a_name_is_backed_by_a_large_and_certain_figure():
     names, words = named(*planted())
-    assert (words["effect_low"] * words["effect_high"] > 0).all()
+    apart = words[words["word"] != "Mid-range"]  # which says that they are near the others
+    assert (apart["effect_low"] * apart["effect_high"] > 0).all()
     assert words["low"].le(words["figure"]).all()
     assert words["figure"].le(words["high"]).all()
     for segment_id, name in zip(names["segment_id"], names["segment"], strict=True):
@@ -168,6 +169,39 @@ def test_no_name_can_be_longer_than_four_words_and_every_theme_is_read_and_weigh
     assert {word.theme for word in WORDS} <= set(READING) & set(WEIGHT)
     assert all(len(word.text.split()) == 1 for word in WORDS)
     assert max(len(noun.text.split()) for noun in NOUNS) < MOST_WORDS
+
+
+def test_who_ordered_once_has_not_lapsed():
+    features, segments = planted(
+        planted_segments={"once": {"order_count": 1, "days_since_last_order": 200}, "rest": {}, "more": {"spend": 3000}}
+    )
+    features["order_count"] = features["order_count"].where(segments != "S1", 1.0)
+    names, _ = named(features, segments)
+    assert names["segment"][0].startswith("One-time")
+
+
+def test_nobody_is_overdue_before_the_usual_days_between_orders_have_passed():
+    features, segments = planted(planted_segments={"slow": {"days_since_last_order": 60}, "rest": {}, "more": {}})
+    meaning = pd.concat(
+        [dictionary(), pd.DataFrame({"family": "rhythm", "kind": "days", "unit": ""}, ["mean_gap_days"])]
+    )
+    for gap, lapsing in ((20.0, True), (90.0, False)):
+        profile = profile_segments(features.assign(mean_gap_days=gap), meaning, segments)
+        names, _ = name_segments(profile, size_segments(segments, features["spend"] * (segments != "S1")))
+        assert ("Lapsing" in names["segment"][0]) == lapsing
+
+
+def test_who_spends_between_others_is_not_called_average():
+    names, words = named(*planted(planted_segments={"a": {"spend": 3000}, "b": {"spend": 420}, "c": {"spend": 60}}))
+    assert names["segment"].tolist() == ["Big spenders", "Mid-range shoppers", "Light buyers"]
+    backing = words[words["word"] == "Mid-range"].iloc[0]
+    assert -1 < backing["effect_low"] < backing["effect_high"] < 1
+
+
+def test_two_segments_are_not_given_the_same_advice_where_another_fits():
+    big = {"spend": 3000}
+    names, _ = named(*planted(planted_segments={"a": big, "b": big | {"order_count": 60}, "c": {}, "d": {}}))
+    assert names["action"][:2].is_unique
 
 
 def test_nobody_is_called_big_twice():

@@ -90,14 +90,25 @@ def test_simultaneous_intervals_cover_no_difference_in_95_of_100_tables():
     assert missed <= 12  # 5 expected; more than 12 with probability 0.002
 
 
-def test_effects_come_from_the_holdout_and_centres_from_everybody():
+def test_effects_come_from_segments_that_customers_had_no_part_in_and_centres_from_the_delivered_ones():
     features, segments = shop()
-    holdout = np.arange(len(features)) >= 200
     both = profile_segments(features, dictionary(), segments)
-    held = profile_segments(features, dictionary(), segments, holdout=holdout)
+    crossed = segments.where(np.arange(len(segments)) >= 100, "S0")  # a hundred found no segment of theirs
+    held = profile_segments(features, dictionary(), segments, crossed=crossed)
     pd.testing.assert_series_equal(held["centre"], both["centre"])
-    alone = profile_segments(features[holdout], dictionary(), segments)
-    pd.testing.assert_series_equal(held["effect"], alone["effect"])
+    there = profile_segments(features, dictionary(), crossed)
+    there = there[there["segment_id"] != "S0"]
+    np.testing.assert_allclose(held["effect"], there["effect"])  # all customers are all, those without a segment too
+
+
+def test_differences_that_only_the_customers_of_a_segment_show_are_not_claimed():
+    rng = np.random.default_rng(3)
+    noise = pd.DataFrame({f"x{n}": rng.normal(size=60) for n in range(3)}, index=[f"c{n:02}" for n in range(60)])
+    meaning = pd.DataFrame({"family": "value", "kind": "number", "unit": ""}, index=list(noise))
+    made = pd.Series(np.where(noise["x0"] + noise["x1"] > 0, "S1", "S2"), index=noise.index)
+    crossed = pd.Series(rng.permutation(made), index=noise.index)  # other customers make other segments
+    assert profile_segments(noise, meaning, made)["differs"].any()
+    assert not profile_segments(noise, meaning, made, crossed=crossed)["differs"].any()
 
 
 @settings(max_examples=10, deadline=None)

@@ -5,7 +5,7 @@ customers come from.
 """
 
 from segkit.evidence.agreement import adjusted_rand, contingency, match_labels, segment_flow, segment_jaccards
-from segkit.evidence.confidence import CONFIDENCE_FITS, resample_baseline, resample_rules
+from segkit.evidence.confidence import CONFIDENCE_FITS, cross_baseline, cross_labels, resample_baseline, resample_rules
 from segkit.evidence.families import candidate_recipe
 from segkit.evidence.gap import gap_statistic
 from segkit.evidence.gather import Evidence, gather_evidence, weigh_evidence
@@ -30,6 +30,8 @@ __all__ = [
     "candidate_verdict",
     "compare_with_null",
     "contingency",
+    "cross_baseline",
+    "cross_labels",
     "gap_statistic",
     "gather_evidence",
     "match_labels",

@@ -54,12 +54,16 @@ def name_segments(profile, sizes, currency="", window_days=365):
     """
     found = find_words(profile, sizes)
     chosen = choose_names(found, profile, sizes)
-    rows = []
+    rows, ways = [], {}
+    ranked = sizes.sort_values(["revenue", "customers", "segment_id"], ascending=[False, False, True])
+    for segment_id in ranked["segment_id"]:  # the one that brings most has the first choice of an action
+        taken = [action for action, _ in ways.values()]
+        ways[segment_id] = suggest_action(found[segment_id], chosen[segment_id][1], taken)
     for size in sizes.itertuples(index=False):
         own = profile[profile["segment_id"] == size.segment_id]
         backing = [row.feature for _, row in chosen[size.segment_id][1]]
         left_out = size.segment_id == UNSEGMENTED
-        action, caution = LEFT_OUT if left_out else suggest_action(found[size.segment_id], chosen[size.segment_id][1])
+        action, caution = LEFT_OUT if left_out else ways[size.segment_id]
         rows.append(
             {
                 "segment_id": size.segment_id,

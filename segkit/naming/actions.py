@@ -116,13 +116,16 @@ LEFT_OUT = (
 )
 
 
-def suggest_action(found, picked):
+def suggest_action(found, picked, taken=()):
     """What to do and what not to do with a segment.
 
     Parameters
     ----------
     found, picked : list
         ``(word, row)`` of every word that is true of the segment, strongest first, and of those in its name.
+    taken : collection of str
+        Actions for other segments: two segments that are to be treated alike are no two segments, so that another
+        action is looked for first.
 
     Returns
     -------
@@ -134,13 +137,16 @@ def suggest_action(found, picked):
     >>> suggest_action([], [])
     ('Treat them as usual; they are the yardstick for the others.', "Don't spend on a treatment ...")
     """
+    fitting = [*_fitting(found, picked), OTHERWISE]
+    return next((way for way in fitting if way[0] not in taken), fitting[0])
+
+
+def _fitting(found, picked):
+    """Every action and caution whose words are true of the segment, those of its name and of what is urgent first."""
     urgent = [pair for pair in found if pair[0].theme in _URGENT]
     for pairs in (picked + urgent, found):
         true = {word.text for word, _ in pairs}
         for needed, action, caution in RULES:
             if all(true & set(words.split("|")) for words in needed):
-                return action, caution
-    for word, _ in found:
-        if word.theme in BY_THEME:
-            return BY_THEME[word.theme]
-    return OTHERWISE
+                yield action, caution
+    yield from (BY_THEME[word.theme] for word, _ in found if word.theme in BY_THEME)

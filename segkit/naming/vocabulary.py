@@ -50,15 +50,20 @@ NOUNS = (
     Word("light buyers", "noun", "spend", -1),
 )
 PLAIN_NOUN, PLAIN_NOUN_WITHOUT_ORDERS, NOTHING_DIFFERS = "shoppers", "customers", "Average"
+# Where nothing differs, but some spend more and some less: not "average", which is a figure that they may lie above.
+MIDDLE, MIDDLE_REACH = (
+    Word("Mid-range", "middle", "spend", 0),
+    1.0,
+)  # standard deviations that its interval keeps within
 UNSEGMENTED_NAME = "Unsegmented"
 
 # Within a theme, the first word that holds is the only one.
 WORDS = (
-    # lifecycle
+    # lifecycle; who ordered once was never there to lapse
+    Word("One-time", "stage", "order_count", -1, most=1),
     Word("Lapsed", "stage", "days_since_last_order", +1, least=120, lapsed=True),
     Word("Lapsing", "stage", "days_since_last_order", +1, least=30, lapsed=True),
     Word("New", "stage", "tenure_days", -1, most=120),
-    Word("One-time", "pace", "order_count", -1, most=1),
     Word("Frequent", "pace", "order_count", +1, least=3),
     Word("Occasional", "pace", "order_count", -1),
     # trend

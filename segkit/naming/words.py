@@ -7,6 +7,8 @@ import pandas as pd
 
 from segkit.features import FEATURES
 from segkit.naming.vocabulary import (
+    MIDDLE,
+    MIDDLE_REACH,
     NOTHING_DIFFERS,
     NOUNS,
     PLAIN_NOUN,
@@ -61,9 +63,19 @@ def find_words(profile, sizes):
                 of_the_analyst = row.feature not in _BUILT_IN and not row.level
                 vocabulary += [word] if word else given_words(row.feature, row.kind) if of_the_analyst else []
         true = [(word, row) for word in vocabulary for row in own if _holds(word, row)]
-        true = [pair for pair in true if not (segment_id in top and pair[0].lapsed)]
+        stayed = segment_id in top or not _overdue(profile, segment_id)
+        true = [pair for pair in true if not (stayed and pair[0].lapsed)]
         found[segment_id] = sorted(_one_per_theme(true), key=_rank)
     return found
+
+
+def _overdue(profile, segment_id):
+    """Whether more days have passed than usual between two orders of the segment's customers, where that is known."""
+    own = profile[(profile["segment_id"] == segment_id) & (profile["level"] == "")].set_index("feature")
+    if not {"days_since_last_order", "mean_gap_days"} <= set(own.index):
+        return True
+    since, gap = own.loc["days_since_last_order"], own.loc["mean_gap_days"]
+    return not (gap["customers"] >= KNOWN_SHARE * since["customers"] and since["centre"] < gap["centre"])
 
 
 def _holds(word, row):
@@ -126,13 +138,23 @@ def choose_names(found, profile, sizes):
             break
         strongest = min(longer, key=lambda segment: _rank(longer[segment]))
         count[strongest] += 1
+    middle = _in_the_middle(profile, segments)
+    middle = {segment: row for segment, row in middle.items() if not _picked(found[segment], count[segment])}
+    names |= dict.fromkeys(middle, f"{MIDDLE.text} {plain}")
     names = _told_apart(names, profile, sizes)
     if UNSEGMENTED in set(sizes["segment_id"]):
         names[UNSEGMENTED] = UNSEGMENTED_NAME
-    return {
-        segment: (name, _picked(found[segment], count[segment]) if segment in count else [])
-        for segment, name in names.items()
-    }
+    picked = {segment: _picked(found[segment], count[segment]) for segment in segments}
+    picked |= {segment: [(MIDDLE, row)] for segment, row in middle.items()}
+    return {segment: (name, picked.get(segment, [])) for segment, name in names.items()}
+
+
+def _in_the_middle(profile, segments):
+    """Segments that surely spend about as much as all customers, between others that spend more and less."""
+    spend = profile[(profile["feature"] == MIDDLE.feature) & profile["segment_id"].isin(segments)]
+    between = (spend["low"] > spend["high"].min()) & (spend["high"] < spend["low"].max())
+    near = (spend["effect_low"] > -MIDDLE_REACH) & (spend["effect_high"] < MIDDLE_REACH)
+    return {row.segment_id: row for row in spend[between & near].itertuples(index=False)}
 
 
 def _modifiers(pairs):

@@ -4,7 +4,8 @@ from html import escape
 
 import pandas as pd
 
-from segkit.page.pieces import Piece
+from segkit.page.pieces import FEWER, Piece
+from segkit.privacy import FEWEST_SHOWN
 
 
 def segment_cards(segments: pd.DataFrame, colours: dict[str, str]) -> Piece:
@@ -25,6 +26,9 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str]) -> Piece:
 
 
 def _card(segment, colour: str, widest: float) -> str:
+    if segment.customers < FEWEST_SHOWN:
+        few = f"<p>{FEWER.capitalize()} customers: nothing is shown of them.</p>"
+        return f"<article class='sk-card' style='--c:{colour}'><h3>{escape(segment.segment)}</h3>{few}</article>"
     bars = _bar("customers", segment.customer_share, widest)
     if pd.notna(segment.revenue_share):
         bars += _bar("revenue", segment.revenue_share, widest)
@@ -63,7 +67,7 @@ def persona_cards(
     """
     there = set(personas["section"])
     cards = []
-    for segment in segments[segments["segment_id"] != "S0"].itertuples():
+    for segment in segments[(segments["segment_id"] != "S0") & (segments["customers"] >= FEWEST_SHOWN)].itertuples():
         own = personas[personas["segment_id"] == segment.segment_id]
         parts = [_section(title, own[own["section"].isin(names)]) for title, names in _SECTIONS if there & set(names)]
         if products is not None:

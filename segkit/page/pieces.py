@@ -5,7 +5,8 @@ from importlib.resources import files
 
 import pandas as pd
 
-FEWEST_SHOWN = 10  # customers behind a figure
+from segkit.privacy import FEWEST_SHOWN
+
 FEWER = f"fewer than {FEWEST_SHOWN}"
 
 
@@ -57,7 +58,7 @@ def key_figures(figures: dict[str, str]) -> Piece:
 
 
 def page_table(
-    table: pd.DataFrame, name: str, *, counts=(), shares=(), money=(), numbers=(), people=(), labels=None
+    table: pd.DataFrame, name: str, *, counts=(), shares=(), money=(), numbers=(), people=(), theirs=(), labels=None
 ) -> Piece:
     """Return a table for readers: figures aligned and rounded, headings in words.
 
@@ -71,6 +72,8 @@ def page_table(
         Columns shown as whole numbers, percentages, amounts without small coins, numbers with two decimals.
     people : collection of str
         Columns that count customers: 1 to 9 are shown as "fewer than 10", since so few could be told.
+    theirs : collection of str
+        Columns that tell of these customers: left empty where there are so few.
     labels : dict, optional
         Headings; a column without one shows its name, with spaces.
 
@@ -85,6 +88,8 @@ def page_table(
     labels = {column: column.replace("_", " ") for column in table} | (labels or {})
     few = {column: table[column].between(1, FEWEST_SHOWN - 1) for column in people}
     table = table.assign(**{column: table[column].astype("float64").mask(mask) for column, mask in few.items()})
+    alone = pd.DataFrame(few).any(axis=1) if few else pd.Series(False, index=table.index)
+    table = table.assign(**{column: table[column].where(~alone) for column in theirs})
     shown = GT(table, id=f"sk-{name}").cols_label(labels)
     shown = shown.fmt_integer([*counts, *people]).fmt_percent(list(shares), decimals=1, incl_space=True)
     shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=2)

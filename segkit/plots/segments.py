@@ -23,6 +23,7 @@ from segkit.plots.style import (
 
 LONGEST_BAR = 2.5  # standard deviations; longer bars are cut and carry their figure
 MOST_OF_A_FAMILY = 2  # bars in a profile: a third reading of the same thing crowds out another
+KNOWN_SHARE = 0.5  # of a segment, whose feature must be known for a bar
 MOST_POINTS = 5000  # on a map; more only make the page heavy
 
 
@@ -101,6 +102,8 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
     """
     ids = segments["segment_id"].astype(str).tolist()
     drawn = profile[(profile["level"] == "") & profile["segment_id"].isin(ids) & profile["effect_sd"].notna()]
+    if "customers" in drawn:  # what few of a segment have is no picture of it
+        drawn = drawn[drawn["customers"] >= KNOWN_SHARE * drawn.groupby("segment_id")["customers"].transform("max")]
     telling = drawn["effect_sd"].abs().where(drawn["differs"], 0).groupby(drawn["feature"]).max()
     ranked = telling[telling > 0].sort_values(ascending=False, kind="stable")
     family = drawn.drop_duplicates("feature").set_index("feature")["family"]
@@ -148,7 +151,8 @@ def plot_map(positions, segments, ax=None, labels=True):
     Parameters
     ----------
     positions : DataFrame
-        One row per customer: ``x, y, segment_id``. At most 5,000 evenly chosen rows are drawn.
+        One row per customer: ``x, y, segment_id``; with ``customers`` a row per so many, as from
+        `segkit.privacy.crowd_points`. At most 5,000 evenly chosen rows are drawn.
     segments : DataFrame
         ``segment_id, segment``.
     ax : Axes, optional
@@ -168,8 +172,11 @@ def plot_map(positions, segments, ax=None, labels=True):
     shown = positions.iloc[chosen]
     fills = shown["segment_id"].astype(str).map(colours).fillna(UNSEGMENTED_COLOUR)
     size = np.clip(30000 / max(len(shown), 1), 5, 16) * (1.0 if labels else 0.3)
+    if "customers" in shown:
+        size = np.clip(30000 / max(shown["customers"].sum(), 1), 5, 16) * shown["customers"].to_numpy()
     # mixed order: drawn segment by segment, the last would cover the others
     mixed = np.random.default_rng(0).permutation(len(shown))
+    size = np.broadcast_to(size, len(shown))[mixed]
     ax.scatter(*shown[["x", "y"]].to_numpy()[mixed].T, s=size, c=fills.to_numpy()[mixed], alpha=0.75, linewidths=0)
     if labels:
         _label_centres(ax, positions, names, colours)

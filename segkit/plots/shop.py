@@ -82,7 +82,7 @@ def plot_concentration(concentration, ax=None, marks=(0.01, 0.05, 0.2, 0.5)):
     ax.annotate("if all spent alike", (0.72, 0.70), color=QUIET, va="top", ha="left", fontsize=10)
     ax.fill_between(share, share, revenue, color=ACCENT, alpha=0.10, linewidth=0)
     ax.plot(share, revenue, color=ACCENT)
-    for mark in marks:
+    for mark in [mark for mark in marks if mark >= share[1]]:  # between fewer customers nothing is known
         held = float(np.interp(mark, share, revenue))
         ax.plot(mark, held, "o", color=ACCENT, markersize=7)
         text = ax.annotate(

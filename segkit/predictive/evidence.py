@@ -15,7 +15,7 @@ from segkit.evidence import (
     separated_pairs,
     weigh_evidence,
 )
-from segkit.evidence.confidence import resample_rules
+from segkit.evidence.confidence import cross_labels, resample_rules
 from segkit.evidence.recipes import Progress, Recipe
 from segkit.methods import Candidate, Fit, Rule
 from segkit.methods.fit import finish
@@ -95,9 +95,22 @@ def predictive_rules(
     **settings
         As for `segkit.evidence.resample_rules`.
     """
-    wide, own = _wide_rows(models, features)
-    recipe = Recipe(partial(_learn_again, models.learned, models, own, dict(params)))
+    recipe, wide = learning_recipe(models, features, params)
     return [one.inner for one in resample_rules(wide, recipe, reference, **settings)]
+
+
+def cross_predictive(
+    models: OutcomeModels, features: pd.DataFrame, params: Mapping, reference: np.ndarray, *, seed: int
+) -> np.ndarray:
+    """Return `segkit.evidence.confidence.cross_labels` of a predictive candidate: each half's models learn anew."""
+    recipe, wide = learning_recipe(models, features, params)
+    return cross_labels(wide, recipe, reference, seed=seed)
+
+
+def learning_recipe(models: OutcomeModels, features: pd.DataFrame, params: Mapping) -> tuple[Recipe, np.ndarray]:
+    """Return the recipe by which a predictive candidate learns again, and the rows of `features` that it works on."""
+    wide, own = _wide_rows(models, features)
+    return Recipe(partial(_learn_again, models.learned, models, own, dict(params))), wide
 
 
 def _wide_rows(models: OutcomeModels, features: pd.DataFrame) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from segkit.baselines import fit_rfm
-from segkit.candidates import confidence_rules, predict_segments
+from segkit.candidates import confidence_rules, crossed_segments, predict_segments
 from segkit.keep import kept, kept_folder
 from segkit.matrix import lay_out
 from segkit.matrix.steps import sample_customers
@@ -18,6 +19,7 @@ from segkit.methods import Candidate
 from segkit.months import Matching, follow_segments, keep_names, keep_words, lasting_ids, match_segments
 from segkit.naming import name_segments
 from segkit.personas import bought_more, segment_personas, typical_customers
+from segkit.privacy import crowd_points
 from segkit.profile import profile_segments, size_segments
 from segkit.progress import progress_bar
 from segkit.rules import segment_rules
@@ -61,6 +63,11 @@ class SegmentSteps(ChoosingSteps):
         return {"positions": pd.DataFrame(places, index=shown.index, columns=["x", "y"])}
 
     @cached_property
+    def crowd_map(self) -> pd.DataFrame:
+        """The map for pages that go to many: a point per ten or more neighbours of a segment."""
+        return crowd_points(self.map)
+
+    @cached_property
     def segmentation(self) -> Segmentation:
         """The chosen candidate, frozen: its segments numbered by revenue and named by their profiles."""
         names = self._named[0]
@@ -68,15 +75,25 @@ class SegmentSteps(ChoosingSteps):
 
     @cached_property
     def _fitted(self) -> Segmentation:
+        return self.earlier.segmentation if self.frozen else Segmentation.load(self._fitted_folder)
+
+    @cached_property
+    def _crossed(self) -> pd.Series | None:
+        """The segment of each customer by a fit they had no part in; None for the model of an earlier month."""
         if self.frozen:
-            return self.earlier.segmentation
+            return None
+        ids = pd.array([*self._numbered.segment_ids, LEFT_OUT], dtype="str")
+        labels = pd.read_parquet(self._fitted_folder / "crossed.parquet")["label"]
+        crossed = pd.Series(ids.take(labels), index=labels.index)
+        return crossed.reindex(self.features.index).fillna(self._assigned["segment_id"])  # the others made nothing
+
+    @cached_property
+    def _fitted_folder(self) -> Path:
         chosen = self.chosen["candidate_id"]
         depends = self._depends | {"parameters": self._tried, "compared": COMPARED, "chosen": chosen}
-        return Segmentation.load(
-            kept_folder("segmentation", "candidates", depends, lambda folder: self._fit().save(folder))
-        )
+        return kept_folder("segmentation", "candidates", depends, self._fit)
 
-    def _fit(self) -> Segmentation:
+    def _fit(self, folder: Path) -> None:
         row, matrix, rule, models = self.chosen, self.matrix, None, None
         candidate = Candidate(row["candidate_id"], row["family"], json.loads(row["params"]))
         with self._cost("fit the chosen one"):
@@ -89,12 +106,11 @@ class SegmentSteps(ChoosingSteps):
                 history_days=self._days_counted if self.as_of else 0,
             )  # fmt: skip
         with self._cost("how sure the assignments are"), progress_bar("resampling the chosen one") as report:
-            return replace(
-                segmentation,
-                resampled=confidence_rules(
-                    segmentation, self.compared.table, models, self.parameters, report, len(self.features)
-                ),
-            )
+            sample, count = self.compared.table, len(self.features)
+            rules = confidence_rules(segmentation, sample, models, self.parameters, report, count)
+        replace(segmentation, resampled=rules).save(folder)
+        crossed = crossed_segments(segmentation, self.compared.table, models, self.parameters)
+        crossed.to_parquet(folder / "crossed.parquet")
 
     @cached_property
     def matching(self) -> Matching | None:
@@ -171,11 +187,12 @@ class SegmentSteps(ChoosingSteps):
         dropped = self.matrix.dropped
         repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # made of as much as the others
         used = {*self._fitted.matrix.columns["feature"], *repeats}
-        segments = self._assigned["segment_id"]
+        segments, crossed = self._assigned["segment_id"], self._crossed
         with self._cost("profile the segments"):
             return self._made_with(
                 self._numbered, "profile",
-                lambda: profile_segments(self.features, self.dictionary, segments, used), used=sorted(used),
+                lambda: profile_segments(self.features, self.dictionary, segments, used, crossed), used=sorted(used),
+                crossed=not self.frozen,
             )  # fmt: skip
 
     @cached_property

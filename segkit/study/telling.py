@@ -1,8 +1,12 @@
 """What a study tells its readers: warnings, key figures, the shortlist."""
 
+from datetime import timedelta
+
 import pandas as pd
 
-from segkit.prose import money, tell_coverage
+from segkit.explore import only_returned
+from segkit.privacy import FEWEST_SHOWN
+from segkit.prose import money, tell_coverage, tell_only_returned
 from segkit.study.months import MonthSteps
 
 
@@ -28,7 +32,17 @@ class TellingSteps(MonthSteps):
         return figures
 
     @property
+    def only_returned(self) -> str:
+        """Who is in the ledger and in no segment, in a sentence; nothing where there is nobody."""
+        if self.as_of is None:
+            return ""
+        people, amount = only_returned(self.orders, self._window_start - timedelta(days=1), self.as_of)
+        return tell_only_returned(people, amount, self.card.currency)
+
+    @property
     def shortlist(self) -> pd.DataFrame:
         """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments."""
         shown = ["candidate_id", "segments", "smallest_share", "forward_value", "forward_behaviour", "reason"]
-        return self.one_per_family[shown]
+        few = self.one_per_family["smallest_share"] * len(self.features) < FEWEST_SHOWN
+        table = self.one_per_family[shown]
+        return table.assign(smallest_share=table["smallest_share"].mask(few))

@@ -5,6 +5,7 @@ from functools import cached_property
 import pandas as pd
 
 from segkit.handover import PLATFORMS, audience, reachable_customers, read_contacts
+from segkit.privacy import veiled_share
 from segkit.prose import with_interval
 from segkit.study.segments import SegmentSteps
 from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
@@ -21,8 +22,15 @@ class WorthSteps(SegmentSteps):
 
     @property
     def kpi_table(self) -> pd.DataFrame:
-        """The key figures that are known of any segment, a row per segment, for readers."""
-        known = self.kpis[~self.kpis["kpi"].isin(["revenue", "discount_cost"])].dropna(subset="figure")
+        """The key figures that are known of any segment, a row per segment, for readers.
+
+        A share of people that fewer than ten are in, or not in, is moved to ten.
+        """
+        known = self.kpis[~self.kpis["kpi"].isin(["revenue", "discount_cost"])].dropna(subset="figure").copy()
+        people = known["kpi"] == "retention"  # the others are no shares of people
+        known.loc[people, "figure"] = [
+            veiled_share(row.figure, row.customers) for row in known[people].itertuples(index=False)
+        ]
         order = list(dict.fromkeys(known["kpi"]))
         return known.pivot_table(index="segment_id", columns="kpi", values="figure")[order].pipe(self._by_name)
 

@@ -1,0 +1,74 @@
+"""What may be shown of customers where a page goes to many readers: never fewer than ten of them.
+
+A point on a map, a step of a curve and a share can each stand for one customer; here they are put together until they
+stand for enough.
+"""
+
+import numpy as np
+import pandas as pd
+
+FEWEST_SHOWN = 10
+
+
+def crowd_points(positions: pd.DataFrame, fewest: int = FEWEST_SHOWN) -> pd.DataFrame:
+    """Return customers on a map as points that each stand for `fewest` or more neighbours of one segment.
+
+    A segment's customers are halved at the median of the axis along which they spread more, and the halves again, for
+    as long as both are large enough. A point is the mean place of those that are left together, so that nobody's own
+    place is shown; a segment of fewer customers has no point.
+
+    Parameters
+    ----------
+    positions : DataFrame
+        ``x, y, segment_id``, a row per customer.
+    fewest : int
+
+    Returns
+    -------
+    DataFrame
+        ``x, y, segment_id, customers``.
+
+    Examples
+    --------
+    >>> row = pd.DataFrame({"x": range(40), "y": 0.0, "segment_id": "S1"})
+    >>> crowd_points(row)
+          x    y segment_id  customers
+    0   4.5  0.0         S1         10
+    1  14.5  0.0         S1         10
+    2  24.5  0.0         S1         10
+    3  34.5  0.0         S1         10
+    >>> len(crowd_points(row.head(9)))
+    0
+    """
+    rows = []
+    for segment_id, own in positions.groupby("segment_id", sort=True):
+        for places in _halved(own[["x", "y"]].to_numpy(dtype=float), fewest):
+            rows.append((*np.sort(places, axis=0).mean(axis=0), segment_id, len(places)))
+    return pd.DataFrame(rows, columns=["x", "y", "segment_id", "customers"])
+
+
+def _halved(places: np.ndarray, fewest: int) -> list[np.ndarray]:
+    if len(places) < fewest:
+        return []
+    if len(places) < 2 * fewest:
+        return [places]
+    axis = int(np.ptp(places, axis=0).argmax())
+    ordered = places[np.lexsort((places[:, 1 - axis], places[:, axis]))]
+    middle = len(ordered) // 2
+    return _halved(ordered[:middle], fewest) + _halved(ordered[middle:], fewest)
+
+
+def veiled_share(share: float, customers: int, fewest: int = FEWEST_SHOWN) -> float:
+    """Return a share of people moved so far from 0 and 1 that it doesn't tell of fewer than `fewest` of them.
+
+    Examples
+    --------
+    >>> veiled_share(0.995, 200), veiled_share(0.5, 200), veiled_share(0.0, 200)
+    (0.95, 0.5, 0.0)
+    """
+    count = round(share * customers)
+    if 0 < count < fewest:
+        return min(fewest / customers, 1.0)
+    if 0 < customers - count < fewest:
+        return max(1 - fewest / customers, 0.0)
+    return share
