@@ -6,7 +6,7 @@ and whether they come back, of every one within the limits on sizes and noise.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -31,6 +31,8 @@ from segkit.forward import (
     judged_from,
     learn_before,
     look_back,
+    propose_by_forward,
+    unseen_outcomes,
 )
 from segkit.forward.horizon import best_value_weight
 from segkit.matrix import Matrix
@@ -41,9 +43,10 @@ from segkit.predictive.evidence import cross_predictive, gather_predictive_evide
 from segkit.segmentation import Segmentation
 
 Step = Callable[[str], Callable[[int, int, str], None]]
-_TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "verdicts")
+_TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "verdicts", "unseen")
 GAP_RESTARTS = 2  # per k, for the customers and for the noise alike; five changed no choice at twice the cost
 MANY, FEW_FITS = 200_000, 20  # the share of 20 is known within 0.11 (a standard error) for the least sure
+UNSEEN = ("outcome", "group", "skill", "unseen", "ceiling")
 STABILITY = ("stability_ari", "stability_jaccard_min")
 
 
@@ -64,6 +67,9 @@ class Trial:
     verdicts : DataFrame
         ``candidate_id, structure, why``.
     judgement : Judgement
+    unseen : DataFrame
+        ``candidate_id, outcome, group, skill, unseen, ceiling`` of the proposed candidate where it is predictive: what
+        it says about an outcome that it was made without. Empty otherwise.
     """
 
     candidates: pd.DataFrame
@@ -75,6 +81,7 @@ class Trial:
     pairs: pd.DataFrame
     verdicts: pd.DataFrame
     judgement: Judgement
+    unseen: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_tables(self) -> dict[str, pd.DataFrame | dict]:
         """Return tables and dicts from which `from_tables` makes the trial again."""
@@ -116,7 +123,7 @@ def try_candidates(
     """
     jobs, table = len(os.sched_getaffinity(0)), features.table
     comparison = compare_segmentations(table, matrix, parameters, progress=step("comparing segmentations"), jobs=jobs)
-    models, fits, judgement = None, [], None
+    models, fits, past = None, [], None
     if orders is not None:
         past = look_back(orders, features.as_of, parameters, jobs=jobs, progress=step("looking one horizon back"))
         models, fits = predict_segments(orders, features, parameters)
@@ -134,7 +141,14 @@ def try_candidates(
     candidates = _with(candidates, strengths[["candidate_id", "prediction_strength"]])
     tested = gaps[(gaps["customers"] == "all") & gaps["candidate_id"].notna()]
     candidates = _with(candidates, tested[["candidate_id", "gap"]])
-    return Trial(candidates, comparison.labels, comparison.timings, gaps, strengths, **resampled, judgement=judgement)
+    proposed = propose_by_forward(candidates, comparison.labels, parameters, judgement.shares)[0]
+    found = pd.DataFrame(columns=["candidate_id", *UNSEEN])
+    if past is not None and past.models is not None and comparison.grid[proposed].family == "predictive":
+        found = unseen_outcomes(past, comparison.grid[proposed], parameters).assign(candidate_id=proposed)
+    return Trial(
+        candidates, comparison.labels, comparison.timings, gaps, strengths, **resampled, judgement=judgement,
+        unseen=found[["candidate_id", *UNSEEN]],
+    )  # fmt: skip
 
 
 def predict_segments(

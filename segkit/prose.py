@@ -142,10 +142,9 @@ def tell_choice(candidates: pd.DataFrame) -> str:
 
 
 _STRUCTURE = {
-    "natural": "These segments are natural: thinly populated space lies between them, and they come back.",
-    "reproducible": "These segments are cuts through a continuum, and the same cuts come back from other customers.",
-    "constructive": "These segments are cuts through a continuum, made where they are useful; other customers would "
-    "have moved their borders.",
+    "natural": "These segments are natural: thinly populated space lies between them.",
+    "reproducible": "These segments are cuts through a continuum.",
+    "constructive": "These segments are cuts through a continuum, made where they are useful.",
 }
 
 
@@ -161,13 +160,35 @@ def tell_verdict(verdict: dict, forward: str) -> str:
 
     Examples
     --------
-    >>> tell_verdict({"structure": "natural", "segment_at_all": False}, "They tell nothing.")
-    'These segments are natural: ... they come back. They tell nothing. A simple rule would do: it says as much.'
+    >>> evidence = {"comes_back": 0.94, "resamples": 100}
+    >>> tell_verdict({"structure": "reproducible", "evidence": evidence}, "They tell nothing.")
+    'These segments are cuts through a continuum. They are stable: each comes back in at least 94 of 100 resamples ...'
     """
-    parts = [_STRUCTURE.get(verdict["structure"], ""), forward]
-    if not verdict["segment_at_all"]:
-        parts.append("A simple rule would do: it says as much.")
-    return " ".join(part for part in parts if part)
+    return " ".join(filter(None, [_STRUCTURE.get(verdict["structure"], ""), _tell_return(verdict), forward]))
+
+
+def _tell_return(verdict: dict) -> str:
+    evidence = verdict.get("evidence", {})
+    share, resamples = evidence.get("comes_back"), evidence.get("resamples")
+    if share is None or not resamples:
+        return ""
+    least = f"at least {round(share * resamples)} of {resamples:.0f} resamples of the customers"
+    if verdict["structure"] == "constructive":
+        return f"Each comes back in {least}, with other borders."
+    return f"They are stable: each comes back in {least}."
+
+
+def tell_advice(verdict: dict) -> str:
+    """Return what to do where these segments are not worth having; nothing where they are.
+
+    Examples
+    --------
+    >>> tell_advice({"segment_at_all": False, "advice": "use the RFM map: these segments say no more about the future"})
+    'Use the RFM map: these segments say no more about the future. They are shown all the same, for those who ask.'
+    """
+    if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
+        return ""
+    return f"{advice[0].upper()}{advice[1:]}. They are shown all the same, for those who ask."
 
 
 def tell_sizes(sizes: pd.Series) -> str:

@@ -44,6 +44,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, dict[str, Column]]:
         tables["persona_products"] = study.persona_products
     if len(study.trial.judgement.outcomes):
         tables["outcomes"] = study.trial.judgement.outcomes
+    tables |= {name: table for name in ("origins", "unseen") if len(table := getattr(study, name))}
     for name, table in tables.items():
         write_table(table, name, folder, about if name == "features" else None)
     return {

@@ -143,6 +143,11 @@ TABLES: dict[str, Table] = {
             "forward_value": _number("skill about how much customers will buy, as a share of the ceiling"),
             "forward_behaviour": _number("skill about what and how they will buy, as a share of the ceiling"),
             "forward_share": _number("weighted mean of the two"),
+            "recipe_agreement": _number(
+                "adjusted Rand index between these segments and those of the same recipe one horizon back, which were "
+                "judged",
+                "-1 to 1",
+            ),
             "feasible": _boolean("whether its sizes and its noise are within the limits"),
             "reason": _text("why it is not feasible, or why it lost; for the chosen one why it won"),
             "chosen": _boolean("exactly one"),
@@ -158,6 +163,37 @@ TABLES: dict[str, Table] = {
             "skill": _number("deviance explained by the candidate's segments; below 0 where they mislead"),
             "low": _number("lower end of the 95 % interval of skill"),
             "high": _number("upper end of the 95 % interval of skill"),
+            "ceiling": _number("deviance explained by the best of several models of all features"),
+        },
+        sort=(),
+    ),
+    "origins": Table(
+        "What the chosen candidate and the rules told at every origin that the data allow, of all customers then.",
+        {
+            "origin": _text("day up to which features were known"),
+            "until": _text("last day judged by"),
+            "customers": _integer("customers as of the origin", "customers"),
+            "candidate_id": _text("a candidate, or rfm-scores-k: k-means on the three RFM scores"),
+            **{
+                f"forward_{group}{end}": _number(f"{told}{bound}")
+                for group, told in (
+                    ("value", "skill about how much customers buy, as a share of the ceiling"),
+                    ("behaviour", "skill about what and how they buy, as a share of the ceiling"),
+                    ("share", "weighted mean of the two"),
+                )
+                for end, bound in (("", ""), ("_low", "; lower end of the 95 % interval"), ("_high", "; upper end"))
+            },
+        },
+        sort=(),
+    ),
+    "unseen": Table(
+        "What the proposed predictive segments say about each outcome when they are made without it.",
+        {
+            "candidate_id": _CANDIDATE_ID,
+            "outcome": _text("what customers did in the days after"),
+            "group": _text("value (how much) or behaviour (what and how)"),
+            "skill": _number("deviance explained by the segments as they are, of all customers"),
+            "unseen": _number("deviance explained by segments made without this outcome"),
             "ceiling": _number("deviance explained by the best of several models of all features"),
         },
         sort=(),

@@ -52,7 +52,7 @@ def test_where_nobody_can_predict_anything_figures_are_missing():
     labels, outcomes, known = planted(effect=0.0)
     skill = forward_skill(labels, outcomes, KINDS, known)
     assert skill.shares.figures()[["forward_value", "forward_behaviour", "forward_share"]].isna().all(axis=None)
-    assert advise_segmenting("true", skill.shares).segment_at_all  # nothing known speaks against it
+    assert advise_segmenting("true", skill.shares).text.startswith("do not segment: nothing")
 
 
 def test_skill_does_not_depend_on_the_order_of_rows_or_on_the_labels_names():

@@ -163,3 +163,33 @@ def test_a_ready_table_of_customers_is_studied_without_orders(tmp_path, monkeypa
     assert len(study.trial.judgement.outcomes) > 0
     with pytest.raises(InputError, match="neither --month nor --as-of"):
         open_study(tmp_path / "survey.toml", month="2025-12")
+
+
+def test_where_nothing_can_be_predicted_the_report_says_so_on_top_and_shows_segments_all_the_same(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    write_shop(tmp_path)
+    draw, orders = np.random.default_rng(1), pd.read_csv(tmp_path / "orders.csv")
+    orders["customer"] = draw.integers(0, 160, len(orders))  # who orders what is chance
+    orders.to_csv(tmp_path / "orders.csv", index=False)
+    study = open_study(tmp_path / "shop.toml", month="2025-12", **SMALL | {"max_segments": 3})
+    study.compute()
+    assert not study.verdict["segment_at_all"]
+    assert study.warnings[0].startswith("Do not segment: nothing that these customers do next can be predicted.")
+    assert "Nobody can predict" in study.forward_sentence
+    assert study.segments["customers"].sum() == len(study.features)
+    assert len(study.segments) == study.chosen["segments"]
+
+
+def test_a_survey_whose_outcome_is_chance_is_advised_against_on_top(tmp_path, monkeypatch):
+    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    draw = np.random.default_rng(0)
+    survey = pd.DataFrame({"respondent": np.arange(180), "like": draw.integers(0, 2, 180)})
+    survey[["spicy", "cheap", "fast"]] = draw.normal(size=(180, 3))
+    survey.to_csv(tmp_path / "survey.csv", index=False)
+    (tmp_path / "survey.toml").write_text(SURVEY)
+    study = open_study(tmp_path / "survey.toml", **SMALL | {"max_segments": 3})
+    assert study.warnings[0].startswith("Do not segment")
+    assert study.origins.empty
+    assert study.unseen.empty

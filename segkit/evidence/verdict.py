@@ -127,7 +127,7 @@ def segment_at_all(gains: pd.DataFrame, baseline: str = "the RFM map") -> Advice
     --------
     >>> gains = pd.DataFrame({"group": ["value"] * 2, "against": ["one segment", "baseline"], "low": [0.2, -0.1]})
     >>> segment_at_all(gains)
-    Advice(segment_at_all=False, text='use the RFM map: no segmentation says more about the future')
+    Advice(segment_at_all=False, text='use the RFM map: these segments say no more about the future')
     """
     if gains.empty:
         return Advice(True, "nothing that came later could be judged; whether it is worth having is open")
@@ -137,5 +137,5 @@ def segment_at_all(gains: pd.DataFrame, baseline: str = "the RFM map") -> Advice
         groups = " and ".join({"value": "how much", "behaviour": "what and how"}[g] for g in beaten.index[one & other])
         return Advice(True, f"segment: it says more than {baseline} about {groups} customers will buy")
     if one.any():
-        return Advice(False, f"use {baseline}: no segmentation says more about the future")
-    return Advice(False, "do not segment: nothing tried says anything about the future")
+        return Advice(False, f"use {baseline}: these segments say no more about the future")
+    return Advice(False, "do not segment: these segments say nothing about the future")

@@ -11,7 +11,7 @@ from segkit.forward.horizon import (
     learn_before,
     look_back,
 )
-from segkit.forward.others import judge_origins, judge_ready, unseen_outcomes
+from segkit.forward.others import earlier_origins, judge_ready, unseen_outcomes
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 
 __all__ = [
@@ -24,9 +24,9 @@ __all__ = [
     "advise_segmenting",
     "best_value_weight",
     "best_ceiling",
+    "earlier_origins",
     "forward_skill",
     "judge_candidates",
-    "judge_origins",
     "judge_ready",
     "judged_from",
     "learn_before",

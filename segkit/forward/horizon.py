@@ -67,6 +67,8 @@ class Judgement:
     recipes : DataFrame
         ``candidate_id, segments`` (one horizon back; those left out count as one), ``agreement`` (adjusted Rand index
         with the delivered segments, over customers of both days).
+    customers : int
+        As of the day it was judged from.
     """
 
     note: str
@@ -74,6 +76,7 @@ class Judgement:
     outcomes: pd.DataFrame
     ceilings: pd.DataFrame
     recipes: pd.DataFrame
+    customers: int = 0
 
     def __repr__(self) -> str:
         return self.note
@@ -83,7 +86,8 @@ class Judgement:
         if self.shares is None:
             return pd.DataFrame(columns=["candidate_id", "forward_value", "forward_behaviour", "forward_share"])
         table = self.shares.figures(half)
-        return table[table["candidate_id"].isin(self.recipes["candidate_id"])].reset_index(drop=True)
+        own = self.recipes[["candidate_id", "agreement"]].rename(columns={"agreement": "recipe_agreement"})
+        return table.merge(own, on="candidate_id")
 
     def to_tables(self) -> dict[str, pd.DataFrame | dict]:
         """Return tables and dicts from which `from_tables` makes the judgement again."""
@@ -91,7 +95,7 @@ class Judgement:
             "outcomes": self.outcomes,
             "ceilings": self.ceilings,
             "recipes": self.recipes,
-            "said": {"note": self.note},
+            "said": {"note": self.note, "customers": self.customers},
         }
         return made | ({} if self.shares is None else {"shares": self.shares.to_table()})
 
@@ -99,7 +103,8 @@ class Judgement:
     def from_tables(cls, made: dict) -> "Judgement":
         """Return the judgement that `to_tables` stored."""
         shares = Shares.from_table(made["shares"]) if "shares" in made else None
-        return cls(made["said"]["note"], shares, made["outcomes"], made["ceilings"], made["recipes"])
+        said = made["said"]
+        return cls(said["note"], shares, made["outcomes"], made["ceilings"], made["recipes"], said["customers"])
 
 
 def judged_from(orders, horizon_days: int) -> date:
@@ -201,8 +206,9 @@ def judge_candidates(
     labels = refit_candidates(past, candidates, parameters, jobs=jobs, progress=progress)
     skill = judge_labels(past, _with_companions(past, labels, parameters), parameters)
     return Judgement(
-        _note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings, _recipes(labels, delivered)
-    )
+        _note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings, _recipes(labels, delivered),
+        past.customers,
+    )  # fmt: skip
 
 
 def judge_labels(past: Past, labels: pd.DataFrame, parameters: Parameters) -> ForwardSkill:
@@ -252,18 +258,23 @@ def _labels(X, dequantised, candidates: list[Candidate], seed: int) -> list[tupl
 
 def _with_companions(past: Past, labels: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
     """Return the labels with those of k-means on RFM scores, and of predictive segments with other weights."""
-    companions = {}
-    rfm = fit_rfm(past.features.table)
-    if rfm is not None:
-        scores = rfm.assign(past.features.table)[["r", "f", "m"]].to_numpy("float64")
-        for k in sorted(set(count_segments(labels)) - {1}):
-            companions[f"rfm-scores-{k}"] = METHODS["kmeans"](scores, seed=parameters.seed, k=int(k)).labels
+    companions = dict(like_rfm(past, sorted(set(count_segments(labels))), parameters).items())
     if past.models is not None and past.models.weights().any():
         Z, k = past.models.matrix.transform(past.features.table), min(SHOWN_SEGMENTS, parameters.max_segments)
         for weight in VALUE_WEIGHTS:
             fit = fit_predictive(past.models, Z, seed=parameters.seed, k=k, value_weight=weight)
             companions[f"predictive-{k}, value x {weight:g}"] = fit.labels
     return pd.concat([labels, pd.DataFrame(companions, index=labels.index)], axis=1)
+
+
+def like_rfm(past: Past, ks: list[int], parameters: Parameters) -> pd.DataFrame:
+    """Return labels of k-means on the three RFM scores (``rfm-scores-5``): rules on equal terms, k for k."""
+    rfm = fit_rfm(past.features.table)
+    if rfm is None:
+        return pd.DataFrame(index=past.features.table.index)
+    scores = rfm.assign(past.features.table)[["r", "f", "m"]].to_numpy("float64")
+    found = {f"rfm-scores-{k}": METHODS["kmeans"](scores, seed=parameters.seed, k=int(k)).labels for k in ks if k > 1}
+    return pd.DataFrame(found, index=past.features.table.index)
 
 
 def count_segments(labels: pd.DataFrame) -> pd.Series:

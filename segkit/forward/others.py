@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from segkit.forward.ceiling import best_ceiling
-from segkit.forward.horizon import Judgement, Past, judge_labels, look_back, refit_candidates
+from segkit.forward.horizon import Judgement, Past, judge_labels, like_rfm, look_back, refit_candidates
 from segkit.forward.skill import forward_skill
 from segkit.matrix import Matrix
 from segkit.methods import Candidate
@@ -19,23 +19,26 @@ MOST_LEVELS = 6  # of a category that is asked for one by one
 _LOSS = {"binary": "binary", "money": "money", "count": "count"}
 
 
-def judge_origins(
-    orders, as_of: date, candidates: list[Candidate], parameters: Parameters, *, jobs: int = 1, most: int = 4
+def earlier_origins(
+    orders, as_of: date, candidates: list[Candidate], parameters: Parameters, *, jobs: int = 1, most: int = 3
 ) -> pd.DataFrame:
     """Return origin, until, customers, candidate_id, forward_value, forward_behaviour, forward_share (and bounds).
 
-    One block per origin, the latest first, as far back as the data allow: customers of one period share its weather,
-    which no interval over customers shows. `candidates` are few, such as the chosen one and the baselines.
+    One block per origin before that of `segkit.forward.look_back`, the latest first, as far back as the data allow:
+    customers of one period share its weather, which no interval over customers shows. `candidates` are few, such as
+    the chosen one and the baselines; k-means on the RFM scores joins them, with as many segments as the first has.
+    Of all customers: nothing is chosen here. Where the data begin too late to learn from, predictive ones are missing.
     """
     tables = []
-    for number in range(most):
+    for number in range(1, most + 1):
         past = look_back(orders, as_of - timedelta(days=number * parameters.horizon_days), parameters, jobs=jobs)
         if past is None:
             break
-        figures = judge_labels(past, refit_candidates(past, candidates, parameters), parameters).shares.figures()
-        figures.insert(0, "customers", past.customers)
-        figures.insert(0, "until", str(past.until))
-        figures.insert(0, "origin", str(past.origin))
+        labels = refit_candidates(past, candidates, parameters)
+        like = like_rfm(past, [candidates[0].params.get("k", 0)], parameters)
+        figures = judge_labels(past, pd.concat([labels, like], axis=1), parameters).shares.figures()
+        for name, told in (("customers", past.customers), ("until", str(past.until)), ("origin", str(past.origin))):
+            figures.insert(0, name, told)
         tables.append(figures)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["origin", "until", "candidate_id"])
 

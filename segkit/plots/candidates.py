@@ -25,6 +25,7 @@ FAMILY_NAMES = {
     "predictive": "predictive",
     "rfm": "RFM map",
     "tiers": "value tiers",
+    "layers": "in layers",  # predictive, too, but cut otherwise
 }
 _FAMILY_COLOURS = dict(zip(FAMILY_NAMES, PALETTE, strict=False))
 # criterion: what to write on the panel, whether more is better
@@ -87,13 +88,16 @@ def plot_candidates(candidates, criteria=("within_ss", "silhouette", "calinski_h
     return figure
 
 
-def plot_frontier(candidates, ax=None):
+def plot_frontier(candidates, beside=None, ax=None):
     """What each candidate tells about how much customers will buy, against what and how.
 
     Parameters
     ----------
     candidates : DataFrame
         ``family, candidate_id, forward_value, forward_behaviour, chosen``; those that could not be judged are left out.
+    beside : DataFrame, optional
+        ``candidate_id, forward_value, forward_behaviour`` of segmentations that are no candidates, such as
+        `study.companions`: predictive ones are joined by a line, from the least weight of value to the most.
     ax : Axes, optional
 
     Returns
@@ -102,13 +106,21 @@ def plot_frontier(candidates, ax=None):
     """
     ax = axes_of(ax, 4.2)
     judged = candidates.dropna(subset=["forward_value", "forward_behaviour"])
-    for family in [family for family in FAMILY_NAMES if (judged["family"] == family).any()]:
-        own = judged[judged["family"] == family].sort_values("forward_behaviour")
-        colour = _FAMILY_COLOURS[family]
+    layered = judged["candidate_id"].str.startswith("layers-")
+    judged = judged.assign(kind=judged["family"].mask(layered, "layers"))
+    if beside is not None and len(beside):
+        rules = beside["candidate_id"].str.startswith("rfm-scores-")
+        weighted = beside[~rules]
+        ax.plot(weighted["forward_value"], weighted["forward_behaviour"], "-", color=QUIET, lw=1, alpha=0.7)
+        rfm = beside[rules]
+        ax.plot(rfm["forward_value"], rfm["forward_behaviour"], "o", color=QUIET, markersize=4, mfc="none", alpha=0.7)
+    for kind in [kind for kind in FAMILY_NAMES if (judged["kind"] == kind).any()]:
+        own = judged[judged["kind"] == kind].sort_values("forward_behaviour")
+        colour = _FAMILY_COLOURS[kind]
         ax.plot(own["forward_value"], own["forward_behaviour"], "o", color=colour, markersize=6, alpha=0.75, mew=0)
         last = own.iloc[-1]
         ax.annotate(
-            FAMILY_NAMES[family], (last["forward_value"], last["forward_behaviour"]), (7, 4),
+            FAMILY_NAMES[kind], (last["forward_value"], last["forward_behaviour"]), (7, 4),
             textcoords="offset points", color=darker(colour), fontsize=10,
         )  # fmt: skip
     chosen = judged[judged["chosen"]]

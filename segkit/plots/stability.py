@@ -23,6 +23,7 @@ KINDS = {
     "gmm-diag": ("mixture, diagonal", "segments"),
     "gmm-spherical": ("mixture, spherical", "segments"),
     "predictive": ("predictive", "segments"),
+    "layers": ("predictive, in layers", "segments"),
     "hdbscan": ("HDBSCAN", "least customers in a cluster"),
     "dbscan": ("DBSCAN", "radius"),
 }

@@ -1,22 +1,26 @@
 """The steps of a study that try every candidate and take one."""
 
+import json
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
+from os import sched_getaffinity
 
 import pandas as pd
 
 from segkit.candidates import Trial, try_candidates
-from segkit.compare import BASELINES, CHOICE_RULE, choose
+from segkit.compare import BASELINES, CHOICE_RULE, RULES, choose
 from segkit.evidence import adjusted_rand, contingency, segment_flow, strongest
 from segkit.features import CustomerFeatures
-from segkit.forward import FORWARD_RULE, advise_segmenting, propose_by_forward, tell_forward
+from segkit.forward import FORWARD_RULE, advise_segmenting, earlier_origins, propose_by_forward, tell_forward
 from segkit.keep import kept
 from segkit.matrix.steps import sample_customers
+from segkit.methods import Candidate
 from segkit.progress import progress_bar
 from segkit.study.kept_model import keep_model, kept_verdict
 from segkit.study.way import WaySteps
-from segkit.tables import round_significant
+from segkit.tables import TABLES, round_significant
 
 KEPT_RULE = """\
 No candidates are tried while the model of an earlier month is kept: its segments are held against the two rules on this
@@ -126,9 +130,18 @@ class ChoosingSteps(WaySteps):
             "segment_at_all": advice.segment_at_all,
             "chosen": chosen,
             "proposed": self.proposed,
+            "advice": advice.text,
             "why": ". ".join(filter(None, (advice.text, why))),
-            "evidence": {name: _number(self.chosen[name]) for name in criteria},
+            "evidence": {name: _number(self.chosen[name]) for name in criteria} | self._returns,
         }
+
+    @property
+    def _returns(self) -> dict[str, float | None]:
+        """In what share of how many resamples the chosen segment that comes back least often does (Jaccard >= 0.5)."""
+        own = self.trial.stability[self.trial.stability["candidate_id"] == self.chosen["candidate_id"]]
+        if own.empty or "resamples" not in own:
+            return {"comes_back": None, "resamples": None}
+        return {"comes_back": _number(1 - own["dissolved"].max()), "resamples": _number(own["resamples"].max())}
 
     @property
     def forward_sentence(self) -> str:
@@ -138,6 +151,55 @@ class ChoosingSteps(WaySteps):
                 f"As found when the model was fitted, as of {self.earlier.fit['as_of']}: {self.earlier.fit['forward']}"
             )
         return tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
+
+    @property
+    def companions(self) -> pd.DataFrame:
+        """What was judged beside the candidates: k-means on RFM scores, and predictive segments by weight of value."""
+        shown = ["candidate_id", *FORWARD]
+        shares = self.trial.judgement.shares
+        if shares is None:
+            return pd.DataFrame(columns=shown)
+        figures = shares.figures("reporting")[shown]
+        return figures[~figures["candidate_id"].isin(self.candidates["candidate_id"])].reset_index(drop=True)
+
+    @property
+    def equal_terms(self) -> pd.DataFrame:
+        """The chosen candidate beside the rules, and k-means on the three RFM scores with as many segments."""
+        like = f"rfm-scores-{int(self.chosen['segments'])}"
+        rows = [self.chosen["candidate_id"], *(rule.candidate_id for rule in RULES), like]
+        table = pd.concat([self.candidates, self.companions]).drop_duplicates("candidate_id").set_index("candidate_id")
+        return table.loc[[row for row in rows if row in table.index], list(FORWARD)].dropna(how="all")
+
+    @property
+    def unseen(self) -> pd.DataFrame:
+        """What the proposed predictive segments say about each outcome when they are made without it."""
+        return self.trial.unseen
+
+    @cached_property
+    def origins(self) -> pd.DataFrame:
+        """What the chosen candidate, k-means and the rules told at every origin that the data allow."""
+        judgement = self.trial.judgement
+        judged = judgement.shares
+        if judged is None or self.as_of is None:
+            return pd.DataFrame(columns=list(TABLES["origins"].columns))
+        table, k = self.candidates.set_index("candidate_id"), int(self.chosen["segments"])
+        ids = dict.fromkeys([self.chosen["candidate_id"], f"kmeans-{k}", *(rule.candidate_id for rule in RULES)])
+        tried = [
+            Candidate(one, table["family"][one], json.loads(table["params"][one])) for one in ids if one in table.index
+        ]
+
+        def make() -> dict:
+            with self._cost("judging at earlier origins"), progress_bar("judging at earlier origins"):
+                found = earlier_origins(self.orders, self.as_of, tried, self.parameters, jobs=len(sched_getaffinity(0)))
+            return {"table": found}
+
+        depends = self._depends | {"parameters": self._tried, "candidates": tried}
+        latest = judged.figures().set_index("candidate_id")
+        latest = latest.loc[[name for name in [*ids, f"rfm-scores-{k}"] if name in latest.index]].reset_index()
+        origin = self.as_of - timedelta(days=self.parameters.horizon_days)
+        latest = latest.assign(origin=str(origin), until=str(self.as_of), customers=judgement.customers)
+        tables = [latest, kept("origins", "forward", depends, make)["table"]]
+        return pd.concat(tables, ignore_index=True)[list(TABLES["origins"].columns)]
 
     @cached_property
     def one_per_family(self) -> pd.DataFrame:

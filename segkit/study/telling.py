@@ -6,7 +6,7 @@ import pandas as pd
 
 from segkit.explore import only_returned
 from segkit.privacy import FEWEST_SHOWN
-from segkit.prose import money, tell_coverage, tell_only_returned
+from segkit.prose import money, tell_advice, tell_coverage, tell_only_returned
 from segkit.study.months import MonthSteps
 
 
@@ -16,10 +16,11 @@ class TellingSteps(MonthSteps):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before trusting the rest."""
+        advice = tell_advice(self.verdict)
         if self.as_of is None:
-            return ()
+            return (advice,) if advice else ()
         covered = tell_coverage(self.label, self.as_of, self.orders.last_day, self.uncovered_days)
-        return (covered,) if covered else ()
+        return tuple(filter(None, [advice, covered]))
 
     @property
     def key_figures(self) -> dict[str, str]:
