@@ -190,6 +190,7 @@ def test_a_survey_whose_outcome_is_chance_is_advised_against_on_top(tmp_path, mo
     survey.to_csv(tmp_path / "survey.csv", index=False)
     (tmp_path / "survey.toml").write_text(SURVEY)
     study = open_study(tmp_path / "survey.toml", **SMALL | {"max_segments": 3})
-    assert study.warnings[0].startswith("Do not segment")
+    assert study.warnings[0].startswith("Do not segment: no segmentation comes back")
+    assert study.chosen["reason"].startswith("No segmentation comes back from other customers; this is the steadiest")
     assert study.origins.empty
     assert study.unseen.empty

@@ -17,6 +17,7 @@ CHOICE_RULE = """\
    as many segments, or one more or fewer), within 0.05 of the best.
 2. Separation: of these, those whose mean silhouette width is within 0.02 of the best.
 3. Of these, the fewest segments, then the simplest family."""
+UNSTABLE = "a segment doesn't come back"
 DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
 LIKE_AGREEMENT = 0.05  # adjusted Rand: smaller differences come and go with the sample
 LIKE_SEPARATION = 0.02  # mean silhouette width, likewise
@@ -87,7 +88,7 @@ def propose(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Paramete
     3. of these, the fewest segments, then the simplest family (`SIMPLEST_FIRST`), then the more agreed on.
 
     One after the other, not a weighted score: each step can be read off the table. Where no candidate is within the
-    limits the RFM map is proposed.
+    limits the RFM map is proposed; where there is none, the steadiest of those that only don't come back.
     """
     table = candidates.set_index("candidate_id")
     limits = broken_limits(candidates, labels, parameters)
@@ -144,7 +145,7 @@ def broken_limits(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Pa
             )
         least_stable = getattr(row, "stability_jaccard_min", np.nan)
         if least_stable < DISSOLVES:
-            broken.append(f"a segment doesn't come back (mean Jaccard index {least_stable:.2f}, below {DISSOLVES})")
+            broken.append(f"{UNSTABLE} (mean Jaccard index {least_stable:.2f}, below {DISSOLVES})")
         limits[row.candidate_id] = "" if row.family in BASELINES else "; ".join(broken)
     return limits
 
@@ -194,6 +195,11 @@ def _fall_back(table: pd.DataFrame, limits: dict[str, str], reasons: dict[str, s
     order = learned.sort_values(["noise_share", "smallest_share"], ascending=[True, False])
     closest = f"closest is {order.index[0]}: {limits[order.index[0]]}" if len(order) else "none was fitted"
     maps = table.index[table["family"] == "rfm"]
+    passing = [name for name in order.index if limits[name].startswith(UNSTABLE)]  # it breaks no other limit
+    if maps.empty and passing:
+        best = order.loc[passing, "stability_jaccard_min"].astype(float).idxmax()
+        reasons[best] = f"No segmentation comes back from other customers; this is the steadiest ({limits[best]})."
+        return best, reasons
     if maps.empty:
         raise InputError(
             f"no candidate is within the limits ({closest}); relax min_segments, min_share, min_customers or max_noise"

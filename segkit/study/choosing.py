@@ -11,7 +11,7 @@ import pandas as pd
 
 from segkit.candidates import Trial, try_candidates
 from segkit.compare import BASELINES, CHOICE_RULE, RULES, choose
-from segkit.evidence import adjusted_rand, contingency, segment_flow, strongest
+from segkit.evidence import Advice, adjusted_rand, contingency, segment_flow, strongest
 from segkit.features import CustomerFeatures
 from segkit.forward import FORWARD_RULE, advise_segmenting, earlier_origins, propose_by_forward, tell_forward
 from segkit.keep import kept
@@ -122,6 +122,8 @@ class ChoosingSteps(WaySteps):
         if self.frozen:
             return kept_verdict(self.earlier)
         advice = advise_segmenting(chosen, shares)
+        if chosen == self.proposed and not self.chosen["feasible"]:
+            advice = Advice(False, "do not segment: no segmentation comes back from other customers")
         why = self.trial.verdicts.set_index("candidate_id")["why"].get(chosen)
         structure = self.chosen["structure"] if pd.notna(self.chosen["structure"]) else None
         criteria = ("stability_ari", "stability_jaccard_min", "separated_share", *FORWARD)
