@@ -4,6 +4,7 @@ Statements are written in DuckDB's dialect and translated; views and intermediat
 the rows of a SELECT come back.
 """
 
+import logging
 import socket
 import warnings
 from contextlib import contextmanager, suppress
@@ -41,20 +42,17 @@ def spark_session(address: str):
         raise InputError("the engine Spark needs the package pyspark: pip install 'segkit[spark]'") from None
     if address.startswith("spark://"):
         _find_master(address)
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # errors are raised, and told once
     quiet = f"-Dlog4j2.configurationFile={files('segkit.engines').joinpath('log4j2.properties')}"
     try:
-        session = (
-            SparkSession.builder.master(address)
-            .appName("segkit")
-            .config("spark.driver.extraJavaOptions", quiet)
-            .config("spark.ui.showConsoleProgress", "false")
-            .getOrCreate()
-        )
+        with _no_word_of_pandas():
+            builder = SparkSession.builder.master(address).appName("segkit")
+            builder = builder.config("spark.ui.showConsoleProgress", "false")
+            return builder.config("spark.driver.extraJavaOptions", quiet).getOrCreate()
     except PySparkRuntimeError as error:
         if "JAVA" in str(error):
             raise InputError("the engine Spark needs Java 17: install it, or set JAVA_HOME to where it is") from None
         raise
-    return session
 
 
 def _find_master(address: str) -> None:
@@ -88,7 +86,8 @@ class SparkConnection:
 
     def read_parquet(self, name: str, paths: list[Path | str]) -> None:
         """Make a view of parquet files, which every worker must be able to read at these paths."""
-        rows = self.session.read.option("mergeSchema", len(paths) > 1).parquet(*map(str, paths))
+        with _as_engine_error():
+            rows = self.session.read.option("mergeSchema", len(paths) > 1).parquet(*map(str, paths))
         # Old files keep times without a zone in a form that Spark takes for instants.
         local = duckdb.execute("DESCRIBE FROM read_parquet(?)", [str(paths[0])]).fetchall()
         for column, kind, *_ in local:
@@ -182,9 +181,15 @@ def _as_engine_error():
     from pyspark.errors import PySparkException
 
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        with _no_word_of_pandas():
             yield
     except (PySparkException, Py4JError) as error:
         causes = [line for line in str(error).splitlines() if line.startswith("Caused by: ")]
         raise duckdb.Error(causes[-1].removeprefix("Caused by: ") if causes else str(error).splitlines()[0]) from None
+
+
+@contextmanager
+def _no_word_of_pandas():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        yield
