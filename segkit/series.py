@@ -80,14 +80,17 @@ def _headline(series: pd.DataFrame) -> str:
     if months == 1:
         return f"{number_word(now).capitalize()} segments in the first month of the series."
     through = int((lasting == months).sum())
+    span = "both months" if months == 2 else f"all {number_word(months)} months"
     return (
         f"{number_word(now).capitalize()} segments now; {number_word(through)} of them "
-        f"{'has' if through == 1 else 'have'} lasted through all {number_word(months)} months."
+        f"{'has' if through == 1 else 'have'} lasted through {span}."
     )
 
 
 def _ways(months: list[FinishedMonth]) -> str:
     fitted = [month.label for month in months if month.record["months"]["way"] == "refit"]
+    if len(months) == 1:
+        return "From the next month on this page says who moved."
     if len(fitted) == len(months):
         return "The segments were found anew in every month, and matched with those of the month before."
     kept = "in the other months the model was kept, so that who changes segment has changed"
@@ -96,7 +99,10 @@ def _ways(months: list[FinishedMonth]) -> str:
 
 def _facts(months: list[FinishedMonth], series: pd.DataFrame, currency: str) -> dict[str, str]:
     last = series[series["month"] == months[-1].label]
-    facts = {"months": f"{len(months)}", f"customers in {months[-1].label}": f"{last['customers'].sum():,}"}
+    facts = {
+        "month" if len(months) == 1 else "months": f"{len(months)}",
+        f"customers in {months[-1].label}": f"{last['customers'].sum():,}",
+    }
     forecasts = months[-1].folder / "tables" / "forecasts.parquet"
     if last["revenue"].notna().any():
         facts[f"revenue in its window of {months[-1].record['window_days']} days"] = money(
@@ -168,7 +174,7 @@ def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, names
         )
     heads = "".join(f"<th>{head}</th>" for head in ("month", "customers", "revenue", "segments"))
     heads += "<th class='t'>model</th><th class='t'>what became of the segments</th>"
-    style = "<style>.sk-page table.series td.t, .sk-page table.series th.t { text-align: left; }</style>"
+    style = "<style>.sk-page table.series a { white-space: nowrap; } .sk-page table.series td.t, .sk-page table.series th.t { text-align: left; }</style>"
     table = f"<table class='dataframe series'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f"{style}<div class='sk-scroll'>{table}</div>"
 

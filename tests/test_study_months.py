@@ -168,7 +168,7 @@ import sys
 from pathlib import Path
 import segkit.keep, segkit.report, segkit.run_months
 folder = Path(sys.argv[1])
-segkit.keep.CACHE, segkit.report.NOTEBOOKS = folder / sys.argv[2] / "cache", folder / "notebooks"
+segkit.keep.CACHE, segkit.report.NOTEBOOKS = folder / "cache", folder / "notebooks"
 settings = dict(window_days=30, horizon_days=28, max_segments=4, min_customers=10, bootstraps=10, choice="kmeans-4")
 segkit.run_months.run_months(str(folder / "shoppers.toml"), "2025-02", "2025-03", out=folder / sys.argv[2], **settings)
 """

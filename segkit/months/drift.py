@@ -5,6 +5,7 @@ with both of their values, never from two independent samples.
 """
 
 import zlib
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,12 @@ EMPTY = 0.5  # customers put into an empty bin
 CONFIDENCE = 0.95
 NO_CHANGE = 0.995
 
-DRIFT_RULE = (
+DRIFT_RULE = fill(
     f"Population stability index over {BINS} bins fixed in the reference period; a value that {ATOM_SHARE:.0%} of the "
     "customers have is a bin of its own, as is not known. Intervals: bootstrap of customers, each with both periods. "
     f"Alarm: the index exceeds {ALARM_PSI:g} and its lower limit exceeds the {NO_CHANGE:.1%} value of no change, which "
-    "is found by exchanging the two periods of each customer at random."
+    "is found by exchanging the two periods of each customer at random.",
+    width=110,
 )
 DRIFT_COLUMNS = ["feature", "psi", "low", "high", "alarm"]
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,15 @@ WEAK_JACCARD = 0.15  # enough where the profiles, too, are each other's nearest
 PROFILE_WEIGHT = 0.1  # Jaccard points that the farthest profiles cost: decides only where members hardly do
 DESCENT_SHARE = 0.5  # members that come from one segment (a split) or end in one (a merger)
 
-IDENTITY_RULE = (
+IDENTITY_RULE = fill(
     "Segments of two months are paired one to one (Hungarian algorithm) by the Jaccard index of the customers present "
     f"in both; the distance of the profiles counts for up to {PROFILE_WEIGHT:g} of it. A segment is kept from a "
     f"Jaccard of {KEPT_JACCARD:g}, or of {WEAK_JACCARD:g} where the two profiles are each other's nearest, provided "
     "that they share more customers than chance would have them share. A segment without a pair is split off another "
     f"when at least {DESCENT_SHARE:.0%} of its customers come from there, merged into another when at least "
     f"{DESCENT_SHARE:.0%} of them end there, otherwise new or gone. A new segment takes the next number that was never "
-    "used."
+    "used.",
+    width=110,
 )
 EVENT_COLUMNS = ["event", "segment_id", "other_id", "jaccard"]
 
