@@ -174,7 +174,7 @@ def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, names
         )
     heads = "".join(f"<th>{head}</th>" for head in ("month", "customers", "revenue", "segments"))
     heads += "<th class='t'>model</th><th class='t'>what became of the segments</th>"
-    style = "<style>.sk-page table.series a { white-space: nowrap; } .sk-page table.series td.t, .sk-page table.series th.t { text-align: left; }</style>"
+    style = "<style>.series a { white-space: nowrap; } .sk-page .series .t { text-align: left; }</style>"
     table = f"<table class='dataframe series'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f"{style}<div class='sk-scroll'>{table}</div>"
 
