@@ -143,13 +143,17 @@ def report(
     """Run one month's study: notebooks, tables and report.html."""
     from segkit.parameters import split_settings
     from segkit.report import run_report
+    from segkit.shelf import finished_months, stale_months
 
     given = split_settings(settings or [])
     if choice:
         given["choice"] = choice
     if seed is not None:
         given["seed"] = str(seed)
-    print(run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given))
+    page = run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given)
+    for label, why in stale_months(finished_months(page.parent.parent)).items():
+        print(f"{label} is stale: {why}; segkit months makes it again")
+    print(page)
 
 
 @app.command(epilog="Example: segkit months complete-journey --from 2017-04 --to 2017-12")

@@ -57,7 +57,7 @@ def refused(monkeypatch, capsys, shop, *arguments) -> str:
     return err
 
 
-@pytest.mark.parametrize("command", ["", "datasets", "new-card", "check", "report", "fetch"])
+@pytest.mark.parametrize("command", ["", "datasets", "new-card", "check", "report", "months", "fetch"])
 def test_every_command_has_help_with_an_example(monkeypatch, capsys, command):
     status, out, _ = run(monkeypatch, capsys, *filter(None, [command, "--help"]))
     assert status == 0
