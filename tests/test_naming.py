@@ -213,3 +213,14 @@ def test_nobody_is_called_big_twice():
     halves = pd.Series(["S2"] * 100 + ["S1"] * 100, index=shop.index)
     names, _ = name_segments(profile_segments(shop, meaning, halves), size_segments(halves, shop["spend"]))
     assert "Big-ticket spenders" in set(names["segment"])
+
+
+def test_other_customers_of_the_same_segments_give_the_same_names():
+    features, segments = planted()
+    there, again = set(named(features, segments)[0]["segment"]), []
+    for seed in range(5):
+        rows = np.random.default_rng(seed).integers(len(features), size=len(features))
+        drawn = features.iloc[rows].set_axis([f"d{place:04}" for place in range(len(rows))])
+        names, _ = named(drawn, segments.iloc[rows].set_axis(drawn.index))
+        again += [name in there for name in names["segment"]]
+    assert np.mean(again) >= 0.9
