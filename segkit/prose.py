@@ -172,7 +172,9 @@ def _tell_return(verdict: dict) -> str:
     share, resamples = evidence.get("comes_back"), evidence.get("resamples")
     if share is None or not resamples:
         return ""
-    least = f"at least {round(share * resamples)} of {resamples:.0f} resamples of the customers"
+    back = round(share * resamples)
+    least = f"at least {back} of {resamples:.0f}" if back < resamples else f"all {resamples:.0f}"
+    least += " resamples of the customers"
     if verdict["structure"] == "constructive":
         return f"Each comes back in {least}, with other borders."
     return f"They are stable: each comes back in {least}."

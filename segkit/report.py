@@ -6,6 +6,7 @@ import platform
 import resource
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from segkit.tables import describe_tables, write_json
 NOTEBOOKS = ROOT / "notebooks"
 READY_TABLE_STARTS_AT = "03"  # a ready table has no orders to explore and no features to build
 NEEDS_A_MONTH_BEFORE = "05"
+NEEDS_A_MONTH_BEFORE_TAG = "since-last-month"  # cells of other notebooks
 
 
 class NotebookFailed(RuntimeError):
@@ -91,7 +93,9 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         _execute_all(notebooks, arguments, building / "notebooks", shelf / f"failed-{study.label}")
         for notebook in notebooks:
             _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")
-        _export(building / "notebooks" / notebooks[-1].name, building / "report.html", title=study.card.title)
+        without = [] if study.earlier else [NEEDS_A_MONTH_BEFORE_TAG]
+        page = building / "notebooks" / notebooks[-1].name
+        _export(page, building / "report.html", title=study.card.title, without=without)
         place = {"card": str(study.card.path.resolve()), "source": arguments["source"], "made_by": made_by(study)}
         write_json(_record(record, time.perf_counter() - start) | place, building / "run.json")
         _take_place(building, shelf / study.label)
@@ -168,13 +172,17 @@ def _execute(notebook: Path, target: Path, arguments: dict) -> str:
     return ""
 
 
-def _export(notebook: Path, target: Path, title: str = "") -> None:
-    """Write an executed notebook as one HTML file that needs no network; with `title`, without its code."""
+def _export(notebook: Path, target: Path, title: str = "", without: Sequence[str] = ()) -> None:
+    """Write an executed notebook as one HTML file that needs no network; with `title`, without its code.
+
+    `without` names tags of cells that have nothing to say.
+    """
     import nbformat
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    hidden = {"remove_cell_tags": ["parameters", "injected-parameters", "remove-cell"], "enabled": bool(title)}
+    tags = ["parameters", "injected-parameters", "remove-cell", *without]
+    hidden = {"remove_cell_tags": tags, "enabled": bool(title)}
     exporter = HTMLExporter(template_name="basic", config=Config({"TagRemovePreprocessor": hidden}))
     exporter.exclude_input = exporter.exclude_input_prompt = exporter.exclude_output_prompt = bool(title)
     content = nbformat.read(notebook, as_version=4)

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from segkit import report
-from segkit.report import NotebookFailed, _building, _chain, _execute, _take_place
+from segkit.report import NotebookFailed, _building, _chain, _execute, _export, _take_place
 from segkit.study import open_study
 
 
@@ -73,3 +73,16 @@ def test_a_notebook_that_stops_is_reported_with_cell_and_error_and_kept(tmp_path
     problem = _execute(tmp_path / "01_explore.ipynb", tmp_path / "out.ipynb", {"month": "2017-09"})
     assert "notebook 01_explore.ipynb, cell 1: ZeroDivisionError: division by zero" in problem
     assert (tmp_path / "out.ipynb").exists()
+
+
+def test_the_page_shows_no_code_and_no_section_that_has_nothing_to_say(tmp_path):
+    cells = [
+        nbformat.v4.new_markdown_cell("## Since last month", metadata={"tags": ["since-last-month"]}),
+        nbformat.v4.new_code_cell("print('secret')", outputs=[nbformat.v4.new_output("stream", text="said")]),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "07.ipynb")
+    _export(tmp_path / "07.ipynb", tmp_path / "page.html", title="Shop", without=["since-last-month"])
+    page = (tmp_path / "page.html").read_text()
+    assert "said" in page
+    assert "secret" not in page
+    assert "Since last month" not in page
