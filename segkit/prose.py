@@ -136,7 +136,8 @@ def tell_choice(candidates: pd.DataFrame) -> str:
         return f"Nothing else was tried: {chosen['candidate_id']}, {segments} segments, is kept. {chosen['reason']}"
     feasible = int((candidates["feasible"] & ~candidates["family"].isin(["rfm", "tiers"])).sum())
     return (
-        f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use. Taken: "
+        f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use and "
+        f"come back from resampled customers. Taken: "
         f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments. {chosen['reason']}"
     )
 

@@ -114,15 +114,12 @@ def plot_frontier(candidates, beside=None, ax=None):
         ax.plot(weighted["forward_value"], weighted["forward_behaviour"], "-", color=QUIET, lw=1, alpha=0.7)
         rfm = beside[rules]
         ax.plot(rfm["forward_value"], rfm["forward_behaviour"], "o", color=QUIET, markersize=4, mfc="none", alpha=0.7)
+    tops = []
     for kind in [kind for kind in FAMILY_NAMES if (judged["kind"] == kind).any()]:
         own = judged[judged["kind"] == kind].sort_values("forward_behaviour")
         colour = _FAMILY_COLOURS[kind]
         ax.plot(own["forward_value"], own["forward_behaviour"], "o", color=colour, markersize=6, alpha=0.75, mew=0)
-        last = own.iloc[-1]
-        ax.annotate(
-            FAMILY_NAMES[kind], (last["forward_value"], last["forward_behaviour"]), (7, 4),
-            textcoords="offset points", color=darker(colour), fontsize=10,
-        )  # fmt: skip
+        tops.append((kind, *own.iloc[-1][["forward_value", "forward_behaviour"]]))
     chosen = judged[judged["chosen"]]
     ax.plot(chosen["forward_value"], chosen["forward_behaviour"], "o", markersize=15, mfc="none", mec=INK, mew=1.8)
     ax.set_xlabel("how much they will buy: share of what can be known")
@@ -131,7 +128,25 @@ def plot_frontier(candidates, beside=None, ax=None):
     percent_axis(ax.yaxis)
     ax.grid(True)
     ax.margins(0.12)
+    middle = sum(ax.get_xlim()) / 2
+    _label_tops(ax, [top for top in tops if top[1] < middle])
+    _label_tops(ax, [top for top in tops if top[1] >= middle])
     return ax
+
+
+def _label_tops(ax, tops):
+    """Name the highest point of each kind, the names apart from each other."""
+    tops = sorted(tops, key=lambda top: top[2])
+    low, high = ax.get_ylim()
+    heights = spread_apart([height for *_, height in tops], 0.055 * (high - low))
+    for (kind, across, height), beside in zip(tops, heights, strict=True):
+        colour = darker(_FAMILY_COLOURS[kind])
+        place = across + 0.02 * (ax.get_xlim()[1] - ax.get_xlim()[0])
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkA": 0}
+        ax.annotate(
+            FAMILY_NAMES[kind], (across, height), (place, beside), color=colour, fontsize=10, va="center",
+            annotation_clip=False, arrowprops=line,
+        )  # fmt: skip
 
 
 def _label_ends(ax, ends):
