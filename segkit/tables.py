@@ -323,7 +323,8 @@ TABLES: dict[str, Table] = {
         sort=(),
     ),
     "aging": Table(
-        "How far customers are from those that the model was fitted on, feature by feature, and the mix of segments.",
+        "How far customers are from those that the model was fitted on, feature by feature, and the mix of segments. "
+        "Where the data began within its window, over as many days in both periods.",
         {
             "feature": _text("feature, as in feature_dictionary; segment: the mix of segments by that model"),
             "psi": _number("population stability index"),

@@ -77,7 +77,7 @@ def test_a_candidate_that_cannot_be_feasible_is_given_up_and_says_after_how_many
     found = stability(X, recipes(X, 2, 8), resamples=24)
     resamples = found.segments.groupby("candidate_id")["resamples"].first()
     least = found.candidates.set_index("candidate_id")["stability_jaccard_min"]
-    assert resamples["kmeans-8"] in (8, 20)
+    assert resamples["kmeans-8"] in (8, 12, 20)
     assert least["kmeans-8"] < 0.5
     whole = stability(X, recipes(X, 8), resamples=24, give_up=0).candidates.iloc[0]
     assert whole["resamples"] == 24

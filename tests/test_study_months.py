@@ -14,6 +14,7 @@ import pytest
 from shoppers import MOVES, write_shop
 
 from segkit.errors import InputError
+from segkit.months import feature_drift
 from segkit.results import write_tables
 from segkit.series import write_series
 from segkit.shelf import finished_months, month_before, stale_months
@@ -161,6 +162,16 @@ def test_a_month_before_must_be_one(card, months):
         open_study(card[0], month="2025-03", way="thaw")
     with pytest.raises(InputError, match="no month to go on from"):
         open_study(card[0], month="2025-03", previous="nowhere", **SMALL)
+
+
+def test_while_the_data_begin_within_the_window_the_calendar_alone_makes_no_drift(card):
+    settings = SMALL | {"window_days": 365}
+    before = open_study(card[0], month="2025-02", choice="kmeans-4", **settings)
+    study = open_study(card[0], month="2025-03", previous=before, **settings)
+    assert not study.aging["alarm"].any()
+    then, now = study._scored(before.as_of), study._scored(study.as_of)
+    longer = feature_drift(then["table"], now["table"], now["dictionary"], seed=0).set_index("feature")["alarm"]
+    assert longer[["tenure_days", "active_span_days", "order_count"]].all()
 
 
 DRIVER = """

@@ -27,7 +27,7 @@ from segkit.evidence.recipes import (
 DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come back (Hennig 2007, section 3)
 SMALL = 1_000  # customers of the second reading, at which shops of any size can be compared
 SMALL_PAIRS = 10
-LOOKS = (4, 10, 25)  # pairs of resamples after which a candidate may be given up; see `resample_stability`
+LOOKS = (4, 6, 10, 16, 25, 36)  # pairs of resamples after which a candidate may be given up; see `resample_stability`
 GIVE_UP, DOUBT = 0.6, 0.01  # no candidate is feasible below; the chance, at a look, to give up one that is above
 
 
@@ -87,9 +87,9 @@ def resample_stability(
     resamples : int
         Fits per candidate, an even number; two make a pair.
     give_up : float
-        A candidate is not resampled beyond 8, 20 or 50 where these settle that it is not feasible: by a one-sided t
-        test at 0.01 (Bonferroni over its segments) some segment's mean Jaccard index is below this. Column
-        ``resamples`` says so, and there is no reading at 1,000 customers then; 0 resamples all.
+        A candidate is not resampled beyond 8, 12, 20, 32, 50 or 72 where these settle that it is not feasible: by a
+        one-sided t test at 0.01 (Bonferroni over its segments) some segment's mean Jaccard index is below this.
+        Column ``resamples`` says so, and there is no reading at 1,000 customers then; 0 resamples all.
     dequantised : ndarray, shape (n, d), optional
         `X` with noise within each value's step, handed on to the fits.
     limit : int

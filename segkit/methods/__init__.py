@@ -9,9 +9,9 @@ from segkit.methods.centres import hierarchical, kmeans, ward_tree
 from segkit.methods.density import dbscan, hdbscan
 from segkit.methods.fit import Fit
 from segkit.methods.grid import Candidate, candidate_grid
-from segkit.methods.mixtures import gmm
+from segkit.methods.mixtures import gmm, gmm_rule
 from segkit.methods.rules import Rule
 
 METHODS = {"kmeans": kmeans, "hierarchical": hierarchical, "gmm": gmm, "hdbscan": hdbscan, "dbscan": dbscan}
 
-__all__ = ["METHODS", "Candidate", "Fit", "Rule", "candidate_grid", "ward_tree"]
+__all__ = ["METHODS", "Candidate", "Fit", "Rule", "candidate_grid", "gmm_rule", "ward_tree"]

@@ -16,6 +16,7 @@ from segkit.evidence import (
     weigh_evidence,
 )
 from segkit.evidence.confidence import cross_labels, resample_rules
+from segkit.evidence.families import STARTS
 from segkit.evidence.recipes import Progress, Recipe
 from segkit.methods import Candidate, Fit, Rule
 from segkit.methods.fit import finish
@@ -177,10 +178,11 @@ def _learn_again(
         rows = np.concatenate(drawn) if drawn else np.empty(0, int)
         strengths = models.outcomes["strength"].to_numpy()
         ramps = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], models.outcomes, strengths)
-        _last.update(wide=wide, knots=ramps[0], coefficients=ramps[1])
-    knots, coefficients = _last["knots"], _last["coefficients"] @ combine_outcomes(models, **_without_k(params))
-    predicted = predict_outcomes(wide[:, :-1], knots, coefficients)
-    centres = cut_predictions(predicted, seed=seed, k=params["k"], tiers=params.get("tiers", 0))
+        predicted = predict_outcomes(wide[:, :-1], *ramps[:2])
+        _last.update(wide=wide, knots=ramps[0], coefficients=ramps[1], predicted=predicted)
+    combined = combine_outcomes(models, **_without_k(params))
+    knots, coefficients, predicted = _last["knots"], _last["coefficients"] @ combined, _last["predicted"] @ combined
+    centres = cut_predictions(predicted, seed=seed, k=params["k"], tiers=params.get("tiers", 0), starts=STARTS)
     rule = Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays})
     unnamed = np.eye(wide.shape[1])[:, :-1]
-    return Turned(rule, unnamed, rule.assign(wide[:, :-1])[0])
+    return Turned(rule, unnamed, np.empty(0, int))  # nobody asks who was where in a resample

@@ -70,7 +70,7 @@ def combine_outcomes(
     return columns if columns.shape[1] else np.zeros((len(weights), 1))
 
 
-def cut_predictions(columns: np.ndarray, *, seed: int, k: int, tiers: int = 0) -> np.ndarray:
+def cut_predictions(columns: np.ndarray, *, seed: int, k: int, tiers: int = 0, starts: int = STARTS) -> np.ndarray:
     """Return the k centres of a flat cut of columns of predictions or, with `tiers`, of layers.
 
     Tiers are k-means of the first column, kinds k-means of the others, of the customers above the lowest tier. Kinds
@@ -85,15 +85,15 @@ def cut_predictions(columns: np.ndarray, *, seed: int, k: int, tiers: int = 0) -
     [[0.0, 0.5], [100.0, 0.0], [100.0, 1.0], [200.0, 0.0], [200.0, 1.0]]
     """
     if not tiers:
-        return cluster_predictions(columns, seed=seed, k=k)
-    middles = np.sort(cluster_predictions(columns[:, :1], seed=seed, k=tiers).ravel())
+        return cluster_predictions(columns, seed=seed, k=k, starts=starts)
+    middles = np.sort(cluster_predictions(columns[:, :1], seed=seed, k=tiers, starts=starts).ravel())
     lowest = columns[:, 0] <= middles[:2].mean()
     if len(middles) == 1 or lowest.all():
         return columns.mean(axis=0, keepdims=True)
     above = columns[~lowest, 1:]
     distance = ((above - np.median(above, axis=0)) ** 2).sum(axis=1)
     kinds = above[distance <= np.quantile(distance, UNTRIMMED)]
-    kinds = cluster_predictions(kinds, seed=seed, k=(k - 1) // (len(middles) - 1))
+    kinds = cluster_predictions(kinds, seed=seed, k=(k - 1) // (len(middles) - 1), starts=starts)
     kinds = kinds[np.lexsort(kinds.T[::-1])]
     upper = [np.column_stack([np.full(len(kinds), middle), kinds]) for middle in middles[1:]]
     return np.vstack([[middles[0], *columns[lowest, 1:].mean(axis=0)], *upper])

@@ -71,11 +71,14 @@ class WaySteps(DataSteps):
         """How far the customers are from those that the model was fitted on: every feature, and the mix of segments.
 
         The last row is ``segment``, by the model in both periods. None where this month lacks what the model needs.
+        Where the data began within the model's window, both periods are as many days as there were then: else totals
+        (orders, spend) and the days since a first order would grow with the calendar, whatever customers do.
         """
         if self.earlier is None:
             raise InputError(f"{self!r} knows no month before: name one, such as previous='2017-08'")
-        then = self._scored(self.earlier.segmentation.as_of)
-        now = self._scored(self.as_of)
+        model = self.earlier.segmentation
+        days = min(model.window_days, (model.as_of - self.orders.first_day).days + 1)
+        then, now = self._scored(model.as_of, days), self._scored(self.as_of, days)
         if then is None or now is None:
             return None
 
@@ -83,22 +86,19 @@ class WaySteps(DataSteps):
             drift = feature_drift(
                 then["table"], now["table"], now["dictionary"], seed=self.parameters.seed, resamples=200
             )
-            labels = [
-                assign_customers(self.earlier.segmentation, one["table"], sure=False)["segment_id"]
-                for one in (then, now)
-            ]
+            labels = [assign_customers(model, one["table"], sure=False)["segment_id"] for one in (then, now)]
             mix = mix_drift(*labels, seed=self.parameters.seed)
             return {"drift": pd.concat([drift, mix], ignore_index=True)}
 
-        depends = self._features_depend(self.as_of, self.parameters.window_days, None)
-        model = {"model": self.earlier.digest, "seed": self.parameters.seed}
-        return kept("aging", "study", depends | model, make)["drift"]
+        depends = self._features_depend(self.as_of, days, None)
+        depends |= {"model": self.earlier.digest, "seed": self.parameters.seed}
+        return kept("aging", "study", depends, make)["drift"]
 
-    def _scored(self, as_of) -> dict | None:
-        """The features of a day by the recipe of the earlier model; None where they can't be made any more."""
-        segmentation = self.earlier.segmentation
+    def _scored(self, as_of, days: int = 0) -> dict | None:
+        """The features of a day, by the earlier model's recipe and window or so many days; None where they can't be."""
+        model = self.earlier.segmentation
         try:
-            return self._features_of(as_of, segmentation.recipe, segmentation.window_days)
+            return self._features_of(as_of, model.recipe, days or model.window_days)
         except InputError:
             return None
 
