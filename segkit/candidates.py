@@ -81,7 +81,7 @@ class Trial:
     pairs: pd.DataFrame
     verdicts: pd.DataFrame
     judgement: Judgement
-    unseen: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unseen: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["candidate_id", *UNSEEN]))
 
     def to_tables(self) -> dict[str, pd.DataFrame | dict]:
         """Return tables and dicts from which `from_tables` makes the trial again."""
