@@ -87,6 +87,7 @@ def describe_run(study: Study) -> dict:
         "month": study.label,
         "as_of": str(study.as_of) if study.as_of else None,
         "window_days": study.parameters.window_days,
+        "days_counted": study.days_counted,
         "seed": study.parameters.seed,
         "choice": study.parameters.choice,
         "parameters": study.parameters.as_dict(),

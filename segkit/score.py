@@ -98,9 +98,9 @@ def open_model(run: Path | str, dataset: str | Path, source: str = "") -> tuple[
 def left_out_why(orders: Orders, day: date, segmentation: Segmentation) -> str:
     """Return why nobody can be scored on a day, "" where the order lines reach back far enough."""
     covered = min(segmentation.window_days, (day - orders.first_day).days + 1)
-    if covered >= LEAST_HISTORY * segmentation.history_days:
+    if covered >= LEAST_HISTORY * segmentation.window_days:
         return ""
-    return f"too little history: {covered} days of orders, and the model was fitted on {segmentation.history_days}"
+    return f"too little history: {covered} days of orders, and the model was fitted on {segmentation.window_days}"
 
 
 def without_orders_why(day: date, segmentation: Segmentation) -> str:

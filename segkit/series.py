@@ -105,9 +105,8 @@ def _facts(months: list[FinishedMonth], series: pd.DataFrame, currency: str) -> 
     }
     forecasts = months[-1].folder / "tables" / "forecasts.parquet"
     if last["revenue"].notna().any():
-        facts[f"revenue in its window of {months[-1].record['window_days']} days"] = money(
-            last["revenue"].sum(), currency
-        )
+        days = months[-1].record["days_counted"]
+        facts[f"revenue in the {days} days counted"] = money(last["revenue"].sum(), currency)
     if forecasts.exists() and len(held := read_table(forecasts)["inside"].dropna()):
         facts[f"of {len(held)} forecasts of sizes held (95 % meant)"] = f"{100 * held.astype(bool).mean():.0f} %"
     return facts

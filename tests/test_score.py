@@ -21,7 +21,7 @@ def run(tmp_path_factory):
     study, folder = open_study("complete-journey", "2017-06"), tmp_path_factory.mktemp("run")
     segmentation = fit_segmentation(
         study.features, study.matrix, Candidate("kmeans-5", "kmeans", {"k": 5}), seed=0, as_of=study.as_of,
-        recipe=study._built.recipe, history_days=study._days_counted,
+        recipe=study._built.recipe, window_days=study.days_counted,
     )  # fmt: skip
     settings = replace(study.parameters, bootstraps=10)
     rules = confidence_rules(segmentation, study.features, None, settings)
@@ -109,7 +109,7 @@ def little_run(tmp_path):
     matrix = fit_matrix(study.features[["spend"]], study.dictionary.loc[["spend"]])
     frozen = fit_segmentation(
         study.features, matrix, Candidate("kmeans-1", "kmeans", {"k": 1}), seed=0, as_of=study.as_of, recipe=spend,
-        history_days=100,
+        window_days=100,
     )  # fmt: skip
     frozen.save(tmp_path / "run" / "model")
     return tmp_path
@@ -119,7 +119,7 @@ def test_who_is_listed_but_never_ordered_is_in_no_segment_and_told_why(little_ru
     assert "z" not in score_customers(little_run / "run", little_run / "shop.toml").index
     scores = score_customers(little_run / "run", little_run / "shop.toml", as_of="2026-04-12")
     assert scores["segment_id"].to_dict() == {"a": "S1", "b": "S1", "c": "S1", "z": "S0"}
-    assert scores["reason"]["z"] == "too little history: no order in the 365 days up to 2026-04-12"
+    assert scores["reason"]["z"] == "too little history: no order in the 100 days up to 2026-04-12"
 
 
 def test_orders_that_reach_back_too_few_days_place_nobody(little_run):

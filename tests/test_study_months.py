@@ -55,7 +55,7 @@ def finish(study, shelf):
     parts = {name: study.history[name] for name in ("way", "why", "previous")} | {
         "fitted": study.history["fit"]["month"]
     }
-    record = {"month": study.label, "as_of": str(study.as_of), "months": parts, "window_days": 30}
+    record = {"month": study.label, "as_of": str(study.as_of), "months": parts, "days_counted": 30}
     write_json(record, folder / "run.json")
     return folder, about
 
@@ -164,14 +164,18 @@ def test_a_month_before_must_be_one(card, months):
         open_study(card[0], month="2025-03", previous="nowhere", **SMALL)
 
 
-def test_while_the_data_begin_within_the_window_the_calendar_alone_makes_no_drift(card):
+def test_where_the_data_begin_within_the_window_a_kept_month_counts_the_days_of_its_fit(card):
     settings = SMALL | {"window_days": 365}
     before = open_study(card[0], month="2025-02", choice="kmeans-4", **settings)
-    study = open_study(card[0], month="2025-03", previous=before, **settings)
+    study = open_study(card[0], month="2025-03", previous=before, way="frozen", **settings)
+    assert (study.as_of - before.as_of).days == 31
+    assert study.days_counted == before.days_counted == before.segmentation.window_days < 365
     assert not study.aging["alarm"].any()
-    then, now = study._scored(before.as_of), study._scored(study.as_of)
-    longer = feature_drift(then["table"], now["table"], now["dictionary"], seed=0).set_index("feature")["alarm"]
-    assert longer[["tenure_days", "active_span_days", "order_count"]].all()
+    shares = [one.assignments["segment_id"].value_counts(normalize=True) for one in (before, study)]
+    assert shares[0].sub(shares[1], fill_value=0).abs().max() < 0.06
+    longer = study._features_of(study.as_of, before.segmentation.recipe, 365)
+    drift = feature_drift(before.features, longer["table"], study.dictionary, seed=0).set_index("feature")["alarm"]
+    assert drift[["tenure_days", "active_span_days", "order_count"]].all()
 
 
 DRIVER = """

@@ -11,7 +11,7 @@ from segkit.months.forecast import check_forecast, forecast_sizes, measure_dispe
 from segkit.months.identity import IDENTITY_RULE, Matching, follow_segments, lasting_ids, match_segments
 from segkit.months.migration import migrated_revenue, migrations, moved_or_remodelled, net_sizes
 from segkit.months.names import NAME_RULE, keep_names, keep_words
-from segkit.months.telling import tell_drift, tell_events, tell_forecast, tell_moved, tell_moves, tell_way
+from segkit.months.telling import tell_days, tell_drift, tell_events, tell_forecast, tell_moved, tell_moves, tell_way
 
 __all__ = [
     "DRIFT_RULE",
@@ -34,6 +34,7 @@ __all__ = [
     "mix_drift",
     "moved_or_remodelled",
     "net_sizes",
+    "tell_days",
     "tell_drift",
     "tell_events",
     "tell_forecast",

@@ -25,6 +25,25 @@ def tell_way(advice: Advice, fitted: str) -> str:
     return f"The segments were found anew in {fitted}: {why}"
 
 
+def tell_days(days: int, before: int, window_days: int) -> str:
+    """Return over how many days customers are counted; nothing where it is the whole window, as in the month before.
+
+    Examples
+    --------
+    >>> tell_days(181, 120, window_days=365)
+    'Customers are counted over 181 days, last time over 120: totals such as revenue are longer by that.'
+    >>> tell_days(181, 181, window_days=365)
+    'Customers are counted over 181 days, all that the data had when the model was fitted.'
+    >>> tell_days(365, 365, window_days=365)
+    ''
+    """
+    told = f"Customers are counted over {days} days"
+    if days != before:
+        changed = "longer" if days > before else "shorter"
+        return f"{told}, last time over {before}: totals such as revenue are {changed} by that."
+    return f"{told}, all that the data had when the model was fitted." if days < window_days else ""
+
+
 def tell_events(events: pd.DataFrame, names: dict[str, str], called: pd.DataFrame, before: str) -> str:
     """Return what became of the segments of the month before, and who was called otherwise.
 

@@ -23,7 +23,6 @@ def fit_segmentation(
     window_days: int = 365,
     recipe: dict | None = None,
     rule: Rule | RfmMap | ValueTiers | None = None,
-    history_days: int = 0,
 ) -> Segmentation:
     """Return one candidate fitted and frozen, its segments called S1, S2, ... from the largest to the smallest.
 
@@ -35,7 +34,7 @@ def fit_segmentation(
         Fitted on features such as these.
     candidate : Candidate
         candidate_id, family and params.
-    seed, as_of, window_days, recipe, history_days
+    seed, as_of, window_days, recipe
         Kept for later; `seed` also starts the fit.
     rule : optional
         The rule of a fit of this very candidate, which then isn't fitted again.
@@ -69,7 +68,7 @@ def fit_segmentation(
     ids = tuple(f"S{number}" for number in range(1, len(segments) + 1))
     return Segmentation(
         *candidate, matrix, rule, ids, dict(zip(ids, segments, strict=True)), recipe or {}, as_of, window_days, seed,
-        len(features), history_days,
+        len(features),
     )  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from segkit.matrix.transforms import TRANSFORMS
 from segkit.methods import Rule
 from segkit.segmentation.arrays import read_arrays, stack_rules, unstack_rules, write_arrays
 
-FORMAT = 2  # of the stored files; a reader refuses what it doesn't know
+FORMAT = 3  # of the stored files; a reader refuses what it doesn't know
 LEFT_OUT, UNSEGMENTED = "S0", "Unsegmented"
 _BASELINE_RULES = {"rfm": RfmMap, "tiers": ValueTiers}
-_PLAIN = ("candidate_id", "family", "params", "names", "recipe", "window_days", "seed", "customers", "history_days")
+_PLAIN = ("candidate_id", "family", "params", "names", "recipe", "window_days", "seed", "customers")
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Segmentation:
     as_of : date or None
         Last day counted; none for a ready table.
     window_days, seed, customers : int
-        Days of orders before `as_of`, start of the random draws, customers fitted on.
-    history_days : int
-        Days of the window that the data covered; 0 for a ready table.
+        Days of orders up to `as_of` that were counted, start of the random draws, customers fitted on. Where the
+        data began within the window, the days there were: later customers are counted over as many, else their
+        totals would be longer than those that the model knows.
     resampled : tuple of Rule, RfmMap or ValueTiers
         Rules that resamples of the customers led to, with labels matched to those of `rule`: the share of them that
         agree is how sure an assignment is.
@@ -61,7 +61,6 @@ class Segmentation:
     window_days: int
     seed: int
     customers: int
-    history_days: int = 0
     resampled: tuple[Rule | RfmMap | ValueTiers, ...] = field(default=(), repr=False)
 
     def __post_init__(self):
@@ -146,7 +145,7 @@ def _refuse_misfits(segmentation: Segmentation) -> None:
         raise ValueError("its segments and their names don't match")
     if not all(isinstance(text, str) for text in (*ids, *names.values())):
         raise ValueError("a segment's name is no text")
-    whole = (segmentation.window_days, segmentation.seed, segmentation.customers, segmentation.history_days)
+    whole = (segmentation.window_days, segmentation.seed, segmentation.customers)
     if not all(isinstance(number, int) and 0 <= number < 2**31 for number in whole):
         raise ValueError("its days, seed or customers are no whole numbers")
     if not isinstance(segmentation.recipe, dict) or not 0 < segmentation.window_days < 40_000:

@@ -86,10 +86,15 @@ class DataSteps:
 
     _recipe: dict | None = None  # of a model that is kept; else the features choose their categories from the data
 
+    @property
+    def _window_days(self) -> int:
+        """The longest time that features are made of: a model that is kept counts the days of its fit."""
+        return self.parameters.window_days
+
     @cached_property
     def _depends(self) -> dict:
         """What the features depend on."""
-        return self._features_depend(self.as_of, self.parameters.window_days, self._recipe)
+        return self._features_depend(self.as_of, self.days_counted, self._recipe)
 
     def _features_depend(self, as_of: date | None, window_days: int, recipe: dict | None) -> dict:
         data = {
@@ -99,9 +104,8 @@ class DataSteps:
         }
         return data | {"as_of": as_of, "window_days": window_days} | ({"recipe": recipe} if recipe else {})
 
-    def _features_of(self, as_of: date, recipe: dict | None = None, window_days: int = 0) -> dict:
+    def _features_of(self, as_of: date, recipe: dict | None, window_days: int) -> dict:
         """The features of any day up to `as_of`: table, dictionary, recipe."""
-        window_days = window_days or self.parameters.window_days
 
         def make() -> dict:
             made = customer_features(self.orders, as_of, window_days, recipe)
@@ -115,7 +119,7 @@ class DataSteps:
         if self.as_of is None:
             made = kept("features", "features", self._depends, self._make_ready)
         else:
-            made = self._features_of(self.as_of, self._recipe)
+            made = self._features_of(self.as_of, self._recipe, self.days_counted)
         fewest = self.parameters.min_segments * self.parameters.min_customers
         if len(made["table"]) < fewest:
             raise InputError(
@@ -142,7 +146,7 @@ class DataSteps:
     @property
     def _built(self) -> CustomerFeatures:
         recipe = self._featured["recipe"]
-        return CustomerFeatures(self.features, self.dictionary, recipe, self.as_of, self.parameters.window_days)
+        return CustomerFeatures(self.features, self.dictionary, recipe, self.as_of, self.days_counted)
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -154,11 +158,11 @@ class DataSteps:
         return {"matrix": fit_matrix(self.features, self.dictionary).to_dict()}
 
     @property
-    def _days_counted(self) -> int:
+    def days_counted(self) -> int:
         """Days behind the features: the window, or less where the data begins within it."""
         if self.as_of is None:
-            return self.parameters.window_days
-        return min(self.parameters.window_days, (self.as_of - self.orders.first_day).days + 1)
+            return self._window_days
+        return min(self._window_days, (self.as_of - self.orders.first_day).days + 1)
 
     @property
     def _revenue(self) -> pd.Series:

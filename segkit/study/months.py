@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from functools import cached_property
+from datetime import timedelta
+from functools import cached_property, reduce
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from segkit.months import (
     migrations,
     moved_or_remodelled,
     net_sizes,
+    tell_days,
     tell_events,
     tell_moved,
     tell_moves,
@@ -51,11 +53,13 @@ class MonthSteps(WorthSteps):
         )
 
     @cached_property
-    def _before_by_new_model(self) -> pd.Series:
-        """The customers of the month before by this month's model."""
+    def _before_by_new_model(self) -> pd.Series | None:
+        """The customers of the month before by this month's model; None where there were fewer days than it counts."""
         if self.frozen:
             return self.earlier.assigned["segment_id"]
-        before = self._features_of(self.earlier.as_of, self._featured["recipe"])
+        if self.earlier.as_of - timedelta(days=self.days_counted - 1) < self.orders.first_day:
+            return None
+        before = self._features_of(self.earlier.as_of, self._featured["recipe"], self.days_counted)
         return assign_customers(self._numbered, before["table"], sure=False)["segment_id"]
 
     @cached_property
@@ -76,12 +80,13 @@ class MonthSteps(WorthSteps):
 
     @cached_property
     def _stayers(self) -> tuple[pd.Series, ...] | None:
-        """Of the customers of both months: a, b, c, d of `segkit.months.net_sizes`; None where b can't be known."""
+        """Of the customers of both months: a, b, c, d of `segkit.months.net_sizes`, d where known; None without b."""
         a, b, c, d = self.earlier.assigned["segment_id"], self._by_old_model, self._now, self._before_by_new_model
         if b is None:
             return None
-        both = a.index.intersection(c.index).intersection(b.index).intersection(d.index)
-        return tuple(segments.reindex(both) for segments in (a, b, c, d))
+        known = [segments for segments in (a, b, c, d) if segments is not None]
+        both = reduce(pd.Index.intersection, [segments.index for segments in known])
+        return tuple(None if segments is None else segments.reindex(both) for segments in (a, b, c, d))
 
     @property
     def _others(self) -> tuple[pd.Series, pd.Series]:
@@ -122,8 +127,10 @@ class MonthSteps(WorthSteps):
         if self.earlier is None:
             alone = "a ready table of customers has no months" if self.as_of is None else "there is no month before"
             return (f"Nothing to compare with: {alone}.",)
+        way = tell_way(self.advice, self.history["fit"]["month"])
+        days = tell_days(self.days_counted, self.earlier.segmentation.window_days, self.parameters.window_days)
         return (
-            tell_way(self.advice, self.history["fit"]["month"]),
+            f"{way} {days}".strip(),
             tell_events(self.events, self.names_of_both, self.segments, self.earlier.label),
             tell_moved(self.moved),
             tell_moves(self.migrated_revenue, self.names_of_both, self.card.currency, self.advice.way),
@@ -137,7 +144,7 @@ class MonthSteps(WorthSteps):
         if self.earlier is None:
             return []
         past = self.earlier.moves if self.frozen else []
-        if next_month(self.earlier.label) != self.label:
+        if next_month(self.earlier.label) != self.label or self._before_by_new_model is None:
             return past  # over several months people move farther
         return [*past, migrations(self._before_by_new_model, self._now)][-MOST_MOVES:]
 

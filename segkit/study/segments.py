@@ -102,8 +102,7 @@ class SegmentSteps(ChoosingSteps):
                 matrix, rule = models.matrix, {one.candidate_id: fit.rule for one, fit in fits}[row["candidate_id"]]
             segmentation = fit_segmentation(
                 self.compared.table, matrix, candidate, seed=self.parameters.seed, as_of=self.as_of,
-                window_days=self.parameters.window_days, recipe=self._featured["recipe"], rule=rule,
-                history_days=self._days_counted if self.as_of else 0,
+                window_days=self.days_counted, recipe=self._featured["recipe"], rule=rule,
             )  # fmt: skip
         with self._cost("how sure the assignments are"), progress_bar("resampling the chosen one") as report:
             sample, count = self.compared.table, len(self.features)
@@ -198,7 +197,7 @@ class SegmentSteps(ChoosingSteps):
     @cached_property
     def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         sizes = size_segments(self._assigned["segment_id"], self._revenue)
-        names, words = name_segments(self.profile, sizes, self.card.currency, self._days_counted)
+        names, words = name_segments(self.profile, sizes, self.card.currency, self.days_counted)
         if self.earlier is not None:
             before = self.earlier
             called = keep_names(before.segments, names, before.profile, self.profile, before.words)
@@ -235,7 +234,7 @@ class SegmentSteps(ChoosingSteps):
     def personas(self) -> pd.DataFrame:
         """The figures on each segment's card: what sets it apart, a typical customer, when, how, who, campaigns."""
         typical = typical_customers(self.features, self.dictionary, self._assigned["segment_id"])
-        cards = segment_personas(self.profile, typical, self.segments, self.card.currency, self._days_counted)
+        cards = segment_personas(self.profile, typical, self.segments, self.card.currency, self.days_counted)
         return self._with_names(cards)
 
     @cached_property
@@ -248,7 +247,7 @@ class SegmentSteps(ChoosingSteps):
         return self._with_names(made["products"])
 
     def _find_products(self) -> dict:
-        after = self.as_of - timedelta(days=self.parameters.window_days)
+        after = self.as_of - timedelta(days=self.days_counted)
         with self._cost("find what segments buy"), progress_bar("finding what segments buy"):
             return {"products": bought_more(self.orders, self._assigned["segment_id"], after, self.as_of)}
 

@@ -28,7 +28,7 @@ class TellingSteps(MonthSteps):
         figures = {"customers": f"{len(self.features):,}"}
         if self.as_of is not None:
             figures["orders"] = f"{int(self.features['order_count'].sum()):,}"
-            figures[f"revenue in {self._days_counted} days"] = money(self._revenue.sum(), self.card.currency)
+            figures[f"revenue in {self.days_counted} days"] = money(self._revenue.sum(), self.card.currency)
             figures["last day counted"] = str(self.as_of)
         return figures
 
@@ -37,7 +37,7 @@ class TellingSteps(MonthSteps):
         """Who is in the ledger and in no segment, in a sentence; nothing where there is nobody."""
         if self.as_of is None:
             return ""
-        people, amount = only_returned(self.orders, self._window_start - timedelta(days=1), self.as_of)
+        people, amount = only_returned(self.orders, self.as_of - timedelta(days=self.days_counted), self.as_of)
         return tell_only_returned(people, amount, self.card.currency)
 
     @property

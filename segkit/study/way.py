@@ -64,6 +64,10 @@ class WaySteps(DataSteps):
     def _recipe(self) -> dict | None:
         return self.earlier.segmentation.recipe if self.frozen else None
 
+    @property
+    def _window_days(self) -> int:
+        return self.earlier.segmentation.window_days if self.frozen else self.parameters.window_days
+
     # --- has anything changed? ------------------------------------------------------------------------------------
 
     @cached_property
@@ -71,14 +75,11 @@ class WaySteps(DataSteps):
         """How far the customers are from those that the model was fitted on: every feature, and the mix of segments.
 
         The last row is ``segment``, by the model in both periods. None where this month lacks what the model needs.
-        Where the data began within the model's window, both periods are as many days as there were then: else totals
-        (orders, spend) and the days since a first order would grow with the calendar, whatever customers do.
         """
         if self.earlier is None:
             raise InputError(f"{self!r} knows no month before: name one, such as previous='2017-08'")
         model = self.earlier.segmentation
-        days = min(model.window_days, (model.as_of - self.orders.first_day).days + 1)
-        then, now = self._scored(model.as_of, days), self._scored(self.as_of, days)
+        then, now = self._scored(model.as_of), self._scored(self.as_of)
         if then is None or now is None:
             return None
 
@@ -90,15 +91,15 @@ class WaySteps(DataSteps):
             mix = mix_drift(*labels, seed=self.parameters.seed)
             return {"drift": pd.concat([drift, mix], ignore_index=True)}
 
-        depends = self._features_depend(self.as_of, days, None)
+        depends = self._features_depend(self.as_of, model.window_days, None)
         depends |= {"model": self.earlier.digest, "seed": self.parameters.seed}
         return kept("aging", "study", depends, make)["drift"]
 
-    def _scored(self, as_of, days: int = 0) -> dict | None:
-        """The features of a day, by the earlier model's recipe and window or so many days; None where they can't be."""
+    def _scored(self, as_of) -> dict | None:
+        """The features of a day as the earlier model needs them; None where they can't be made."""
         model = self.earlier.segmentation
         try:
-            return self._features_of(as_of, model.recipe, days or model.window_days)
+            return self._features_of(as_of, model.recipe, model.window_days)
         except InputError:
             return None
 
