@@ -204,6 +204,17 @@ def test_two_segments_are_not_given_the_same_advice_where_another_fits():
     assert names["action"][:2].is_unique
 
 
+def test_a_name_that_lasts_is_kept_and_the_others_get_names_beside_it():
+    kinds = {"split off": {"spend": 3600}, "lasting": {"spend": 3000}, "c": {}, "d": {"spend": 60}}
+    features, segments = planted(planted_segments=kinds)
+    profile = profile_segments(features, dictionary(), segments, ("spend",))
+    sizes = size_segments(segments, features["spend"])
+    alone = name_segments(profile, sizes)[0]["segment"].tolist()
+    beside = name_segments(profile, sizes, lasting={"S2": "Big spenders"})[0]["segment"].tolist()
+    assert alone[:2] == ["Higher-spend big spenders", "Lower-spend big spenders"]
+    assert beside == ["Higher-spend big spenders", "Big spenders", *alone[2:]]
+
+
 def test_nobody_is_called_big_twice():
     rng = np.random.default_rng(0)
     large = np.r_[rng.normal(5, 0.3, 100), rng.normal(8, 0.3, 100)]

@@ -10,7 +10,7 @@ from segkit.months.drift import DRIFT_RULE, feature_drift, mix_drift
 from segkit.months.forecast import check_forecast, forecast_sizes, measure_dispersion
 from segkit.months.identity import IDENTITY_RULE, Matching, follow_segments, lasting_ids, match_segments
 from segkit.months.migration import migrated_revenue, migrations, moved_or_remodelled, net_sizes
-from segkit.months.names import NAME_RULE, keep_names, keep_words
+from segkit.months.names import NAME_RULE, lasting_names, lasting_words
 from segkit.months.telling import tell_days, tell_drift, tell_events, tell_forecast, tell_moved, tell_moves, tell_way
 
 __all__ = [
@@ -24,9 +24,9 @@ __all__ = [
     "feature_drift",
     "follow_segments",
     "forecast_sizes",
-    "keep_names",
-    "keep_words",
     "lasting_ids",
+    "lasting_names",
+    "lasting_words",
     "match_segments",
     "measure_dispersion",
     "migrated_revenue",

@@ -13,7 +13,7 @@ from segkit.naming.words import UNSEGMENTED, choose_names, find_words, list_word
 __all__ = ["name_segments"]
 
 
-def name_segments(profile, sizes, currency="", window_days=365):
+def name_segments(profile, sizes, currency="", window_days=365, lasting=None):
     """Return names, descriptions and suggestions for all segments, and the figures behind the names.
 
     Parameters
@@ -27,6 +27,8 @@ def name_segments(profile, sizes, currency="", window_days=365):
         For the descriptions.
     window_days : int
         Days of orders behind the features.
+    lasting : dict, optional
+        segment_id to the name that it keeps from the month before; the others get names beside these.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def name_segments(profile, sizes, currency="", window_days=365):
     1         S2  big spenders   spend   900.0    454.5  evidence
     """
     found = find_words(profile, sizes)
-    chosen = choose_names(found, profile, sizes)
+    chosen = choose_names(found, profile, sizes, lasting)
     rows, ways = [], {}
     ranked = sizes.sort_values(["revenue", "customers", "segment_id"], ascending=[False, False, True])
     for segment_id in ranked["segment_id"]:  # the one that brings most has the first choice of an action

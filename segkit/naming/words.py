@@ -106,7 +106,7 @@ def _rank(pair):
     return -_strength(pair), pair[0].text
 
 
-def choose_names(found, profile, sizes):
+def choose_names(found, profile, sizes, lasting=None):
     """A unique name for each segment, from the words that are true of it.
 
     A name is the noun for what they spend, where that differs, and the strongest other word. More words come only
@@ -120,6 +120,8 @@ def choose_names(found, profile, sizes):
         As `find_words` returns it.
     profile, sizes : DataFrame
         As for `find_words`.
+    lasting : dict, optional
+        Segment id to the name that it keeps; the others get names beside these.
 
     Returns
     -------
@@ -128,10 +130,12 @@ def choose_names(found, profile, sizes):
     """
     plain = PLAIN_NOUN if (profile["feature"] == "order_count").any() else PLAIN_NOUN_WITHOUT_ORDERS
     segments = [name for name in sizes["segment_id"] if name != UNSEGMENTED]
+    lasting = {} if lasting is None else lasting
+    free = [segment for segment in segments if segment not in lasting]
     count = dict.fromkeys(segments, 1)
     while True:
-        names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments}
-        shared = [segment for segment in segments if Counter(names.values())[names[segment]] > 1]
+        names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments} | lasting
+        shared = [segment for segment in free if Counter(names.values())[names[segment]] > 1]
         longer = {segment: _further(found[segment], count[segment]) for segment in shared}
         longer = {segment: pair for segment, pair in longer.items() if pair}
         if not longer:
@@ -139,9 +143,9 @@ def choose_names(found, profile, sizes):
         strongest = min(longer, key=lambda segment: _rank(longer[segment]))
         count[strongest] += 1
     middle = _in_the_middle(profile, segments)
-    middle = {segment: row for segment, row in middle.items() if not _picked(found[segment], count[segment])}
+    middle = {segment: middle[segment] for segment in free if segment in middle and not _picked(found[segment], 1)}
     names |= dict.fromkeys(middle, f"{MIDDLE.text} {plain}")
-    names = _told_apart(names, profile, sizes)
+    names = _told_apart(names, profile, sizes, lasting)
     if UNSEGMENTED in set(sizes["segment_id"]):
         names[UNSEGMENTED] = UNSEGMENTED_NAME
     picked = {segment: _picked(found[segment], count[segment]) for segment in segments}
@@ -185,7 +189,7 @@ def _phrase(picked, plain):
     return phrase[0].upper() + phrase[1:]
 
 
-def _told_apart(names, profile, sizes):
+def _told_apart(names, profile, sizes, lasting):
     """Names made unique by the order of the segments in a figure, lastly by a number in order of revenue."""
     counts = Counter(names.values())
     for name in [name for name, shared in counts.items() if shared > 1]:
@@ -195,14 +199,15 @@ def _told_apart(names, profile, sizes):
                 own = profile[(profile["feature"] == feature) & profile["segment_id"].isin(members)]
                 own = own.sort_values("centre").reset_index(drop=True)
                 if len(own) == 2 and own["high"][0] < own["low"][1]:
-                    names[own["segment_id"][0]] = f"Lower-{noun} {name[0].lower()}{name[1:]}"
-                    names[own["segment_id"][1]] = f"Higher-{noun} {name[0].lower()}{name[1:]}"
+                    for segment, side in zip(own["segment_id"], ("Lower", "Higher"), strict=True):
+                        names[segment] = lasting.get(segment, f"{side}-{noun} {name[0].lower()}{name[1:]}")
                     break
         members = [segment for segment in members if names[segment] == name]
         ordered = sizes[sizes["segment_id"].isin(members)].sort_values(
             ["revenue", "customers", "segment_id"], ascending=[False, False, True]
         )
-        for number, segment in enumerate(ordered["segment_id"][1:], start=2):
+        ordered = sorted(ordered["segment_id"], key=lambda segment: segment not in lasting)
+        for number, segment in enumerate(ordered[1:], start=2):
             names[segment] = f"{name} {number}"
     return names
 

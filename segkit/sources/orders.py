@@ -1,5 +1,6 @@
 """The canonical tables of a dataset as of a day, inside the engine, and the ledger of what became of every line."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -198,6 +199,7 @@ def read_orders(
     other = open_engine(address) if address else None
     memory = memory or engine_memory()
     folder = tempfile.mkdtemp(prefix="segkit-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # a notebook seldom closes what it opened
     connection = None
     try:
         copies = copy_databases(named, Path(folder))

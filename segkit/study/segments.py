@@ -16,7 +16,7 @@ from segkit.keep import kept, kept_folder
 from segkit.matrix import lay_out
 from segkit.matrix.steps import sample_customers
 from segkit.methods import Candidate
-from segkit.months import Matching, follow_segments, keep_names, keep_words, lasting_ids, match_segments
+from segkit.months import Matching, follow_segments, lasting_ids, lasting_names, lasting_words, match_segments
 from segkit.naming import name_segments
 from segkit.personas import bought_more, segment_personas, typical_customers
 from segkit.privacy import crowd_points
@@ -197,12 +197,14 @@ class SegmentSteps(ChoosingSteps):
     @cached_property
     def _named(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         sizes = size_segments(self._assigned["segment_id"], self._revenue)
-        names, words = name_segments(self.profile, sizes, self.card.currency, self.days_counted)
-        if self.earlier is not None:
-            before = self.earlier
-            called = keep_names(before.segments, names, before.profile, self.profile, before.words)
-            words = keep_words(before.words, words, called, names, self.profile)
-            names = names.drop(columns="segment").merge(called, on="segment_id")
+        before, lasting = self.earlier, {}
+        if before is not None:
+            lasting = lasting_names(before.segments, before.profile, self.profile, before.words)
+        names, words = name_segments(self.profile, sizes, self.card.currency, self.days_counted, lasting)
+        if before is not None:
+            called = names["segment_id"].map(_by_id(before.segments, "segment")).astype("str")
+            names["was_called"] = called.where(called != names["segment"])
+            words = lasting_words(before.words, words, lasting, self.profile)
         return sizes.merge(names, on="segment_id"), words
 
     @property
