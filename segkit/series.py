@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segkit.months import tell_events
+from segkit.months import tell_events, told_apart
 from segkit.page import answer, key_figures, title
 from segkit.prose import money, number_word
 from segkit.shelf import FinishedMonth, finished_months, stale_months
@@ -41,7 +41,7 @@ def write_series(shelf: Path, dataset: str, currency: str = "") -> Path | None:
 
 def _page(months: list[FinishedMonth], stale: dict[str, str], dataset: str, currency: str) -> str:
     series = series_of(months)
-    names = series.drop_duplicates("segment_id", keep="last").set_index("segment_id")["segment"].to_dict()
+    names = told_apart(series.drop_duplicates("segment_id", keep="last").set_index("segment_id")["segment"].to_dict())
     first, last = months[0].label, months[-1].label
     body = [
         title(dataset, f"{first} to {last}" if first != last else first).html,
@@ -54,7 +54,7 @@ def _page(months: list[FinishedMonth], stale: dict[str, str], dataset: str, curr
     body += [
         "<h2>Month by month</h2>",
         "<p>Each month links to its report.</p>",
-        _table(months, series, stale, names, currency),
+        _table(months, series, stale, currency),
     ]
     style = files("segkit").joinpath("page.css").read_text()
     return (
@@ -156,32 +156,33 @@ def _image(ax, name: str) -> str:
     )
 
 
-def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, names: dict, currency: str) -> str:
+def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, currency: str) -> str:
     rows = []
     for month in months:
         own = series[series["month"] == month.label]
         how = month.record["months"]
         way = "found anew" if how["way"] == "refit" else f"kept, of {how['fitted']}"
         why = escape(how["why"].partition(": ")[2])
-        changes = escape(_changes(month, names))
+        changes = escape(_changes(month))
         link = f"<a href='{month.label}/report.html'>{month.label}</a>{' <b>stale</b>' if month.label in stale else ''}"
         revenue = money(own["revenue"].sum(), currency) if own["revenue"].notna().any() else ""
         rows.append(
-            f"<tr><td>{link}</td><td>{own['customers'].sum():,}</td>"
+            f"<tr><td>{link}</td><td>{month.record['days_counted']}</td><td>{own['customers'].sum():,}</td>"
             f"<td>{escape(revenue)}</td><td>{(own['segment_id'] != 'S0').sum()}</td>"
             f"<td class='t'>{way}: {why}</td><td class='t'>{changes}</td></tr>"
         )
-    heads = "".join(f"<th>{head}</th>" for head in ("month", "customers", "revenue", "segments"))
+    heads = "".join(f"<th>{head}</th>" for head in ("month", "days counted", "customers", "revenue", "segments"))
     heads += "<th class='t'>model</th><th class='t'>what became of the segments</th>"
-    style = "<style>.series a { white-space: nowrap; } .sk-page .series .t { text-align: left; }</style>"
+    style = "<style>.series td:not(.t) { white-space: nowrap; } .sk-page .series .t { text-align: left; }</style>"
     table = f"<table class='dataframe series'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f"{style}<div class='sk-scroll'>{table}</div>"
 
 
-def _changes(month: FinishedMonth, names: dict[str, str]) -> str:
+def _changes(month: FinishedMonth) -> str:
     tables = month.folder / "tables"
     if not (tables / "events.parquet").exists():
         return ""
     segments = read_table(tables / "segments.parquet")
-    own = names | dict(zip(segments["segment_id"], segments["segment"], strict=True))
-    return tell_events(read_table(tables / "events.parquet"), own, segments, month.previous["month"])
+    before = read_table(month.folder.parent / month.previous["month"] / "tables" / "segments.parquet")
+    own = {row.segment_id: row.segment for table in (before, segments) for row in table.itertuples()}
+    return tell_events(read_table(tables / "events.parquet"), told_apart(own), segments, month.previous["month"])

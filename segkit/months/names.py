@@ -1,5 +1,7 @@
 """Names that last from month to month, and what backs them now."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
@@ -75,6 +77,18 @@ def lasting_words(
     now = now.rename(columns={"centre": "figure"}).assign(basis=np.where(now["used"], "descriptive", "evidence"))
     others = new_words[~new_words["segment_id"].isin(list(lasting))]
     return pd.concat([others, now[list(new_words)]], ignore_index=True)
+
+
+def told_apart(names: dict[str, str]) -> dict[str, str]:
+    """Return the names of several months with the ids of those segments that share one.
+
+    Examples
+    --------
+    >>> told_apart({"S1": "Loyal", "S2": "Mid-range", "S5": "Mid-range"})
+    {'S1': 'Loyal', 'S2': 'Mid-range (S2)', 'S5': 'Mid-range (S5)'}
+    """
+    shared = Counter(names.values())
+    return {segment: f"{name} ({segment})" if shared[name] > 1 else name for segment, name in names.items()}
 
 
 def _lost_words(words: pd.DataFrame | None, profile: pd.DataFrame) -> set[str]:

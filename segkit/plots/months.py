@@ -155,22 +155,25 @@ def plot_series(series, figure, names, label="", ax=None):
     label : str
         For the axis.
     """
-    ax = axes_of(ax, 3.6)
     months = list(dict.fromkeys(series["month"]))
+    ax = axes_of(ax, 4.2, max(WIDTH, 2.2 + 1.1 * len(months)))  # as wide as the flows, so that letters are as large
     colours = segment_colours(series["segment_id"])
     table = series.pivot_table(index="month", columns="segment_id", values=figure).reindex(months)
     for segment in table:
         ax.plot(range(len(months)), table[segment], "o-", color=colours[segment], markersize=4.5)
-    ends = {segment: table[segment].dropna() for segment in table}
-    ends = {segment: (months.index(line.index[-1]), line.iloc[-1]) for segment, line in ends.items() if len(line)}
     span = float(np.nanmax(table.to_numpy())) or 1.0
-    for segment, height in zip(ends, spread_apart([end[1] for end in ends.values()], 0.075 * span), strict=True):
-        text = wrapped(names.get(segment, segment), 26)
-        ax.annotate(text, (ends[segment][0], height), (9, 0), textcoords="offset points", va="center",
-                    color=darker(colours[segment]), fontsize=10)  # fmt: skip
+    last = table.iloc[-1].dropna()
+    for segment, height in zip(last.index, spread_apart(list(last), 0.06 * span), strict=True):
+        ax.annotate(names.get(segment, segment), (len(months) - 1, height), (9, 0), textcoords="offset points",
+                    va="center", color=darker(colours[segment]), fontsize=10, annotation_clip=False)  # fmt: skip
+    for segment in table.columns.drop(last.index):  # those that ended before
+        line = table[segment].dropna()
+        text = f"{names.get(segment, segment)}, until {line.index[-1]}"
+        ax.annotate(text, (months.index(line.index[-1]), line.iloc[-1]), (0, -9), textcoords="offset points",
+                    va="top", ha="right", color=darker(colours[segment]), fontsize=10)  # fmt: skip
     every = max(1, -(-len(months) // 12))
-    ax.set_xticks(range(0, len(months), every), months[::every], rotation=0 if len(months) <= 5 else 45)
-    ax.set_xlim(-0.3, (len(months) - 1) * 1.42 + 0.9)
+    ax.set_xticks(range(0, len(months), every), months[::every])
+    ax.set_xlim(-0.3, (len(months) - 1) + max(0.9, 0.3 * len(months)))
     ax.set_ylim(min(0, float(np.nanmin(table.to_numpy()))), 1.12 * span)
     percent_axis(ax.yaxis)
     ax.set_ylabel(label or figure.replace("_", " "))

@@ -21,6 +21,7 @@ from segkit.months import (
     tell_moved,
     tell_moves,
     tell_way,
+    told_apart,
 )
 from segkit.profile import sort_ids
 from segkit.segmentation import assign_customers
@@ -119,7 +120,7 @@ class MonthSteps(WorthSteps):
     def names_of_both(self) -> dict[str, str]:
         """segment_id to name, of this month's segments and of those that are gone."""
         tables = [self.segments] if self.earlier is None else [self.earlier.segments, self.segments]
-        return {row.segment_id: row.segment for table in tables for row in table.itertuples()}
+        return told_apart({row.segment_id: row.segment for table in tables for row in table.itertuples()})
 
     @property
     def since_last_month(self) -> tuple[str, ...]:
