@@ -9,7 +9,7 @@ from segkit.months.advice import Advice, advise_way
 from segkit.months.drift import DRIFT_RULE, feature_drift, mix_drift
 from segkit.months.forecast import check_forecast, forecast_sizes, measure_dispersion
 from segkit.months.identity import IDENTITY_RULE, Matching, follow_segments, lasting_ids, match_segments
-from segkit.months.migration import migrated_revenue, migrations, moved_or_remodelled, net_sizes
+from segkit.months.migration import migrated_revenue, migration_matrix, migrations, moved_or_remodelled, net_sizes
 from segkit.months.names import NAME_RULE, lasting_names, lasting_words, told_apart
 from segkit.months.telling import tell_days, tell_drift, tell_events, tell_forecast, tell_moved, tell_moves, tell_way
 
@@ -30,6 +30,7 @@ __all__ = [
     "match_segments",
     "measure_dispersion",
     "migrated_revenue",
+    "migration_matrix",
     "migrations",
     "mix_drift",
     "moved_or_remodelled",

@@ -48,6 +48,33 @@ def migrations(old: pd.Series, new: pd.Series) -> pd.DataFrame:
     return table.assign(share=table["customers"] / whole)
 
 
+def migration_matrix(moves: pd.DataFrame, figure: str = "customers") -> pd.DataFrame:
+    """Return moves as a matrix: a row per segment of the month before, a column per segment of this one.
+
+    Parameters
+    ----------
+    moves : DataFrame
+        Of `migrations`.
+    figure : str
+        ``customers``, or ``share`` of the customers of the row.
+
+    Examples
+    --------
+    >>> may = pd.Series(["S1", "S1", "S10", "S2"], index=list("abcd"))
+    >>> migration_matrix(migrations(may, pd.Series(["S1", "S10", "S10"], index=list("abc"))))
+    to_segment_id    S1  S10  left
+    from_segment_id
+    S1                1    1     0
+    S2                0    0     1
+    S10               0    1     0
+    """
+    order = move_order(moves)
+    table = moves.pivot_table(
+        figure, "from_segment_id", "to_segment_id", aggfunc="sum", fill_value=0, sort=False, observed=True
+    )
+    return table[[name for name in order if name in table]].reindex([name for name in order if name in table.index])
+
+
 def migrated_revenue(old: pd.Series, new: pd.Series, old_revenue: pd.Series, new_revenue: pd.Series) -> pd.DataFrame:
     """Return the revenue of the customers behind each move, in the month before and in this one.
 
