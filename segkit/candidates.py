@@ -46,8 +46,11 @@ Step = Callable[[str], Callable[[int, int, str], None]]
 _TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "verdicts", "unseen")
 GAP_RESTARTS = 2  # per k, for the customers and for the noise alike; five changed no choice at twice the cost
 MANY, FEW_FITS = 200_000, 20  # the share of 20 is known within 0.11 (a standard error) for the least sure
-UNSEEN = ("outcome", "group", "skill", "unseen", "ceiling")
-STABILITY = ("stability_ari", "stability_jaccard_min")
+UNSEEN = ("outcome", "group", "skill", "skill_low", "skill_high", "unseen", "unseen_low", "unseen_high", "ceiling")
+STABILITY = (
+    *("stability_ari", "stability_ari_low", "stability_ari_high", "stability_ari_1000"),
+    *("stability_jaccard_min", "stability_jaccard_min_low", "stability_jaccard_min_high"),
+)
 
 
 @dataclass
@@ -68,8 +71,8 @@ class Trial:
         ``candidate_id, structure, why``.
     judgement : Judgement
     unseen : DataFrame
-        ``candidate_id, outcome, group, skill, unseen, ceiling`` of the proposed candidate where it is predictive: what
-        it says about an outcome that it was made without. Empty otherwise.
+        ``candidate_id, outcome, group, skill, unseen`` (each with ``_low, _high``), ``ceiling`` of the proposed
+        candidate where it is predictive: what it says about an outcome that it was made without. Empty otherwise.
     """
 
     candidates: pd.DataFrame

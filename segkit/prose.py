@@ -7,6 +7,7 @@ import pandas as pd
 
 from segkit.privacy import FEWEST_SHOWN
 
+DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -164,6 +165,9 @@ def tell_verdict(verdict: dict, forward: str) -> str:
     >>> evidence = {"comes_back": 0.94, "resamples": 100}
     >>> tell_verdict({"structure": "reproducible", "evidence": evidence}, "They tell nothing.")
     'These segments are cuts through a continuum. They are stable: each comes back in at least 94 of 100 resamples ...'
+    >>> evidence = {"comes_back": 0.35, "resamples": 20, "stability_jaccard_min": 0.46}
+    >>> tell_verdict({"structure": "constructive", "evidence": evidence}, "")
+    'These segments are cuts ... Not all of them come back: one did in only 7 of 20 resamples of the customers.'
     """
     return " ".join(filter(None, [_STRUCTURE.get(verdict["structure"], ""), _tell_return(verdict), forward]))
 
@@ -174,6 +178,8 @@ def _tell_return(verdict: dict) -> str:
     if share is None or not resamples:
         return ""
     back = round(share * resamples)
+    if evidence.get("stability_jaccard_min", 1) < DISSOLVES:
+        return f"Not all of them come back: one did in only {back} of {resamples:.0f} resamples of the customers."
     least = f"at least {back} of {resamples:.0f}" if back < resamples else f"all {resamples:.0f}"
     least += " resamples of the customers"
     if verdict["structure"] == "constructive":
@@ -281,6 +287,30 @@ def with_interval(figure: float, low: float = float("nan"), high: float = float(
     if low != low:
         return _brief(figure)
     return f"{_brief(figure)} [{_brief(low)}, {_brief(high)}]"
+
+
+def show_intervals(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
+    """Return a table whose figures have the ends of their intervals beside them (``_low, _high``) as one text each.
+
+    Examples
+    --------
+    >>> ends = {"skill_low": [0.66, None], "skill_high": [0.741, None]}
+    >>> show_intervals(pd.DataFrame({"segments": [7, 3], "skill": [0.7, 0.5]} | ends))
+       segments              skill
+    0         7  0.70 [0.66, 0.74]
+    1         3               0.50
+    """
+
+    def told(figure: float, low: float, high: float) -> str:
+        figure, low, high = (f"{number + 0.0:.{decimals}f}" for number in np.round((figure, low, high), decimals))
+        return "" if figure == "nan" else figure if low == "nan" else f"{figure} [{low}, {high}]"
+
+    shown = table.copy()
+    for name in [name for name in table if {f"{name}_low", f"{name}_high"} <= set(table)]:
+        rows = table[[name, f"{name}_low", f"{name}_high"]].astype("float64").to_numpy()
+        shown[name] = pd.Series([told(*row) for row in rows], index=table.index, dtype="str")
+        shown = shown.drop(columns=[f"{name}_low", f"{name}_high"])
+    return shown
 
 
 def _brief(figure: float) -> str:

@@ -71,6 +71,17 @@ def _boolean(definition: str) -> Column:
     return Column("boolean", "", definition)
 
 
+def _forward(buy: str) -> dict[str, Column]:
+    """The columns of what segments tell of the future, with the bounds of their intervals."""
+    told = {
+        "value": f"skill about how much customers {buy}, as a share of the ceiling",
+        "behaviour": f"skill about what and how they {buy}, as a share of the ceiling",
+        "share": "weighted mean of the two",
+    }
+    ends = {"": "", "_low": "; lower end of the 95 % interval", "_high": "; upper end"}
+    return {f"forward_{group}{end}": _number(f"{told[group]}{ends[end]}") for group in told for end in ends}
+
+
 _SEGMENT_ID = _text("the id that stays with a segment; S0 is everybody a method leaves out")
 _SEGMENT = _text("the segment's name, unique within a run")
 _CUSTOMER_ID = _text("the customer, as in the orders")
@@ -137,17 +148,22 @@ TABLES: dict[str, Table] = {
             "gap": _number("gap statistic (Tibshirani et al. 2001), k-means only", "log units"),
             "prediction_strength": _number("Tibshirani & Walther 2005, mean of 20 halvings, k-means only", "0 to 1"),
             "stability_ari": _number("mean adjusted Rand index between resamples", "-1 to 1"),
+            "stability_ari_low": _number("that of the lowest twentieth of the pairs of resamples", "-1 to 1"),
+            "stability_ari_high": _number("that of the highest twentieth", "-1 to 1"),
+            "stability_ari_1000": _number("mean adjusted Rand index between samples of 1,000 customers", "-1 to 1"),
             "stability_jaccard_min": _number("mean Jaccard of the least stable segment over resamples", "0 to 1"),
+            "stability_jaccard_min_low": _number("that of the lowest twentieth of the resamples", "0 to 1"),
+            "stability_jaccard_min_high": _number("that of the highest twentieth", "0 to 1"),
             "separated_share": _share("pairs of segments that the saddle test separates"),
             "structure": _text("natural, reproducible or constructive"),
-            "forward_value": _number("skill about how much customers will buy, as a share of the ceiling"),
-            "forward_behaviour": _number("skill about what and how they will buy, as a share of the ceiling"),
-            "forward_share": _number("weighted mean of the two"),
+            **_forward("will buy"),
             "recipe_agreement": _number(
                 "adjusted Rand index between these segments and those of the same recipe one horizon back, which were "
                 "judged",
                 "-1 to 1",
             ),
+            "recipe_agreement_low": _number("lower end of its 95 % interval", "-1 to 1"),
+            "recipe_agreement_high": _number("upper end", "-1 to 1"),
             "feasible": _boolean("whether its sizes and its noise are within the limits"),
             "reason": _text("why it is not feasible, or why it lost; for the chosen one why it won"),
             "chosen": _boolean("exactly one"),
@@ -168,21 +184,14 @@ TABLES: dict[str, Table] = {
         sort=(),
     ),
     "origins": Table(
-        "What the chosen candidate and the rules told at every origin that the data allow, of all customers then.",
+        "What the chosen candidate and the rules told at every origin that the data allow, of all customers then; at "
+        "the latest origin, of the half that had no part in the choice.",
         {
             "origin": _text("day up to which features were known"),
             "until": _text("last day judged by"),
             "customers": _integer("customers as of the origin", "customers"),
             "candidate_id": _text("a candidate, or rfm-scores-k: k-means on the three RFM scores"),
-            **{
-                f"forward_{group}{end}": _number(f"{told}{bound}")
-                for group, told in (
-                    ("value", "skill about how much customers buy, as a share of the ceiling"),
-                    ("behaviour", "skill about what and how they buy, as a share of the ceiling"),
-                    ("share", "weighted mean of the two"),
-                )
-                for end, bound in (("", ""), ("_low", "; lower end of the 95 % interval"), ("_high", "; upper end"))
-            },
+            **_forward("buy"),
         },
         sort=(),
     ),
@@ -193,7 +202,11 @@ TABLES: dict[str, Table] = {
             "outcome": _text("what customers did in the days after"),
             "group": _text("value (how much) or behaviour (what and how)"),
             "skill": _number("deviance explained by the segments as they are, of all customers"),
+            "skill_low": _number("lower end of its 95 % interval"),
+            "skill_high": _number("upper end"),
             "unseen": _number("deviance explained by segments made without this outcome"),
+            "unseen_low": _number("lower end of its 95 % interval"),
+            "unseen_high": _number("upper end"),
             "ceiling": _number("deviance explained by the best of several models of all features"),
         },
         sort=(),

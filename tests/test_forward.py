@@ -161,6 +161,17 @@ def test_segments_that_tell_nothing_new_are_advised_against():
     assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5})).segment_at_all
 
 
+def test_who_chooses_knows_nothing_of_the_half_that_reports():
+    labels, outcomes, known = planted(800)
+    skill = forward_skill(labels, outcomes, KINDS, known)
+    other = outcomes.copy()
+    other[~skill.chooses] = outcomes[~skill.chooses].sample(frac=1, random_state=0).to_numpy()
+    again = forward_skill(labels, other, KINDS, known)
+    assert (again.costs[skill.chooses] == skill.costs[skill.chooses]).all()
+    assert 0.4 < skill.chooses.mean() < 0.6
+    assert not forward_skill(labels, outcomes, KINDS, known, choosing=False).chooses.any()
+
+
 def test_the_best_of_many_random_segmentations_is_not_advised():
     _, outcomes, known = planted(1_000)
     draw = np.random.default_rng(5)

@@ -221,6 +221,21 @@ def test_what_comes_after_as_of_changes_nothing(two_shops):
     np.testing.assert_array_equal(models.coefficients, same_models.coefficients)
 
 
+def test_what_only_the_future_could_tell_is_told_by_nobody(tmp_path):
+    """All order alike until a coin decides, on the day that is judged from, who orders on and who hardly does."""
+    draw, first = np.random.default_rng(0), pd.Timestamp("2020-01-01")
+    days = [np.flatnonzero(draw.random(300) < np.r_[[0.1] * 210, [rate] * 90]) for rate in [0.2, 0.02] * 60]
+    rows = [(c, f"{c}-{d}", first + pd.Timedelta(days=int(d)), "x", 1, 9.0) for c, own in enumerate(days) for d in own]
+    card = write_shop(tmp_path, 1)
+    pd.DataFrame(rows, columns=list("cotpqa")).to_csv(tmp_path / "orders.csv", index=False)
+    past, _, judgement = judged(card, date(2020, 10, 26))
+    assert (
+        past.outcomes["next_order_count"].var() > 2 * past.outcomes["next_order_count"].mean()
+    )  # there is much to tell
+    assert not judgement.ceilings["knowable"].any()
+    assert judgement.figures()["forward_share"].isna().all()
+
+
 def test_customers_who_go_on_as_they_did_can_be_told_apart(two_shops):
     figures = two_shops[0][2].figures("all").set_index("candidate_id")
     assert (figures["forward_value"][["kmeans-2", "predictive-2"]] > 0.7).all()

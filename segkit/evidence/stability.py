@@ -38,10 +38,10 @@ class Stability:
     Attributes
     ----------
     candidates : DataFrame
-        ``candidate_id, stability_ari`` (mean over pairs of resamples), ``ari_low, ari_high`` (5 % and 95 % of the
-        pairs), ``ari_at_1000`` (mean over pairs of samples of 1,000), ``left_out_agreement`` (mean Jaccard index of
-        the customers left out; NaN where nobody is), ``stability_jaccard_min`` (least mean over the segments),
-        ``resamples, sample_size``.
+        ``candidate_id, stability_ari`` (mean over pairs of resamples), with ``_low, _high`` (5 % and 95 % of the
+        pairs), ``stability_ari_1000`` (mean over pairs of samples of 1,000), ``left_out_agreement`` (mean Jaccard index
+        of the customers left out; NaN where nobody is), ``stability_jaccard_min`` (least mean over the segments), with
+        ``_low, _high`` (5 % and 95 % of that segment's resamples), ``resamples, sample_size``.
     segments : DataFrame
         ``candidate_id, label, customers, jaccard`` (mean), ``low, high`` (5 % and 95 % of the resamples),
         ``dissolved`` (share of resamples with an index below 0.5), ``resamples, sample_size``. Customers are all
@@ -140,10 +140,11 @@ def resample_stability(
     return Stability(**tables, rows=rows)
 
 
-_ARI = ["stability_ari", "ari_low", "ari_high", "ari_at_1000", "left_out_agreement"]
+_ARI = ["stability_ari", "stability_ari_low", "stability_ari_high", "stability_ari_1000", "left_out_agreement"]
+_LEAST = ["stability_jaccard_min", "stability_jaccard_min_low", "stability_jaccard_min_high"]
 _JACCARD = ["label", "customers", "jaccard", "low", "high", "dissolved"]
 _COLUMNS = {
-    "candidates": ["candidate_id", *_ARI, "stability_jaccard_min", "resamples", "sample_size"],
+    "candidates": ["candidate_id", *_ARI, *_LEAST, "resamples", "sample_size"],
     "segments": ["candidate_id", *_JACCARD, "resamples", "sample_size"],
     "pairs": ["candidate_id", "customers", "sample_size", "pair", "ari", "left_out_agreement"],
 }
@@ -172,14 +173,17 @@ def _whole(full: list[_Judged], at_small: list[_Judged]) -> dict[str, float]:
     aris = np.array([one.ari for one in full])
     left_out = np.array([one.left_out for one in full])
     left_out = left_out[~np.isnan(left_out)]
-    jaccards = np.concatenate([one.jaccards for one in full]).mean(axis=0)
+    jaccards = np.concatenate([one.jaccards for one in full])
+    least = jaccards[:, jaccards.mean(axis=0).argmin()] if jaccards.shape[1] else np.zeros(1)
     return {
         "stability_ari": aris.mean(),
-        "ari_low": np.quantile(aris, 0.05),
-        "ari_high": np.quantile(aris, 0.95),
-        "ari_at_1000": np.mean([one.ari for one in at_small]) if at_small else np.nan,
+        "stability_ari_low": np.quantile(aris, 0.05),
+        "stability_ari_high": np.quantile(aris, 0.95),
+        "stability_ari_1000": np.mean([one.ari for one in at_small]) if at_small else np.nan,
         "left_out_agreement": left_out.mean() if len(left_out) else np.nan,
-        "stability_jaccard_min": jaccards.min() if len(jaccards) else 0.0,
+        "stability_jaccard_min": least.mean(),
+        "stability_jaccard_min_low": np.quantile(least, 0.05),
+        "stability_jaccard_min_high": np.quantile(least, 0.95),
         "resamples": 2 * len(full),
     }
 

@@ -164,11 +164,12 @@ def best_rule(shares: Shares) -> str | None:
 def advise_segmenting(chosen: str, shares: Shares | None) -> Advice:
     """Return whether to segment at all, by the half of the customers that did not choose; see `segment_at_all`.
 
-    What must be beaten is `best_rule`.
+    What must be beaten is `best_rule`; where that is what was chosen, one segment.
     """
     if shares is None or chosen not in shares.candidates:
         return segment_at_all(pd.DataFrame(columns=["group", "against", "low"]))
     baseline = best_rule(shares)
+    baseline = None if baseline == chosen else baseline
     against = {"one segment": None, "baseline": baseline}
     gains = [shares.gains(chosen, other, "reporting").assign(against=name) for name, other in against.items()]
     gains = pd.concat(gains, ignore_index=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from segkit.baselines import fit_rfm
-from segkit.evidence.agreement import adjusted_rand, contingency
-from segkit.evidence.recipes import Progress, run_tasks
+from segkit.evidence.agreement import adjusted_rand, agreement_bounds, contingency
+from segkit.evidence.recipes import Progress, run_tasks, stream
 from segkit.features import CustomerFeatures, count_customers, customer_features
 from segkit.forward.ceiling import best_ceiling
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
@@ -66,7 +66,7 @@ class Judgement:
         Index outcome; group, loss, customers, ceiling, low, high, knowable.
     recipes : DataFrame
         ``candidate_id, segments`` (one horizon back; those left out count as one), ``agreement`` (adjusted Rand index
-        with the delivered segments, over customers of both days).
+        with the delivered segments, over customers of both days; its 95 % interval is ``_low, _high``).
     customers : int
         As of the day it was judged from.
     """
@@ -86,7 +86,7 @@ class Judgement:
         if self.shares is None:
             return pd.DataFrame(columns=["candidate_id", "forward_value", "forward_behaviour", "forward_share"])
         table = self.shares.figures(half)
-        own = self.recipes[["candidate_id", "agreement"]].rename(columns={"agreement": "recipe_agreement"})
+        own = self.recipes.drop(columns="segments").set_index("candidate_id").add_prefix("recipe_")
         return table.merge(own, on="candidate_id")
 
     def to_tables(self) -> dict[str, pd.DataFrame | dict]:
@@ -211,11 +211,12 @@ def judge_candidates(
     )  # fmt: skip
 
 
-def judge_labels(past: Past, labels: pd.DataFrame, parameters: Parameters) -> ForwardSkill:
-    """Return the forward skill of labels of the past's customers."""
+def judge_labels(past: Past, labels: pd.DataFrame, parameters: Parameters, choosing: bool = True) -> ForwardSkill:
+    """Return the forward skill of labels of the past's customers; see `forward_skill` for `choosing`."""
     return forward_skill(
-        labels, past.outcomes, past.dictionary, past.ceiling, seed=parameters.seed, judge_value=parameters.judge_value
-    )
+        labels, past.outcomes, past.dictionary, past.ceiling, seed=parameters.seed,
+        judge_value=parameters.judge_value, choosing=choosing,
+    )  # fmt: skip
 
 
 def refit_candidates(
@@ -286,12 +287,13 @@ def _recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:
     both = labels.index.intersection(delivered.index)
     rows = []
     for name, segments in count_segments(labels).items():
-        agreement = np.nan
+        agreement, bounds = np.nan, (np.nan, np.nan)
         if name in delivered:
             then, now = labels.loc[both, name].to_numpy() + 1, delivered.loc[both, name].to_numpy() + 1
-            agreement = adjusted_rand(contingency(then, now))
-        rows.append({"candidate_id": name, "segments": segments, "agreement": agreement})
-    return pd.DataFrame(rows)
+            table = contingency(then, now)
+            agreement, bounds = adjusted_rand(table), agreement_bounds(table, stream(0, "recipe", name))
+        rows.append([name, segments, agreement, *bounds])
+    return pd.DataFrame(rows, columns=["candidate_id", "segments", "agreement", "agreement_low", "agreement_high"])
 
 
 def _outcomes(skill: ForwardSkill, labels: pd.DataFrame) -> pd.DataFrame:

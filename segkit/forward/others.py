@@ -36,7 +36,7 @@ def earlier_origins(
             break
         labels = refit_candidates(past, candidates, parameters)
         like = like_rfm(past, [candidates[0].params.get("k", 0)], parameters)
-        figures = judge_labels(past, pd.concat([labels, like], axis=1), parameters).shares.figures()
+        figures = judge_labels(past, pd.concat([labels, like], axis=1), parameters, choosing=False).shares.figures()
         for name, told in (("customers", past.customers), ("until", str(past.until)), ("origin", str(past.origin))):
             figures.insert(0, name, told)
         tables.append(figures)
@@ -46,7 +46,7 @@ def earlier_origins(
 def unseen_outcomes(past: Past, candidate: Candidate, parameters: Parameters) -> pd.DataFrame:
     """Return outcome, group, skill, unseen, ceiling of a predictive candidate.
 
-    ``unseen`` is the skill about the outcome of segments that were made without it.
+    ``unseen`` is the skill about the outcome of segments that were made without it; both have ``_low, _high`` (95 %).
     """
     X, params = past.models.matrix.transform(past.features.table), candidate.params | {"seed": parameters.seed}
     if "value_weight" in params:
@@ -54,10 +54,15 @@ def unseen_outcomes(past: Past, candidate: Candidate, parameters: Parameters) ->
     labels = {"": fit_predictive(past.models, X, **params).labels}
     for name in past.models.outcomes.index:
         labels[name] = fit_predictive(past.models, X, **params, without=name).labels
-    skill = judge_labels(past, pd.DataFrame(labels, index=past.features.table.index), parameters).outcomes()
+    skill = judge_labels(
+        past, pd.DataFrame(labels, index=past.features.table.index), parameters, choosing=False
+    ).outcomes()
     seen = skill[skill["candidate_id"] == ""].set_index("outcome")
-    own = skill[skill["candidate_id"] == skill["outcome"]].set_index("outcome")["skill"]
-    return seen.assign(unseen=own)[["group", "skill", "unseen", "ceiling"]].reset_index()
+    own = skill[skill["candidate_id"] == skill["outcome"]].set_index("outcome")
+    figures = {}
+    for name, table in (("skill", seen), ("unseen", own)):
+        figures |= {name: table["skill"], f"{name}_low": table["low"], f"{name}_high": table["high"]}
+    return pd.DataFrame({"group": seen["group"], **figures, "ceiling": seen["ceiling"]}).loc[seen.index].reset_index()
 
 
 def ready_outcomes(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -40,6 +40,8 @@ class ForwardSkill:
         Deviance by the segment's mean.
     known : ndarray of bool, shape (customers, outcomes)
         Whether the customer has the outcome (shares: ordered).
+    chooses : ndarray of bool, shape (customers,)
+        Who belongs to the half that a choice is made on; the others report.
     judge_value : float
         Weight of the group value against behaviour.
     seed : int
@@ -53,16 +55,12 @@ class ForwardSkill:
     all_features: np.ndarray
     costs: np.ndarray
     known: np.ndarray
+    chooses: np.ndarray
     judge_value: float
     seed: int
 
     def __repr__(self) -> str:
         return f"{len(self.candidates)} segmentations judged by {len(self.names)} outcomes of {len(self.customers):,}"
-
-    @cached_property
-    def chooses(self) -> np.ndarray:
-        """Whether a customer belongs to the half that a choice is made on, by id; the other half reports."""
-        return assign_folds(self.customers, self.seed + 1, 2) == 0
 
     @cached_property
     def ceilings(self) -> pd.DataFrame:
@@ -95,7 +93,9 @@ class ForwardSkill:
             for place, group in enumerate(GROUPS):
                 counted = (self.ceilings["knowable"] & (self.ceilings["group"] == group)).to_numpy()
                 if counted.any():
-                    found[..., place] = skill[..., counted].sum(axis=-1) / ceiling[:, None, counted].sum(axis=-1)
+                    with np.errstate(divide="ignore", invalid="ignore"):  # nobody may be in the half
+                        told = skill[..., counted].sum(axis=-1) / ceiling[:, None, counted].sum(axis=-1)
+                    found[..., place] = told
             importance = np.where(np.isnan(found[0, :, :2]), 0.0, [self.judge_value, 1 - self.judge_value])
             with np.errstate(invalid="ignore"):
                 found[..., 2] = (np.nan_to_num(found[..., :2]) * importance).sum(axis=-1) / importance.sum(axis=-1)
@@ -207,12 +207,15 @@ def forward_skill(
     *,
     seed: int = 0,
     judge_value: float = 0.5,
+    choosing: bool = True,
 ) -> ForwardSkill:
     """Return what each segmentation says about the outcomes of its customers.
 
     A customer's outcome is predicted by the mean of the segment's other customers, shrunk (`segment_means`), and the
     deviance set against that of the mean of all other customers: what it explains is the skill, 0 for a segmentation
-    that says nothing, below for one that misleads. Means come from other folds of customers than they are judged on.
+    that says nothing, below for one that misleads. Means come from other folds of customers than they are judged on,
+    and for the half that chooses, from that half alone: a segment whose mean happens to be alike in both halves would
+    otherwise look good in both, so that the best of many candidates would report too much.
 
     Parameters
     ----------
@@ -229,6 +232,8 @@ def forward_skill(
         Starts folds and bootstrap samples.
     judge_value : float
         Weight of the group value, 0 to 1.
+    choosing : bool
+        False where nothing is chosen by it: then everybody reports, and all means come from all customers.
 
     Examples
     --------
@@ -248,20 +253,28 @@ def forward_skill(
     counts = {name: outcomes[name].value_counts() for name in outcomes}
     names = [name for name, count in counts.items() if count.sum() - count.max() >= FEWEST_EVENTS]
     folds = assign_folds(customers, seed)
+    chooses = (assign_folds(customers, seed + 1, 2) == 0) & choosing
     none = np.empty((len(customers), len(names)))
     best, costs = np.empty_like(none), np.empty((len(customers), labels.shape[1], len(names)))
     everybody = np.zeros(len(customers), dtype=int)
     groups = [labels[name].to_numpy() + 1 for name in labels]
     for place, name in enumerate(names):
         actual, loss = outcomes[name].to_numpy("float64"), dictionary["loss"][name]
-        none[:, place] = deviances(loss, actual, segment_means(everybody, folds, actual))
+        none[:, place] = deviances(loss, actual, _expected(everybody, folds, actual, chooses))
         best[:, place] = deviances(loss, actual, ceiling[name].to_numpy("float64"))
         for which, group in enumerate(groups):
-            costs[:, which, place] = deviances(loss, actual, segment_means(group, folds, actual))
+            costs[:, which, place] = deviances(loss, actual, _expected(group, folds, actual, chooses))
     known = outcomes[names].notna().to_numpy()
     return ForwardSkill(
-        customers, list(labels), names, dictionary, none, best, costs, known, float(judge_value), seed,
+        customers, list(labels), names, dictionary, none, best, costs, known, chooses, float(judge_value), seed,
     )  # fmt: skip
+
+
+def _expected(groups: np.ndarray, folds: np.ndarray, actual: np.ndarray, chooses: np.ndarray) -> np.ndarray:
+    expected = segment_means(groups, folds, actual)
+    if chooses.any():
+        expected[chooses] = segment_means(groups, folds, np.where(chooses, actual, np.nan))[chooses]
+    return expected
 
 
 def _explained(cost: np.ndarray, none: np.ndarray) -> np.ndarray:

@@ -95,6 +95,7 @@ def plot_frontier(candidates, beside=None, ax=None):
     ----------
     candidates : DataFrame
         ``family, candidate_id, forward_value, forward_behaviour, chosen``; those that could not be judged are left out.
+        With ``_low, _high`` of the figures, the chosen one and the rules have their intervals drawn as a cross.
     beside : DataFrame, optional
         ``candidate_id, forward_value, forward_behaviour`` of segmentations that are no candidates, such as
         `study.companions`: predictive ones are joined by a line, from the least weight of value to the most.
@@ -114,6 +115,7 @@ def plot_frontier(candidates, beside=None, ax=None):
         ax.plot(weighted["forward_value"], weighted["forward_behaviour"], "-", color=QUIET, lw=1, alpha=0.7)
         rfm = beside[rules]
         ax.plot(rfm["forward_value"], rfm["forward_behaviour"], "o", color=QUIET, markersize=4, mfc="none", alpha=0.7)
+    _draw_crosses(ax, judged)
     tops = []
     for kind in [kind for kind in FAMILY_NAMES if (judged["kind"] == kind).any()]:
         own = judged[judged["kind"] == kind].sort_values("forward_behaviour")
@@ -132,6 +134,16 @@ def plot_frontier(candidates, beside=None, ax=None):
     _label_tops(ax, [top for top in tops if top[1] < middle])
     _label_tops(ax, [top for top in tops if top[1] >= middle])
     return ax
+
+
+def _draw_crosses(ax, judged):
+    """Draw the intervals of the chosen one and of the rules; those of all would hide the points."""
+    if not {"forward_value_low", "forward_behaviour_low"} <= set(judged):
+        return
+    for row in judged[judged["chosen"] | judged["family"].isin(["rfm", "tiers"])].itertuples():
+        line = {"color": INK if row.chosen else _FAMILY_COLOURS[row.family], "lw": 1.2, "alpha": 0.6, "zorder": 1}
+        ax.plot([row.forward_value_low, row.forward_value_high], [row.forward_behaviour] * 2, **line)
+        ax.plot([row.forward_value] * 2, [row.forward_behaviour_low, row.forward_behaviour_high], **line)
 
 
 def _label_tops(ax, tops):

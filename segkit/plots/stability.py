@@ -60,7 +60,7 @@ def plot_stabilities(stability, chosen="", columns=3):
         ids = list(dict.fromkeys(own["candidate_id"]))
         ax.axhspan(0, DISSOLVES, color=RULE, alpha=0.35, lw=0, zorder=0)
         ax.axhline(STABLE, color=RULE, lw=1, zorder=0)
-        if place % columns == columns - 1 or place == len(kinds) - 1:
+        if place % columns == columns - 1 or place == len(kinds) - 1 < columns:  # else the columns would not line up
             for height, text in ((STABLE, "stable above"), (DISSOLVES, "no segment\nin the shade")):
                 ax.annotate(text, (1.03, height), xycoords=("axes fraction", "data"), va="center", color=QUIET,
                             fontsize=9)  # fmt: skip
@@ -74,11 +74,12 @@ def plot_stabilities(stability, chosen="", columns=3):
             if name == chosen:
                 ax.annotate("chosen", (x, 0), (0, 4), textcoords="offset points", ha="center", color=INK, fontsize=9)
         ax.set_title(title)
-        ax.set_xticks(range(len(ids)), [name.rsplit("-", 1)[1] for name in ids])
+        every = 1 if len(ids) < 9 else 2
+        ax.set_xticks(range(0, len(ids), every), [name.rsplit("-", 1)[1] for name in ids[::every]])
         ax.set_xlabel(unit, loc="left")
         ax.set_xlim(-0.6, max(len(ids) - 0.4, 2.6))
         ax.set_ylim(0, 1.04)
-        ax.tick_params(length=0, labelcolor=QUIET, labelsize=10 if len(ids) < 9 else 8)
+        ax.tick_params(length=0, labelcolor=QUIET, labelsize=10)
         if place % columns == 0:
             ax.set_ylabel("Jaccard index")
     return figure

@@ -1,6 +1,7 @@
 """The visual language of every figure: type, ink, colours of segments, panels, direct labels."""
 
 import re
+import sys
 import textwrap
 
 INK, QUIET, RULE, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
@@ -109,10 +110,33 @@ def panels(count, columns, height, width=WIDTH, **options):
     columns = min(columns, max(count, 1))
     rows = -(-max(count, 1) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(width, rows * height), squeeze=False, **options)
+    _keep_small()
     axes = list(axes.flat)
     for spare in axes[count:]:
         spare.set_visible(False)
     return figure, axes[:count]
+
+
+def _keep_small():
+    """In a notebook, keep figures with 256 colours: a third of the bytes, and the eye sees no difference."""
+    from matplotlib.figure import Figure
+
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
+    if "image/png" in formatters:  # with each figure: the shell sets its own way at the first
+        formatters["image/png"].for_type(Figure, small_png)
+
+
+def small_png(figure):
+    """The figure as PNG, with a palette of its 256 commonest colours."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    drawn, small = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=figure.dpi)
+    Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def axes_of(ax, height, width=WIDTH):

@@ -111,6 +111,21 @@ class ChoosingSteps(WaySteps):
         return pd.DataFrame({"groups": pd.Series(counts, dtype="Int64")}).rename_axis("criterion")
 
     @property
+    def group_criteria(self) -> pd.DataFrame:
+        """The gap statistic and the prediction strength of k-means by number of segments, with standard errors."""
+        gaps, strengths = self.trial.gaps, self.trial.strengths
+        if strengths.empty:
+            return pd.DataFrame(index=pd.Index([], name="segments"))
+        table = {}
+        for who, short in zip(gaps["customers"].unique(), ("gap", "gap_without_top"), strict=True):
+            own = gaps[gaps["customers"] == who].set_index("segments")
+            table |= {short: own["gap"], f"{short}_error": own["gap_error"]}
+        foretold = strengths.set_index(strengths["candidate_id"].str.removeprefix("kmeans-").astype(int))
+        return pd.DataFrame(
+            table | {"prediction_strength": foretold["prediction_strength"], "strength_error": foretold["error"]}
+        ).rename_axis("segments")
+
+    @property
     def chosen(self) -> pd.Series:
         """The chosen candidate's row."""
         return self.candidates.loc[self.candidates["chosen"]].iloc[0]
@@ -166,11 +181,22 @@ class ChoosingSteps(WaySteps):
 
     @property
     def equal_terms(self) -> pd.DataFrame:
-        """The chosen candidate beside the rules, and k-means on the three RFM scores with as many segments."""
-        like = f"rfm-scores-{int(self.chosen['segments'])}"
-        rows = [self.chosen["candidate_id"], *(rule.candidate_id for rule in RULES), like]
-        table = pd.concat([self.candidates, self.companions]).drop_duplicates("candidate_id").set_index("candidate_id")
-        return table.loc[[row for row in rows if row in table.index], list(FORWARD)].dropna(how="all")
+        """The chosen candidate beside the rules, and k-means on the three RFM scores with as many segments.
+
+        Index candidate_id; what each tells, and by how much the chosen one is ahead of it (``ahead_value``,
+        ``ahead_behaviour``), each with the ends of its 95 % interval: of differences the paired one.
+        """
+        chosen, shares = self.chosen["candidate_id"], self.trial.judgement.shares
+        if shares is None or chosen not in shares.candidates:
+            return pd.DataFrame(columns=list(FORWARD)).rename_axis("candidate_id")
+        names = dict.fromkeys([chosen, *(rule.candidate_id for rule in RULES), f"rfm-scores-{self.chosen['segments']}"])
+        table = shares.figures("reporting").set_index("candidate_id")
+        table = table.loc[[name for name in names if name in table.index]]
+        for name in table.index.drop(chosen):
+            for row in shares.gains(chosen, name, "reporting").itertuples():
+                ends = {"": row.gain, "_low": row.low, "_high": row.high}
+                table.loc[name, [f"ahead_{row.group}{end}" for end in ends]] = list(ends.values())
+        return table
 
     @property
     def unseen(self) -> pd.DataFrame:
@@ -196,7 +222,7 @@ class ChoosingSteps(WaySteps):
             return {"table": found}
 
         depends = self._depends | {"parameters": self._tried, "candidates": tried}
-        latest = judged.figures().set_index("candidate_id")
+        latest = judged.figures("reporting").set_index("candidate_id")  # the others had a part in the choice
         latest = latest.loc[[name for name in [*ids, f"rfm-scores-{k}"] if name in latest.index]].reset_index()
         origin = self.as_of - timedelta(days=self.parameters.horizon_days)
         latest = latest.assign(origin=str(origin), until=str(self.as_of), customers=judgement.customers)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from segkit.candidates import Trial
+from segkit.candidates import STABILITY, Trial
 from segkit.compare import RULES, judge_fits
 from segkit.forward import Judgement
 from segkit.matrix import Matrix
@@ -12,7 +12,7 @@ from segkit.segmentation import fit_baseline
 from segkit.study.earlier import EarlierMonth
 from segkit.study.way import labels_of
 
-CARRIED = ("stability_ari", "stability_jaccard_min", "separated_share", "structure")
+CARRIED = (*STABILITY, "separated_share", "structure")
 RESAMPLED = ("stability", "pairs")
 
 
@@ -33,7 +33,7 @@ def keep_model(
     candidates = comparison.candidates.set_index("candidate_id")
     for name in CARRIED:
         candidates[name] = candidates[name].astype(object)
-        candidates.loc[kept.candidate_id, name] = earlier.fit["figures"][name]
+        candidates.loc[kept.candidate_id, name] = earlier.fit["figures"].get(name)
     candidates["reason"] = "A rule to be beaten: judged beside the others, outside the limits on sizes."
     candidates.loc[kept.candidate_id, "reason"] = f"Fitted as of {model.as_of}. {why}"
     found = {name: pd.DataFrame(earlier.fit[name]["rows"], columns=earlier.fit[name]["columns"]) for name in RESAMPLED}

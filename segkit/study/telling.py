@@ -16,11 +16,11 @@ class TellingSteps(MonthSteps):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before trusting the rest."""
-        advice = tell_advice(self.verdict)
-        if self.as_of is None:
-            return (advice,) if advice else ()
-        covered = tell_coverage(self.label, self.as_of, self.orders.last_day, self.uncovered_days)
-        return tuple(filter(None, [advice, covered]))
+        overruled = self.chosen["reason"] if self.verdict["chosen"] != self.verdict["proposed"] else ""
+        told = [overruled, tell_advice(self.verdict)]
+        if self.as_of is not None:
+            told.append(tell_coverage(self.label, self.as_of, self.orders.last_day, self.uncovered_days))
+        return tuple(filter(None, told))
 
     @property
     def key_figures(self) -> dict[str, str]:
