@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hdbscan import HDBSCAN
 from scipy.cluster.hierarchy import linkage
 from sklearn.cluster import DBSCAN
 from sklearn.datasets import make_moons
@@ -106,6 +107,16 @@ def test_dbscan_has_the_cores_of_the_library_and_takes_the_near_ones_along():
     core = model.core_sample_indices_
     assert adjusted_rand_score(model.labels_[core], found.labels[core]) == 1
     assert ((model.labels_ < 0) == (found.labels < 0)).all()
+
+
+@pytest.mark.parametrize("size", [10, 40])
+def test_hdbscan_has_the_clusters_of_the_library_from_one_tree_for_every_size(size):
+    X, _ = blobs(apart=3.0)
+    library = HDBSCAN(size, min_samples=10, approx_min_span_tree=False).fit(X)
+    found = METHODS["hdbscan"](X, seed=0, min_cluster_size=size, min_samples=10)
+    inside = library.labels_ >= 0
+    assert adjusted_rand_score(library.labels_[inside], found.labels[inside]) == 1
+    assert (found.labels[inside] >= 0).all()
 
 
 def test_a_dense_handful_is_no_segment():

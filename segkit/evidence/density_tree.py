@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from segkit.methods.reachability import reachability_tree
+
 
 @dataclass(frozen=True)
 class DensityTree:
@@ -52,22 +54,9 @@ def density_tree(points: np.ndarray) -> DensityTree:
     Chaudhuri & Dasgupta (2010), "Rates of convergence for the cluster tree"; Campello, Moulavi & Sander (2013),
     "Density-based clustering based on hierarchical density estimates", definition 3.3 for the distance.
     """
-    from hdbscan import HDBSCAN
-    from scipy.spatial import cKDTree
-
     points = np.ascontiguousarray(points, dtype=float)
-    neighbours = min(max(20, int(len(points) ** 0.5)), len(points) - 1)
-    fitted = HDBSCAN(
-        min_samples=neighbours,
-        min_cluster_size=max(2, neighbours),
-        gen_min_span_tree=True,
-        approx_min_span_tree=False,
-        algorithm="boruvka_kdtree",
-        core_dist_n_jobs=1,
-    ).fit(points)
-    tree = fitted.minimum_spanning_tree_.to_numpy()
-    sparseness = cKDTree(points).query(points, [neighbours + 1])[0][:, 0]
-    return DensityTree(points, sparseness, tree[:, :2].astype(np.int64), tree[:, 2])
+    edges, lengths, core_distances = reachability_tree(points, min(max(20, int(len(points) ** 0.5)), len(points) - 1))
+    return DensityTree(points, core_distances, edges, lengths)
 
 
 def densest(tree: DensityTree, members: np.ndarray) -> int:

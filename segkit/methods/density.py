@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segkit.methods.fit import Fit, finish, fit_order
+from segkit.methods.reachability import reachability_tree
 from segkit.methods.rules import Rule
 
 DBCV_SAMPLE = 2_000  # its cost grows with the square
@@ -22,17 +23,16 @@ def hdbscan(
     about equally far from each other, as above ten columns, density methods see noise only. ``dbcv`` is left out where
     `validity` is not asked for: it costs as much as the fit.
     """
-    from hdbscan import HDBSCAN
-    from scipy.spatial import cKDTree
+    from hdbscan.hdbscan_ import _tree_to_labels, label
 
     ground = find_ground(X, dequantised, seed, sample, components)
     count, size = len(ground.points), max(2, min_cluster_size)
     if count <= size or not np.ptp(ground.points, axis=0).any():
         return _density_fit(X, ground, np.full(count, -1), np.zeros(count), seed, validity)
-    neighbours = min(min_samples, count - 1)
-    model = HDBSCAN(size, min_samples=neighbours, approx_min_span_tree=False, core_dist_n_jobs=1).fit(ground.points)
-    radius = cKDTree(ground.points).query(ground.points, [neighbours + 1])[0][:, 0]
-    return _density_fit(X, ground, model.labels_, radius, seed, validity)
+    tree = reachability_tree(ground.points, min(min_samples, count - 1))  # alike for every size
+    merges = label(np.column_stack([tree.edges, tree.lengths]))
+    labels = _tree_to_labels(ground.points, merges, size)[0]
+    return _density_fit(X, ground, labels, tree.core_distances, seed, validity)
 
 
 def dbscan(
@@ -42,14 +42,20 @@ def dbscan(
     """Return DBSCAN's clusters (Ester et al. 1996) of `min_cluster_size` cores or more, fitted on the dequantised rows.
 
     A customer belongs to its nearest core's cluster where that is within `eps`. `components` and `validity` as in
-    `hdbscan`.
+    `hdbscan`. Clusters of cores are what is left of the tree without edges above `eps` (Campello, Moulavi & Sander
+    2013, section 3.1).
     """
-    from sklearn.cluster import DBSCAN
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
     ground = find_ground(X, dequantised, seed, sample, components)
-    model = DBSCAN(eps=eps, min_samples=min_samples).fit(ground.points)
-    labels = np.full(len(ground.points), -1)
-    labels[model.core_sample_indices_] = model.labels_[model.core_sample_indices_]
+    count = len(ground.points)
+    labels = np.full(count, -1)
+    if count >= max(2, min_samples):
+        tree = reachability_tree(ground.points, min_samples - 1)  # a point counts among its own neighbours here
+        near = tree.lengths <= eps
+        graph = coo_array((np.ones(near.sum()), tree.edges[near].T), shape=(count, count))
+        labels = np.where(tree.core_distances <= eps, connected_components(graph, directed=False)[1], -1)
     small = np.bincount(labels[labels >= 0], minlength=1) < min_cluster_size
     labels[small[labels] & (labels >= 0)] = -1
     return _density_fit(X, ground, labels, np.full(len(labels), float(eps)), seed, validity)
