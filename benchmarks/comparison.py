@@ -48,7 +48,9 @@ def main() -> None:
     options.add_argument("--peer", metavar="SCRIPT", help="the notebook-style script to compare with")
     options.add_argument("--limit", type=float, default=900, help="seconds that a step of the peer may take")
     options.add_argument("--memory-gb", type=float, default=16, help="memory that a step of the peer may take")
-    options.add_argument("--steps", nargs="*", default=[*SAME, "sample"], help="of segkit, each with the peer's")
+    options.add_argument(
+        "--steps", nargs="*", default=[*SAME, "evidence", "sample"], help="of segkit, each with the peer's"
+    )
     options.add_argument("--skip", nargs="*", default=[], metavar="STEP", help="steps of the peer not to run")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "comparison.csv")
     options.add_argument("--one", nargs=2, metavar=("WHAT", "TABLE"), help=argparse.SUPPRESS)
@@ -143,6 +145,30 @@ def _candidates(X: np.ndarray) -> str:
     return f"{len(comparison.candidates)} candidates over {len(table):,} customers"
 
 
+def _evidence(X: np.ndarray) -> str:
+    """Valleys, resamples, nulls and verdict of every candidate within the limits, as a study asks for."""
+    from segkit import compare_segmentations
+    from segkit.compare import BASELINES, broken_limits
+    from segkit.evidence import candidate_recipe, gather_evidence
+    from segkit.parameters import Parameters
+
+    table, matrix, features = _sampled(X)
+    comparison = compare_segmentations(table, matrix, Parameters(), jobs=1)
+    limits = broken_limits(comparison.candidates.assign(customers=len(features)), comparison.labels, Parameters())
+    within = [one for name, one in comparison.grid.items() if not limits[name] and one.family not in BASELINES]
+    recipes = {one.candidate_id: candidate_recipe(one.family, one.params, len(table)) for one in within}
+    settings = {"seed": 0, "dequantised": matrix.dequantised(table, 0), "features": table}
+    start = _cpu()
+    found = gather_evidence(matrix.transform(table), recipes, comparison.fits, **settings)
+    structures = ", ".join(f"{count} {name}" for name, count in found.verdicts["structure"].value_counts().items())
+    sizes = {
+        "valleys": found.separation.candidates["sample_size"].max(),
+        "resamples": found.stability.segments["sample_size"].max(),
+    }
+    told = ", ".join(f"{what} on {count:,} customers" for what, count in sizes.items())
+    return f"{_cpu() - start:.0f} s beyond the candidates; {len(recipes)} within the limits: {structures}; {told}"
+
+
 def _gap(X: np.ndarray) -> str:
     from segkit.candidates import GAP_RESTARTS
     from segkit.evidence import gap_statistic
@@ -206,6 +232,7 @@ def _within(X: np.ndarray, labels: np.ndarray) -> float:
 
 _STEPS = {
     "candidates and criteria": _candidates,
+    "evidence": _evidence,
     "gap": _gap,
     "stability": _stability,
     "map": _map,

@@ -15,7 +15,7 @@ from segkit.evidence import (
 )
 from segkit.evidence.nulls import NullComparison
 from segkit.evidence.prediction_strength import pairs_kept
-from segkit.evidence.recipes import resample_rows, run_tasks
+from segkit.evidence.recipes import Recipe, resample_rows, run_tasks
 
 
 def three_lumps(n=240):
@@ -138,6 +138,20 @@ def test_lumps_exceed_the_spherical_null_and_a_sphere_does_not():
     within = compare_with_null(sphere, recipe, 0.1, seed=0, samples=5, fits=3)
     assert not within.exceeded
     assert len(within.null) == 1  # the first is enough to know
+
+
+def test_a_null_sample_that_cannot_reach_the_candidate_is_fitted_no_further():
+    X, counted = np.random.default_rng(7).normal(size=(240, 4)), []
+    recipe = recipes(X, 4)["kmeans-4"]
+
+    def fit(*rows, **settings):
+        counted.append(1)
+        return recipe.sample_fit(*rows, **settings)
+
+    settings = {"seed": 0, "samples": 5, "fits": 4}
+    assert compare_with_null(X, Recipe(fit), 0.99, **settings).exceeded
+    assert 10 <= len(counted) < 20
+    assert len(compare_with_null(X, Recipe(fit), -1.0, **settings).null) == 1
 
 
 def test_an_unknown_null_is_refused():

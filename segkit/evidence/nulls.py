@@ -77,7 +77,8 @@ def compare_with_null(
         distribution of every column as `X`, joined by a normal copula, so without segments beyond those.
     fits : int
         Resamples of each sample; all their pairs are compared. Fewer pairs than the candidate's make the largest of the
-        null vary more, and so the comparison the stricter.
+        null vary more, and so the comparison the stricter. Those of a sample that can't reach `observed` any more,
+        whatever the pairs that are left, are not fitted: the decision is the same.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def compare_with_null(
     if null == "spherical":
         # As wide as the customers, for recipes with a distance in them; the rows only lend their number.
         pattern = np.broadcast_to(np.sqrt(X.var(axis=0).mean()), pattern.shape)
-    arguments = [(pattern, recipe, null, fits, seed, number) for number in range(samples)]
+    arguments = [(pattern, recipe, observed, null, fits, seed, number) for number in range(samples)]
     found: list[float] = []
     results = run_tasks(_null_agreement, arguments, jobs=jobs, progress=progress, what=f"{null} null")
     for agreement in results:
@@ -128,14 +129,16 @@ def copula_sample(X: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(np.sort(X, axis=0), order, axis=0)
 
 
-def _null_agreement(pattern, recipe: Recipe, null: str, fits: int, seed: int, number: int) -> float:
+def _null_agreement(pattern, recipe: Recipe, observed: float, null: str, fits: int, seed: int, number: int) -> float:
     generator = stream(seed, "null", null, number)
     spherical = null == "spherical"
     X = pattern * generator.normal(size=pattern.shape) if spherical else copula_sample(pattern, generator)
-    labels = []
+    labels, found, pairs = [], [], fits * (fits - 1) // 2
     for part in range(fits):
+        if found and sum(found) + pairs - len(found) < observed * pairs:
+            break
         rows = resample_rows(len(X), halves=recipe.halves, seed=seed, number=fits * number + part)
         fit = recipe.sample_fit(X[rows], seed=seed + part, dequantised=None)
         labels.append(fit.rule.assign(X)[0])
-    pairs = [(one, other) for one in range(fits) for other in range(one)]
-    return float(np.mean([adjusted_rand(contingency(labels[one], labels[other])) for one, other in pairs]))
+        found += [adjusted_rand(contingency(labels[-1], other)) for other in labels[:-1]]
+    return float(np.mean(found))
