@@ -197,7 +197,10 @@ def tell_advice(verdict: dict) -> str:
     """
     if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
         return ""
-    return f"{advice[0].upper()}{advice[1:]}. They are shown all the same, for those who ask."
+    told = f"{advice[0].upper()}{advice[1:]}."
+    if verdict.get("chosen", "").startswith("rfm-") and advice.startswith("use the RFM map"):
+        return told  # it is what is shown
+    return f"{told} They are shown all the same, for those who ask."
 
 
 def tell_sizes(sizes: pd.Series) -> str:

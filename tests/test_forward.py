@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.forward import advise_segmenting, forward_skill, propose_by_forward
+from segkit.forward import advise_segmenting, forward_skill, propose_by_forward, tell_forward
 from segkit.forward.losses import assign_folds, deviances, segment_means
 from segkit.forward.skill import HALVES, Shares
 from segkit.parameters import Parameters
@@ -159,6 +159,41 @@ def test_segments_that_tell_nothing_new_are_advised_against():
         "do not segment"
     )
     assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5})).segment_at_all
+
+
+def test_intervals_hold_the_middle_95_of_100_samples_and_the_weight_is_that_of_value():
+    draws = np.r_[0.5, np.linspace(0, 1, 1001)][:, None, None] + np.zeros((1, 1, 3))
+    told = Shares(("a",), dict.fromkeys(HALVES, draws)).figures().iloc[0]
+    assert told[["forward_value_low", "forward_value_high"]].tolist() == pytest.approx([0.025, 0.975])
+    labels, outcomes, known = planted(800)
+    for weight, group in ((1.0, "forward_value"), (0.0, "forward_behaviour")):
+        told = forward_skill(labels, outcomes, KINDS, known, judge_value=weight).shares.figures()
+        assert told["forward_share"].tolist() == pytest.approx(told[group].tolist())
+
+
+def test_the_choice_is_made_on_one_half_and_all_that_is_said_of_it_comes_from_the_other():
+    labels = LABELS.set_axis(["kmeans-3", "kmeans-4", "kmeans-5"], axis=1).assign(**{"rfm-10": LABELS["a3"]})
+    told = {"choosing": [0.2, 0.6, 0.2, 0.1], "reporting": [0.6, 0.3, 0.6, 0.4], "all": [0.6, 0.3, 0.6, 0.4]}
+    draws = {half: np.array(figures)[None, :, None] + np.zeros((9, 1, 3)) for half, figures in told.items()}
+    shares = Shares(tuple(labels), draws)
+    table = candidates_of(labels).assign(family=["kmeans"] * 3 + ["rfm"])
+    assert propose_by_forward(table, labels, Parameters(), shares)[0] == "kmeans-4"
+    assert tell_forward("kmeans-4", shares).startswith("They tell 30 %")
+    assert advise_segmenting("kmeans-4", shares).text.startswith("use the RFM map")
+
+
+def test_an_rfm_map_that_was_chosen_need_not_beat_itself():
+    told = shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5, "tiers-5": 0.4})
+    assert advise_segmenting("rfm-10", told).text.startswith("segment: it says more than one segment")
+    assert advise_segmenting("tiers-5", told).text.startswith("use the RFM map")
+
+
+def test_those_within_one_standard_error_of_the_best_say_as_much():
+    draw = np.random.default_rng(0)
+    noise = np.r_[np.zeros((1, 2)), draw.normal(0, 0.05, (999, 2))][:, :, None] * np.ones(3)
+    shares = Shares(("b4", "c5"), dict.fromkeys(HALVES, np.array([0.45, 0.5])[None, :, None] + noise))
+    table = candidates_of(LABELS[["b4", "c5"]])
+    assert propose_by_forward(table, LABELS, Parameters(), shares)[0] == "b4"  # 0.05 behind, 0.07 is the error
 
 
 def test_who_chooses_knows_nothing_of_the_half_that_reports():

@@ -62,6 +62,10 @@ def resample_rows(n: int, *, halves: bool, seed: int, number: int, limit: int = 
 
     Of more than `limit` customers, `limit` (or half as many) are drawn. The same number gives the same rows for
     every candidate, so that they can share work.
+
+    Both vary about the shop's customers as these do about all the customers there could be: a mean over a half drawn
+    without replacement has the variance 1 / (n / 2) - 1 / n = 1 / n of one over a bootstrap. The distinct customers of
+    a bootstrap, which Hennig's ``clusterboot`` takes by default, have .58 / n, and so come back more often.
     """
     size = min(n, limit)
     if halves:

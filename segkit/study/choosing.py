@@ -137,6 +137,8 @@ class ChoosingSteps(WaySteps):
         if self.frozen:
             return kept_verdict(self.earlier)
         advice = advise_segmenting(chosen, shares)
+        if chosen == self.proposed and self.chosen["family"] in BASELINES and advice.segment_at_all:
+            advice = Advice(False, "use the RFM map: no learned segmentation is within the limits")
         if chosen == self.proposed and not self.chosen["feasible"]:
             advice = Advice(False, "do not segment: no segmentation comes back from other customers")
         why = self.trial.verdicts.set_index("candidate_id")["why"].get(chosen)
