@@ -4,9 +4,9 @@ python benchmarks/scoring.py [--customers 10000000] [--month 2017-09] [--models 
 
 Customers are drawn, with replacement, from those of the embedded data, and every feature is moved within 1 % (counts
 and days stay whole, shares within 0 to 1), so that hardly two are alike. Features are computed already and lie in
-memory as Arrow batches of 1,000,000; models are k-means on the embedded data, or that of the finished run RUN. The
-threads of numpy and DuckDB are set to one. OPENBLAS_CORETYPE, where set, keeps numpy from the processor's fast
-kernels: unset it.
+memory as Arrow batches of 1,000,000, texts dictionary-encoded as in Parquet; models are k-means on the embedded data,
+or that of the finished run RUN. The threads of numpy and DuckDB are set to one. OPENBLAS_CORETYPE, where set,
+keeps numpy from the processor's fast kernels: unset it.
 """
 
 import argparse
@@ -82,6 +82,7 @@ def draw_batches(features: pd.DataFrame, dictionary: pd.DataFrame, count: int) -
             moved = moved.round() if kind in ("count", "days") else moved
             rows[name] = moved.clip(0, 1) if kind == "share" else moved
         rows.insert(0, "customer_id", np.arange(start, start + size))
+        rows = rows.astype({name: "category" for name in rows if rows[name].dtype == "str"})
         batches.append(pa.RecordBatch.from_pandas(rows, preserve_index=False))
     return batches
 

@@ -1,11 +1,14 @@
 """Customers assigned from Arrow batches: the rows of `assign_customers`, near-ties and gaps included."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from segkit.batches import _Sums, assign_batches
+from segkit.batches import assign_batches
+from segkit.batches.sums import Sums
 from segkit.errors import InputError
 from segkit.matrix import fit_matrix
 from segkit.methods import Candidate, Rule
@@ -95,7 +98,22 @@ def test_few_customers_need_the_rule_itself():
     model = segmentation("kmeans", k=7)
     columns = [column.column for column in model.matrix.fitted]
     assert len(columns) > 8
-    assert 0 < _Sums(model).tolerance < 1e-3
+    tolerance = Sums(model).tolerance
+    assert 0 < tolerance[tolerance > 0].min() <= tolerance.max() < 1e-3
+
+
+def test_kinds_of_a_tier_are_told_apart_however_much_the_tier_weighs():
+    flat = predicting()
+    arrays = dict(flat.rule.arrays)
+    arrays["coefficients"] = arrays["coefficients"] * [1e3, 1, 1]
+    kinds = arrays["centres"][:2, 1:]
+    arrays["centres"] = np.vstack([np.column_stack([np.full(2, 1e3 * tier), kinds]) for tier in (-1, 0, 1)])
+    layers = replace(flat, rule=Rule("nearest_prediction", arrays))
+    tolerance = Sums(layers).tolerance
+    assert 0 < 100 * tolerance[0, 1] < tolerance[0, 2]
+    table = shop(50_000, seed=6)
+    found = pa.Table.from_batches(assign_batches(layers, batched(table)))["segment_id"].to_pylist()
+    assert found == assign_customers(layers, table, sure=False)["segment_id"].to_list()
 
 
 def test_what_the_rule_refuses_is_refused_in_batches_too():
