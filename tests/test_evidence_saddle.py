@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs, make_moons
 
-from segkit.evidence import candidate_recipe, gather_evidence, separated_pairs
+from segkit.evidence import Recipe, candidate_recipe, gather_evidence, separated_pairs
 from segkit.evidence.density_tree import density_tree, passes
 from segkit.evidence.saddle import decide, holm, saddle_test
 from segkit.evidence.strata import find_strata
@@ -124,6 +124,15 @@ def test_without_fits_the_pairs_are_those_of_the_segments_that_half_of_the_custo
     known, unknown = (separated_pairs(X, recipes, given, seed=0) for given in (fits, None))
     assert known.candidates["all_separated"].tolist() == unknown.candidates["all_separated"].tolist() == [True]
     assert sorted(known.pairs["p_single"]) == sorted(unknown.pairs["p_single"])
+
+
+def test_segments_that_half_of_the_customers_do_not_show_are_not_all_separated():
+    X, _ = make_blobs(600, 3, centers=3, cluster_std=1.0, random_state=0)
+    three, two = (candidate_recipe("kmeans", {"k": k}, len(X)) for k in (3, 2))
+    blurred = {"kmeans-3": Recipe(three.fit, halved=two.fit)}
+    found = separated_pairs(X, blurred, {"kmeans-3": three.fit(X, seed=0, dequantised=None)}, seed=0)
+    assert found.candidates[["segments_in_half", "all_separated"]].to_numpy().tolist() == [[2, False]]
+    assert found.pairs["separated"].tolist().count("undetermined") == 2
 
 
 def test_planted_segments_are_found_among_noise_in_forty_dimensions():

@@ -13,7 +13,7 @@ from segkit.evidence import (
     resample_stability,
     strongest,
 )
-from segkit.evidence.nulls import NullComparison
+from segkit.evidence.nulls import NullComparison, copula_sample
 from segkit.evidence.prediction_strength import pairs_kept
 from segkit.evidence.recipes import Recipe, resample_rows, run_tasks
 
@@ -51,6 +51,22 @@ def test_gap_of_one_segment_is_the_spread_of_the_box_over_that_of_the_customers(
     X = np.array([[-1.0], [1.0]] * 50)  # uniform over [-1, 1] has a third of this variance
     gaps = gap_statistic(X, 1, seed=0, references=60, restarts=1)
     assert gaps["gap"].iloc[0] == pytest.approx(np.log(1 / 3), abs=0.03)
+
+
+def test_gap_compares_with_a_box_along_the_axes_of_the_cloud_and_once_without_those_farthest_off():
+    draw = np.random.default_rng(0)
+    straight = draw.uniform(size=(400, 2)) * [9, 0.3]
+    gaps = gap_statistic(straight @ np.array([[0.8, 0.6], [-0.6, 0.8]]), 1, seed=0, references=10, restarts=1)
+    assert gaps["gap"].iloc[0] == pytest.approx(0, abs=0.1)  # the box holds the cloud, turned as it is
+    assert gaps["sample_size"].tolist() == [400, 398]
+
+
+def test_gap_chooses_the_fewest_that_are_within_an_error_of_the_next():
+    found = gap_statistic(np.random.default_rng(3).uniform(size=(200, 2)), 6, seed=0, references=10, restarts=2)
+    for _, own in found.groupby("customers"):
+        gap, error = own["gap"].to_numpy(), own["gap_error"].to_numpy()
+        assert own["choice"].to_numpy().argmax() == np.flatnonzero(gap[:-1] >= gap[1:] - error[1:])[0]
+        assert (error > 0).all()
 
 
 def test_prediction_strength_is_that_of_the_worst_segment():
@@ -119,6 +135,9 @@ def test_processes_give_results_in_the_order_of_the_tasks():
 
 def test_bootstraps_repeat_customers_and_halves_do_not():
     assert len(set(resample_rows(100, halves=False, seed=0, number=0))) < 80
+    assert set(resample_rows(100, halves=False, seed=0, number=0)) != set(
+        resample_rows(100, halves=False, seed=0, number=1)
+    )
     half = resample_rows(100, halves=True, seed=0, number=0)
     assert len(half) == len(set(half)) == 50
 
@@ -152,6 +171,15 @@ def test_a_null_sample_that_cannot_reach_the_candidate_is_fitted_no_further():
     assert compare_with_null(X, Recipe(fit), 0.99, **settings).exceeded
     assert 10 <= len(counted) < 20
     assert len(compare_with_null(X, Recipe(fit), -1.0, **settings).null) == 1
+
+
+def test_the_copula_null_keeps_correlations_and_nothing_else():
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(2000, 2)) @ np.array([[1, 0.8], [0, 0.6]])
+    assert np.corrcoef(copula_sample(X, draw).T)[0, 1] == pytest.approx(0.8, abs=0.05)
+    cross = draw.normal(size=(240, 2)) + 8 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])[np.arange(240) % 4]
+    found = compare_with_null(cross, recipes(cross, 4)["kmeans-4"], 0.99, seed=0, null="copula", samples=5)
+    assert found.exceeded  # columns alone make nine places of the four
 
 
 def test_an_unknown_null_is_refused():
