@@ -58,9 +58,10 @@ def measure(as_of: date, parameters: Parameters) -> None:
     labels = refit_candidates(past, [*RULES, *grid], parameters)
     extra = unweighted_kmeans(past.features.table, past.features.dictionary, range(2, 13))
     labels = pd.concat([labels, pd.DataFrame(extra, index=labels.index)], axis=1)
-    shares = judge_labels(past, labels, parameters).shares
+    halves = {"reporting": judge_labels(past, labels, parameters).shares}
+    halves["all"] = judge_labels(past, labels, parameters, choosing=False).shares
     print(f"{as_of}: weight of value {past.value_weight}, {time.process_time() - start:.0f} CPU s")
-    for half in ("reporting", "all"):
+    for half, shares in halves.items():
         told = shares.figures(half).set_index("candidate_id")
         rows = []
         for one in grid:

@@ -132,7 +132,8 @@ def test_of_those_that_say_as_much_the_fewest_segments_win():
     best, reasons = propose_by_forward(candidates_of(LABELS), LABELS, Parameters(), shares_of(a3=0.3, b4=0.5, c5=0.51))
     assert best == "b4"
     assert "Says less" in reasons["a3"]
-    assert "with 5 segments for 4" in reasons["c5"]
+    assert "hardly more than b4 (51 % of what can be known, b4 50 %), with 5 segments for 4" in reasons["c5"]
+    assert "1.0 points less than c5 (51 %), too little to count (standard error 0.0)" in reasons["b4"]
 
 
 def test_of_those_that_say_as_much_natural_ones_come_first():

@@ -8,7 +8,11 @@ from segkit.forward.skill import Shares
 from segkit.parameters import Parameters
 from segkit.segmentation import BASELINES
 
-AS_GOOD = 0.02  # of the ceiling: smaller differences are of no use to anybody
+# Two things make a candidate as good as the best: that the customers can't tell them apart (one standard error of the
+# paired difference: Breiman et al. 1984, section 3.4.3), or that it says at most this much less of the ceiling, however
+# certain. Without the second the most segments would win wherever there are enough customers, each for a gain that
+# nobody would notice; a 95 % interval in place of the first would take what few customers can't show for equality.
+AS_GOOD = 0.02
 HIGHLY_STABLE = 0.85  # mean Jaccard index of a segment (Hennig 2007, section 3)
 RULE_NAMES = {"rfm-10": "an RFM map", "tiers-5": "sorting by spend alone"}
 FORWARD_RULE = """\
@@ -54,7 +58,7 @@ def propose_by_forward(
     >>> best
     'kmeans-2'
     >>> print(reasons["kmeans-3"])
-    Says no more than kmeans-2 (51 % of what can be known, kmeans-2 50 %), with 3 segments for 2.
+    Says hardly more than kmeans-2 (51 % of what can be known, kmeans-2 50 %), with 3 segments for 2.
     """
     table = candidates.set_index("candidate_id")
     limits = broken_limits(candidates, labels, parameters)
@@ -93,10 +97,13 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
         elif name != best:
             reasons[name] = _why_not(name, best, first, table, rest, name in as_good.index, natural)
     share = _percent(table.loc[best, "share"])
-    lead = "the most of all within the limits"
+    lead, behind, error = "the most of all within the limits", *table.loc[best, ["behind", "error"]]
     if best != first:
-        lead = f"no less than {first} ({_percent(table.loc[first, 'share'])}) within its error"
-    others = f"; simplest of the {len(as_good)} that say as much" if len(as_good) > 1 else ""
+        most = f"{first} ({_percent(table.loc[first, 'share'])})"
+        lead = f"no less than {most} within one standard error"
+        if behind > error:
+            lead = f"{100 * behind:.1f} points less than {most}, too little to count (standard error {100 * error:.1f})"
+    others = f"; simplest of the {len(as_good)} that say about as much" if len(as_good) > 1 else ""
     kind = ", natural" if best in natural else ""
     reasons[best] = f"Says {share} of what can be known about the days to come, {lead}{kind}{others}."
     return best, reasons
@@ -110,7 +117,8 @@ def _why_not(name, best, first, table, rest, as_good: bool, natural: list[str]) 
             f"{_percent(table.loc[first, 'share'])} "
             f"(standard error of the difference {100 * table.loc[name, 'error']:.1f} points)."
         )
-    told = f"Says no more than {best} ({own} of what can be known, {best} {other})"
+    more = "hardly" if table.loc[best, "behind"] - table.loc[name, "behind"] > table.loc[best, "error"] else "no"
+    told = f"Says {more} more than {best} ({own} of what can be known, {best} {other})"
     if natural and name not in natural:
         return f"{told}, and is a cut through a continuum, which {best} is not."
     if rest.loc[name, "segments"] > rest.loc[best, "segments"]:
