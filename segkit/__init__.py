@@ -3,7 +3,19 @@
 The verbs an analyst types are opened when they are first used, so that importing segkit stays light.
 """
 
+import os
+import sys
 from importlib import import_module
+
+# Small fits are many times slower when every process starts as many threads as there are cores; and sums on several
+# threads differ in their last digits. A user's own setting wins.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+if "numpy" in sys.modules and not any(name in os.environ for name in _THREADS):
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1)  # a notebook that imported numpy first: it no longer reads the environment
+for _name in _THREADS:
+    os.environ.setdefault(_name, "1")
 
 _VERBS = {
     "open_study": "study",

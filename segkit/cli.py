@@ -1,6 +1,5 @@
 """The command line: `segkit` and ``python -m segkit``."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +7,6 @@ from typing import Annotated
 import typer
 
 from segkit.errors import InputError
-
-# Small fits are many times slower when every process starts as many threads as there are cores; and sums on several
-# threads differ in their last digits. Set before numpy is first imported; a user's own setting wins.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
 
 app = typer.Typer(
     name="segkit",

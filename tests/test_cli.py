@@ -129,10 +129,12 @@ def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
     assert err.startswith("segkit: RuntimeError: the disk is full")
 
 
-def test_small_numerics_get_one_thread_unless_the_user_says_otherwise():
-    code = "import os, segkit.cli; print(os.environ['OMP_NUM_THREADS'], os.environ['OPENBLAS_NUM_THREADS'])"
+@pytest.mark.parametrize("before", ["", "import numpy; "])
+def test_small_numerics_get_one_thread_unless_the_user_says_otherwise(before):
+    code = before + "import segkit, os, numpy; from threadpoolctl import threadpool_info as pools; "
+    code += "print(os.environ['OMP_NUM_THREADS'], *{one['num_threads'] for one in pools()})"
     surroundings = {name: text for name, text in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    for own, expected in ({}, "1 1"), ({"OMP_NUM_THREADS": "2"}, "2 1"):
+    for own, expected in ({}, "1 1"), ({"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}, "2 2"):
         ended = subprocess.run([sys.executable, "-c", code], env=surroundings | own, capture_output=True, text=True)
         assert ended.stdout.strip() == expected
 
