@@ -162,6 +162,7 @@ def months(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
+    engine: Engine = "",
     memory: Memory = "",
     debug: Debug = False,
 ) -> None:

@@ -49,7 +49,7 @@ def longest_pause_days(orders) -> int:
         """
         SELECT coalesce(max(pause), 0) FROM (
             SELECT date_diff('day', lag(day) OVER (ORDER BY day), day) - 1 AS pause
-            FROM (SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders))
+            FROM (SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders) AS days) AS pauses
         """
     ).fetchone()[0]
 
@@ -75,9 +75,9 @@ def only_returned(orders, after: date, until: date) -> tuple[int, float]:
     window = f"ordered_at >= CAST('{start}' AS TIMESTAMP) AND ordered_at < CAST('{end}' AS TIMESTAMP)"
     people, amount = orders.connection.execute(
         f"""
-        SELECT count(DISTINCT customer_id), CAST(coalesce(sum(amount), 0) AS DOUBLE)
-        FROM orders WHERE {window} AND customer_id NOT IN (
-            SELECT customer_id FROM orders WHERE {window} AND NOT is_return)
+        SELECT count(*), CAST(coalesce(sum(returned), 0) AS DOUBLE)
+        FROM (SELECT customer_id, sum(amount) AS returned FROM orders WHERE {window}
+              GROUP BY customer_id HAVING count(CASE WHEN NOT is_return THEN 1 END) = 0) AS people
         """
     ).fetchone()
     return int(people), float(amount)
@@ -99,10 +99,13 @@ def category_sales(orders) -> pd.DataFrame | None:
         return None
     return orders.connection.execute(
         f"""
-        SELECT coalesce(CAST(category AS VARCHAR), 'unknown') AS category, CAST(sum(amount) AS DOUBLE) AS revenue,
-               revenue / (SELECT CAST(sum(amount) AS DOUBLE) FROM orders) AS revenue_share,
-               count(DISTINCT customer_id) / (SELECT count(DISTINCT customer_id) FROM orders) AS customer_share
-        FROM {lines} GROUP BY 1 ORDER BY revenue DESC, category
+        SELECT category, revenue, revenue / all_revenue AS revenue_share, customers / all_customers AS customer_share
+        FROM (SELECT coalesce(CAST(category AS VARCHAR), 'unknown') AS category,
+                     CAST(sum(amount) AS DOUBLE) AS revenue, CAST(count(DISTINCT customer_id) AS DOUBLE) AS customers
+              FROM {lines} GROUP BY 1) AS by_category
+        CROSS JOIN (SELECT CAST(sum(amount) AS DOUBLE) AS all_revenue, count(DISTINCT customer_id) AS all_customers
+                    FROM orders) AS shop
+        ORDER BY revenue DESC, category
         """
     ).df()
 

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from segkit.engines import engine_address
 from segkit.study import Study
 from segkit.tables import TABLES, Column, write_table
 from segkit.targets import LOW_CONFIDENCE
@@ -93,6 +94,7 @@ def describe_run(study: Study) -> dict:
         "parameters": study.parameters.as_dict(),
         "verdict": study.verdict,
         "inputs": study.rows.inputs,
+        "engine": engine_address(of_card=study.card.engine).partition(":")[0] or "duckdb",
         "rows": {
             "in": int(rows.sum()),
             "kept": int(kept.sum()),

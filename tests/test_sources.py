@@ -439,7 +439,7 @@ def test_there_is_no_sample_where_there_are_few_customers(tmp_path):
         assert orders.sample is orders
 
 
-def test_a_ledger_that_was_kept_spares_the_scan_and_changes_nothing(tmp_path):
+def test_a_ledger_that_was_kept_spares_the_scan_and_the_engine_and_changes_nothing(tmp_path):
     before = {}
 
     def keep(inputs, make):
@@ -451,6 +451,7 @@ def test_a_ledger_that_was_kept_spares_the_scan_and_changes_nothing(tmp_path):
     card = write(tmp_path)
     with read_orders(card, keep=keep) as first, read_orders(card, keep=keep) as again:
         assert again.ledger is first.ledger
-        assert (again.first_day, again.sale_days) == (first.first_day, first.sale_days)
+        assert (again.first_day, again.sale_days, again.columns) == (first.first_day, first.sale_days, first.columns)
+        assert "connection" not in vars(again)
         read = "FROM orders ORDER BY ALL"
         assert again.connection.execute(read).fetchall() == first.connection.execute(read).fetchall()

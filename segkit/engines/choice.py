@@ -1,10 +1,14 @@
 """Which engine runs the SQL: the one inside (DuckDB), or the one that a flag or the card names."""
 
 import os
+import socket
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 from segkit.errors import InputError
 
 VARIABLE = "SEGKIT_ENGINE"  # how a flag of the command line reaches the notebooks' own processes
+_PATIENCE = 5  # seconds for a master to answer
 _SPARK = ("spark://", "k8s://", "yarn", "local")
 
 
@@ -41,6 +45,18 @@ def use_engine(address: str) -> str:
         engine_address(address)
         os.environ[VARIABLE] = address
     return address
+
+
+def check_engine(engine) -> None:
+    """Refuse the address of a Spark master where nobody answers, which Spark itself finds out after a minute."""
+    if not isinstance(engine, str) or not engine.startswith("spark://"):
+        return
+    for place in engine.removeprefix("spark://").split(","):
+        with suppress(OSError, ValueError):
+            parts = urlsplit(f"spark://{place}")
+            socket.create_connection((parts.hostname, parts.port or 7077), _PATIENCE).close()
+            return
+    raise InputError(f"no Spark master answers at {engine}; its address stands on top of the master's own page")
 
 
 def open_engine(engine):

@@ -5,16 +5,17 @@ the rows of a SELECT come back.
 """
 
 import logging
-import socket
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import duckdb
+import pandas as pd
+import pyarrow as pa
 from sqlglot import exp
 
+from segkit.engines.choice import check_engine
 from segkit.engines.dialect import parse, to_spark
 from segkit.errors import InputError
 
@@ -24,7 +25,6 @@ _TYPES = {
     "timestamp": "TIMESTAMP WITH TIME ZONE",
     "timestamp_ntz": "TIMESTAMP",
 }
-_PATIENCE = 5  # seconds for a master to answer
 
 
 def spark_session(address: str):
@@ -40,8 +40,7 @@ def spark_session(address: str):
         from pyspark.sql import SparkSession
     except ImportError:
         raise InputError("the engine Spark needs the package pyspark: pip install 'segkit[spark]'") from None
-    if address.startswith("spark://"):
-        _find_master(address)
+    check_engine(address)
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # errors are raised, and told once
     quiet = f"-Dlog4j2.configurationFile={files('segkit.engines').joinpath('log4j2.properties')}"
     try:
@@ -53,16 +52,6 @@ def spark_session(address: str):
         if "JAVA" in str(error):
             raise InputError("the engine Spark needs Java 17: install it, or set JAVA_HOME to where it is") from None
         raise
-
-
-def _find_master(address: str) -> None:
-    """Refuse an address where nobody answers, which Spark itself finds out after a minute."""
-    for place in address.removeprefix("spark://").split(","):
-        with suppress(OSError, ValueError):
-            parts = urlsplit(f"spark://{place}")
-            socket.create_connection((parts.hostname, parts.port or 7077), _PATIENCE).close()
-            return
-    raise InputError(f"no Spark master answers at {address}; its address stands on top of the master's own page")
 
 
 class SparkConnection:
@@ -94,6 +83,15 @@ class SparkConnection:
             if kind == "TIMESTAMP" and dict(rows.dtypes)[column] == "timestamp":
                 rows = rows.withColumn(column, rows[f"`{column}`"].cast("timestamp_ntz"))
         self._name(name, rows)
+
+    def register(self, name: str, table: pd.DataFrame) -> None:
+        """Make a view of a table, sent to the cluster."""
+        with _as_engine_error():
+            self._name(name, self.session.createDataFrame(pa.Table.from_pandas(table, preserve_index=False)))
+
+    def unregister(self, name: str) -> None:
+        """Forget a view that `register` made."""
+        self._forget(name)
 
     def query(self, statement: str, parameters: list | tuple = ()):
         """Return the rows of a SELECT as a Spark DataFrame, nothing of it computed yet."""

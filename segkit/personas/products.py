@@ -12,6 +12,10 @@ from segkit.profile import FEWEST_KNOWN, UNSEGMENTED
 LARGE_LIFT = 1.2  # a fifth more; smaller lifts are certain in any large shop and change nothing that one does
 FALSE_SHARE = 0.05  # of what is listed
 MOST_PRODUCTS = 50  # of a segment
+_SUMS = (
+    *("item_lines", "item_squares", "item_products", "segment_lines", "segment_squares"),
+    *("all_lines", "all_squares", "all_products", "whole_lines", "whole_squares"),
+)
 COLUMNS = [
     *("segment_id", "level", "item", "customers", "customer_share"),
     *("line_share", "overall_share", "lift", "low", "high", "more"),
@@ -81,8 +85,13 @@ def _items(columns: dict[str, list[str]]) -> dict[str, str]:
 
 
 def _statement(item: tuple[str, bool], after: date, until: date) -> str:
-    """The SELECT of segment_id, item, customers, and sums over them of lines, squares and products with all lines."""
+    """The SELECT of segment_id, item, customers, and sums over them of lines, squares and products with all lines.
+
+    Beside those of the segment and item stand those of the item, the segment, and everything. Items that fewer than
+    `FEWEST_KNOWN` customers of a segment bought count there, and are not listed.
+    """
     expression, joined = item
+    doubles = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in _SUMS)
     join = "LEFT JOIN products ON lines.product_id = products.product_id" if joined else ""
     return f"""
 WITH bought AS (
@@ -95,53 +104,50 @@ WITH bought AS (
 ), totals AS (
     SELECT segment_id, sum(all_lines) AS segment_lines, sum(all_lines * all_lines) AS segment_squares
     FROM baskets JOIN segment_of ON segment_of.customer_id = baskets.customer_id GROUP BY segment_id
+), whole AS (
+    SELECT sum(segment_lines) AS whole_lines, sum(segment_squares) AS whole_squares FROM totals
+), sums AS (
+    SELECT segment_id, item, count(*) AS customers, sum(item_lines) AS item_lines,
+        sum(item_lines * item_lines) AS item_squares, sum(item_lines * all_lines) AS item_products
+    FROM bought
+    JOIN baskets ON baskets.customer_id = bought.customer_id
+    JOIN segment_of ON segment_of.customer_id = bought.customer_id
+    WHERE item IS NOT NULL
+    GROUP BY segment_id, item
+), beside AS (
+    SELECT *, sum(item_lines) OVER (PARTITION BY item) AS all_lines,
+        sum(item_squares) OVER (PARTITION BY item) AS all_squares,
+        sum(item_products) OVER (PARTITION BY item) AS all_products
+    FROM sums
 )
-SELECT
-    totals.segment_id,
-    item,
-    count(*) AS customers,
-    CAST(sum(item_lines) AS DOUBLE) AS item_lines,
-    CAST(sum(item_lines * item_lines) AS DOUBLE) AS item_squares,
-    CAST(sum(item_lines * all_lines) AS DOUBLE) AS item_products,
-    CAST(min(segment_lines) AS DOUBLE) AS segment_lines,
-    CAST(min(segment_squares) AS DOUBLE) AS segment_squares
-FROM bought
-JOIN baskets ON baskets.customer_id = bought.customer_id
-JOIN segment_of ON segment_of.customer_id = bought.customer_id
-JOIN totals ON totals.segment_id = segment_of.segment_id
-WHERE item IS NOT NULL
-GROUP BY totals.segment_id, item
-ORDER BY totals.segment_id, item"""
+SELECT beside.segment_id, item, customers, {doubles}
+FROM beside JOIN totals ON totals.segment_id = beside.segment_id CROSS JOIN whole
+WHERE customers >= {FEWEST_KNOWN} AND beside.segment_id <> '{UNSEGMENTED}'
+ORDER BY beside.segment_id, item"""
 
 
 def _lifts(sums: pd.DataFrame, level: str) -> pd.DataFrame:
-    """Lift of every segment and item with enough buyers, from the sums over the segment's customers."""
-    x, xx, xn = sums["item_lines"], sums["item_squares"], sums["item_products"]
-    n, nn = sums["segment_lines"], sums["segment_squares"]
-    whole = sums.drop_duplicates("segment_id")[["segment_lines", "segment_squares"]].sum()
-    all_x, all_xx, all_xn = (sums.groupby("item")[name].transform("sum") for name in (x.name, xx.name, xn.name))
-    lift = (x / n) / (all_x / whole["segment_lines"])
+    """Lift of every segment and item, from the sums over the customers of the segment and of all."""
+    x, xx, xn, n, nn, all_x, all_xx, all_xn, all_n, all_nn = (sums[name] for name in _SUMS)
+    lift = (x / n) / (all_x / all_n)
     # What a customer with x lines of n contributes to log lift: inside a x - b n, outside -x / all_x + n / all_n.
-    a, b = 1 / x - 1 / all_x, 1 / n - 1 / whole["segment_lines"]
+    a, b = 1 / x - 1 / all_x, 1 / n - 1 / all_n
     inside = a**2 * xx - 2 * a * b * xn + b**2 * nn
-    rest = whole["segment_squares"] - nn
-    outside = (all_xx - xx) / all_x**2 - 2 * (all_xn - xn) / (all_x * whole["segment_lines"])
-    outside += rest / whole["segment_lines"] ** 2
+    outside = (all_xx - xx) / all_x**2 - 2 * (all_xn - xn) / (all_x * all_n) + (all_nn - nn) / all_n**2
     # Were the item bought alike everywhere, the segment's lines of it would spread about what is due like this: as the
     # lines of all customers do about theirs, in proportion to the lines due.
-    share = all_x / whole["segment_lines"]
-    squares = all_xx - 2 * share * all_xn + share**2 * whole["segment_squares"]
+    share = all_x / all_n
+    squares = all_xx - 2 * share * all_xn + share**2 * all_nn
     due, excess = share * n, x - share * n
-    spread = np.sqrt(squares / all_x * due * (1 - n / whole["segment_lines"]))
+    spread = np.sqrt(squares / all_x * due * (1 - n / all_n))
     by_chance = np.abs(np.log(lift)) * spread / np.maximum(np.abs(excess), 1e-9)
     table = sums[["segment_id", "item", "customers"]].assign(
         level=level,
         line_share=x / n,
-        overall_share=all_x / whole["segment_lines"],
+        overall_share=share,
         lift=lift,
         error=np.maximum(np.sqrt(np.maximum(inside + outside, 0)), by_chance),
     )
-    table = table[(table["customers"] >= FEWEST_KNOWN) & (table["segment_id"] != UNSEGMENTED)]
     freedom, log_lift = table["customers"] - 1, np.log(table["lift"])
     p = 2 * stdtr(freedom, -np.abs(log_lift) / table["error"])
     level_of_one = FALSE_SHARE * max(_discoveries(p), 1) / max(len(table), 1)

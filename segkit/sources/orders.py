@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -13,20 +13,16 @@ import duckdb
 import pandas as pd
 
 from segkit.cards import Card, locate_files, quote, way_to_get
-from segkit.engines import engine_address, open_engine
+from segkit.engines import check_engine, engine_address, open_engine
 from segkit.errors import InputError
 from segkit.memory import engine_memory
 from segkit.sources import canonical
-from segkit.sources import columns as as_sql
-from segkit.sources.contacts import contact_columns
 from segkit.sources.convert import sql_text
 from segkit.sources.databases import copy_databases
-from segkit.sources.explain import explain_breaches
 from segkit.sources.files import digest_file, parquet_files
-from segkit.sources.views import connect, describe_table, in_card, integer_ids
+from segkit.sources.ledger import create_views
+from segkit.sources.views import connect
 
-MAX_BREACH_SHARE = 0.05
-CONTACTS = ("email", "phone", "consent")  # kept apart, for nothing but a handover
 SAMPLED = 50_000  # customers whose past is read where that of some is enough
 
 Keep = Callable[[dict[str, str], Callable[[], dict]], dict]
@@ -42,9 +38,6 @@ class Orders:
 
     Attributes
     ----------
-    connection : duckdb.DuckDBPyConnection
-        Has the views ``orders, products, customers, campaigns`` (those that the card gives). It can't read or write
-        any other file, since SQL of a card runs in it.
     columns : dict of list
         Canonical columns by table; ``contacts`` (e-mail, phone, consent) is a table of its own.
     ledger : DataFrame
@@ -61,7 +54,6 @@ class Orders:
 
     card: Card
     as_of: date | None
-    connection: duckdb.DuckDBPyConnection
     columns: dict[str, list[str]]
     ledger: pd.DataFrame
     first_day: date
@@ -70,6 +62,7 @@ class Orders:
     files: list[Path]
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    _open: Callable = field(default=None, repr=False)
     _folder: str = ""
     _sampled: bool = False
 
@@ -77,6 +70,15 @@ class Orders:
         day = self.as_of or self.last_day
         kept = self.ledger.set_index("reason")["rows"].reindex(canonical.KEPT).fillna(0).astype(int).sum()
         return f"{self.card.name}, {kept:,} order lines as of {day}"
+
+    @cached_property
+    def connection(self):
+        """The engine, with the views ``orders, products, customers, campaigns`` (those that the card gives).
+
+        It can't read or write any other file, since SQL of a card runs in it. It is opened when first asked for: who
+        knows the ledger from before, and asks the lines nothing, takes no cores of a cluster.
+        """
+        return self._open()
 
     @cached_property
     def quarantine(self) -> pd.DataFrame:
@@ -116,23 +118,29 @@ class Orders:
         campaigns and the ledger stay those of all. It is closed with these orders.
         """
         sales = self.ledger.set_index("reason")["customers"].get("sale", 0)
-        if self._sampled or sales <= SAMPLED or not isinstance(self.connection, duckdb.DuckDBPyConnection):
+        if self._sampled or sales <= SAMPLED:
             return self
-        held = self.connection.cursor()  # has temporary tables and a search path of its own
-        held.execute(f"""
-            SET TimeZone = 'UTC'; CREATE SCHEMA sampled;
-            CREATE TABLE sampled.orders AS SELECT * FROM orders WHERE customer_id IN (
-                SELECT customer_id FROM (SELECT DISTINCT customer_id FROM orders WHERE NOT is_return)
-                ORDER BY md5(CAST(customer_id AS VARCHAR)), customer_id LIMIT {SAMPLED});
-            SET search_path = 'sampled,main'
-        """)
-        return replace(self, connection=held, _sampled=True)
+        lines = f"""
+            SELECT * FROM orders WHERE customer_id IN (
+                SELECT customer_id FROM (SELECT DISTINCT customer_id FROM orders WHERE NOT is_return) AS customers
+                ORDER BY md5(CAST(customer_id AS VARCHAR)), customer_id LIMIT {SAMPLED})"""
+        if isinstance(self.connection, duckdb.DuckDBPyConnection):
+            held = self.connection.cursor()  # has temporary tables and a search path of its own
+            held.execute(f"SET TimeZone = 'UTC'; CREATE SCHEMA sampled; CREATE TABLE sampled.orders AS {lines}")
+            held.execute("SET search_path = 'sampled,main'")
+        else:
+            held = self._open()
+            held.execute(f"CREATE TABLE orders AS {lines}")
+        sample = replace(self, _open=lambda: held, _sampled=True)
+        _ = sample.connection
+        return sample
 
     def close(self) -> None:
-        """Close the connection and remove what it spilled."""
+        """Close what connections there are, and remove what they spilled."""
         if (sample := self.__dict__.get("sample", self)) is not self:
             sample.connection.close()
-        self.connection.close()
+        if "connection" in self.__dict__:
+            self.connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> "Orders":
@@ -169,7 +177,7 @@ def read_orders(
         default what the flag ``--engine`` or the card says, else the engine inside. `memory` and `threads` are for
         that one only.
     keep : callable, optional
-        ``keep(inputs, make)`` spares the scan where the ledger of the same files (sha256 by name) is kept.
+        ``keep(inputs, make)`` spares the scan where what it found in the same files (sha256 by name) is kept.
 
     Raises
     ------
@@ -196,117 +204,48 @@ def read_orders(
     way_out = way_to_get(card) if card.fetch else ""
     found = {name: locate_files(source, card.folder, way_out) for name, source in named.items()}
     address = engine_address(engine, card.engine) if isinstance(engine, str) else engine
-    other = open_engine(address) if address else None
+    check_engine(address)
     memory = memory or engine_memory()
     folder = tempfile.mkdtemp(prefix="segkit-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # a notebook seldom closes what it opened
-    connection = None
+    opened = []
     try:
         copies = copy_databases(named, Path(folder))
         files = {name: [copies[name]] if name in copies else parquet_files(named[name], found[name]) for name in named}
+
+        def open_views(known: dict | None = None) -> tuple:
+            other = open_engine(address) if address else None
+            connection = connect(files, folder, memory, threads, other)
+            try:
+                return connection, create_views(card, as_of, connection, known)
+            except BaseException:
+                connection.close()
+                raise
+
+        def make() -> dict:
+            connection, about = open_views()
+            opened.append(connection)
+            return about
+
         originals = [path for paths in found.values() for path in paths] + list(copies.values())
-        connection = connect(files, folder, memory, threads, other)
-        return _build(card, as_of, connection, sorted(set(originals)), folder, keep)
+        originals = sorted(set(originals))
+        about = keep(_digests(originals), make) if keep else make()
     except BaseException:
-        if connection is not None:
+        for connection in opened:
             connection.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _build(card: Card, as_of: date | None, connection, originals: list[Path], folder: str, keep: Keep | None) -> Orders:
-    limit = f"TIMESTAMP '{as_of + timedelta(days=1)}'" if as_of else None
-    relations = {name: "all_orders" if name == "orders" else f"raw_{name}" for name in card.tables}
-    types: dict[str, dict[str, str]] = {}
-    for name, table in card.tables.items():  # orders come first, since other tables may be queries over raw_orders
-        types[name] = describe_table(connection, name, table, relations[name])
-        if name == "orders":
-            ordered_at = as_sql.moment(table.columns["ordered_at"], types[name]["ordered_at"], table)
-            until = f" WHERE coalesce({ordered_at} < {limit}, true)" if limit else ""
-            connection.execute(f"CREATE VIEW raw_orders AS FROM all_orders{until}")
-    integers = integer_ids(card, connection, types, relations)
-    sql = {name: canonical.canonical_columns(name, table, types[name], integers) for name, table in card.tables.items()}
-    reasons = canonical.reject_reasons(card.tables["orders"])
-    with in_card("[orders]"):
-        connection.execute(f"CREATE VIEW judged_orders AS {canonical.judged_orders(sql['orders'], reasons)}")
-
-        def read() -> dict:
-            return _read_ledger(card, connection, as_of)
-
-        judged = keep(_digests(originals), read) if keep else read()
-    ledger, days = judged["ledger"], {name: date.fromisoformat(day) for name, day in judged["days"].items()}
-    found = set(ledger.loc[ledger["rows"] > 0, "reason"])
-    connection.execute(f"CREATE VIEW orders AS {canonical.kept_orders(sql['orders'], reasons, found, limit)}")
-    columns = {"orders": [name for name in sql["orders"] if name != "unit_price"]}
-    notes: list[str] = []
-    for name in [name for name in card.tables if name != "orders"]:
-        with in_card(f"[{name}]"):
-            connection.execute(f"CREATE TABLE {name} AS {canonical.table_by_key(name, sql[name], limit)}")
-        columns[name] = list(sql[name])
-        notes += _repeated_keys(connection, name)
-    left_out = {}
-    if "customers" in columns:
-        attributes = [name for name in columns["customers"] if name != "customer_id"]
-        left_out = contact_columns(connection, "customers", attributes)
-        if apart := [name for name in CONTACTS if name in left_out]:
-            connection.execute(f"CREATE TABLE contacts AS SELECT customer_id, {', '.join(apart)} FROM customers")
-            columns["contacts"] = apart
-        for name in left_out:
-            connection.execute(f"ALTER TABLE customers DROP COLUMN {quote(name)}")
-        columns["customers"] = [name for name in columns["customers"] if name not in left_out]
+    seen = about["seen"]
+    days = {name: date.fromisoformat(day) for name, day in seen["days"].items()}
     sale_days = (days["first_sale"], days["last_sale"]) if "first_sale" in days else None
-    first_last = days["first"], days["last"], sale_days
-    return Orders(card, as_of, connection, columns, ledger, *first_last, originals, left_out, notes, folder)
+    orders = Orders(
+        card, as_of, seen["columns"], about["ledger"], days["first"], days["last"], sale_days, originals,
+        seen["left_out"], seen["notes"], lambda: opened.pop() if opened else open_views(about)[0], folder,
+    )  # fmt: skip
+    if opened:
+        _ = orders.connection  # its own from now on, to close
+    return orders
 
 
 def _digests(files: list[Path]) -> dict[str, str]:
     return {path.name: digest_file(path) for path in sorted(files)}
-
-
-def _repeated_keys(connection, name: str) -> list[str]:
-    if name == "campaigns":  # many sendings of a campaign to a customer are one
-        return []
-    read, held = (connection.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in (f"raw_{name}", name))
-    if read == held:
-        return []
-    return [f"{name}: {read - held:,} of {read:,} rows have no key or one that occurs before; one row per key is kept"]
-
-
-def _read_ledger(card: Card, connection, as_of: date | None) -> dict[str, pd.DataFrame | dict[str, str]]:
-    """Return ledger, and first and last kept day and day of a sale; refuse what breaks the contract too often."""
-    found = (
-        connection.execute("""
-        SELECT "=reason" AS reason, count(*) AS rows, count(DISTINCT "=order_id") AS orders,
-            count(DISTINCT "=customer_id") AS customers, coalesce(sum("=amount"), 0)::DOUBLE AS amount,
-            min("=ordered_at")::DATE AS first_day, max("=ordered_at")::DATE AS last_day
-        FROM judged_orders GROUP BY ALL
-    """)
-        .df()
-        .set_index("reason")
-    )
-    table = card.tables["orders"]
-    where = table.file.name if table.file else "the query of [orders]"
-    if found.empty:
-        later = connection.execute("SELECT count(*) FROM all_orders").fetchone()[0]
-        if later:
-            raise InputError(
-                f"{card.name} has no order lines up to {as_of}; all {later:,} are later: name a later month"
-            )
-        raise InputError(f"{where} has no rows; export it again")
-    broken = found["rows"].reindex(canonical.BREACHES).fillna(0)
-    if broken.sum() > MAX_BREACH_SHARE * found["rows"].sum():
-        raise InputError(explain_breaches(connection, table, broken, where))
-    kept = found[found.index.isin(canonical.KEPT)]
-    if kept.empty:
-        rows = ", ".join(f"{reason} {count:,}" for reason, count in found["rows"].items())
-        raise InputError(
-            f"{where} has no line that counts as a sale up to {as_of or 'its end'}; lines by reason: {rows}"
-        )
-    order = [*canonical.KEPT, *table.exclude, "no_customer", "zero_amount", *canonical.BREACHES]
-    order = [reason for reason in order if reason in found.index or reason == "sale" or reason in table.exclude]
-    ledger = found.reindex(order)[["rows", "orders", "customers", "amount"]].fillna(0)
-    ledger = ledger.astype({"rows": "int64", "orders": "int64", "customers": "int64"})
-    days = {"first": kept["first_day"].min(), "last": kept["last_day"].max()}
-    if "sale" in kept.index:
-        days |= {"first_sale": kept.loc["sale", "first_day"], "last_sale": kept.loc["sale", "last_day"]}
-    return {"ledger": ledger.reset_index(), "days": {name: day.date().isoformat() for name, day in days.items()}}

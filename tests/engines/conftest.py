@@ -19,8 +19,8 @@ def spark(tmp_path_factory):
     """The address of a Spark master with two workers."""
     folder = tmp_path_factory.mktemp("spark")
     (folder / "spark-defaults.conf").write_text(
-        # Little may come back to the driver: order lines would not fit.
-        "spark.driver.maxResultSize 8m\nspark.driver.host 127.0.0.1\nspark.driver.bindAddress 127.0.0.1\n"
+        # Little may come to the driver: the products, on their way to all workers, fit; order lines would not.
+        "spark.driver.maxResultSize 16m\nspark.driver.host 127.0.0.1\nspark.driver.bindAddress 127.0.0.1\n"
         "spark.executor.memory 1000m\nspark.sql.shuffle.partitions 4\nspark.ui.enabled false\n"
     )
     os.environ |= {"SPARK_CONF_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
