@@ -9,6 +9,8 @@ from segkit.evidence import Recipe, candidate_recipe, gather_evidence, separated
 from segkit.evidence.density_tree import density_tree, passes
 from segkit.evidence.saddle import decide, holm, saddle_test
 from segkit.evidence.strata import find_strata
+from segkit.methods.fit import finish
+from segkit.methods.rules import centre_rule
 
 KMEANS = {f"kmeans-{k}": ("kmeans", {"k": k}) for k in (2, 3, 4, 6)}
 HDBSCAN = {"hdbscan-50": ("hdbscan", {"min_cluster_size": 50, "min_samples": 25})}
@@ -117,6 +119,16 @@ def test_a_segment_smaller_than_the_ball_of_a_mode_is_apart_from_others_nine_dev
     assert apart(X, {"gmm-4": ("gmm", {"k": 4, "covariance": "full"})}, seed) == {"gmm-4"}
 
 
+@pytest.mark.parametrize("seed", [2, 5])
+def test_the_ball_at_a_pass_does_not_reach_into_a_segment_of_fewer_than_its_neighbours(seed):
+    generator = np.random.default_rng([seed, 1000])
+    truth = generator.choice(3, size=1000, p=[0.04, 0.35, 0.61])  # twenty in a half, as many as a mode's neighbours
+    centres = 9.0 * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    X = centres[truth] + generator.normal(size=(1000, 3))
+    known = {"known-3": Recipe(lambda X, **_: finish(centre_rule(centres), X))}
+    assert separated_pairs(X, known, None, seed=seed).candidates["all_separated"].all()
+
+
 def test_without_fits_the_pairs_are_those_of_the_segments_that_half_of_the_customers_show():
     X, _ = make_blobs(600, 3, centers=3, cluster_std=1.0, random_state=0)
     recipes = {"kmeans-3": candidate_recipe("kmeans", {"k": 3}, len(X))}
@@ -133,6 +145,27 @@ def test_segments_that_half_of_the_customers_do_not_show_are_not_all_separated()
     found = separated_pairs(X, blurred, {"kmeans-3": three.fit(X, seed=0, dequantised=None)}, seed=0)
     assert found.candidates[["segments_in_half", "all_separated"]].to_numpy().tolist() == [[2, False]]
     assert found.pairs["separated"].tolist().count("undetermined") == 2
+
+
+@pytest.mark.parametrize("columns", [3, 8])
+def test_lumps_are_apart_where_another_column_is_thirty_times_as_wide(columns):
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(1200, columns)) * np.r_[np.ones(columns - 1), 30]
+    X[::2, 0] += 8
+    rule = centre_rule(np.array([[0.0], [8.0]]) * np.eye(columns)[0])
+    lumps = {"lumps-2": Recipe(lambda X, **_: finish(rule, X))}
+    assert separated_pairs(X, lumps, None, seed=0).candidates["all_separated"].all()
+
+
+def test_valleys_are_looked_for_among_dequantised_values():
+    generator = np.random.default_rng(0)
+    steps = generator.integers(2, size=1200)
+    X = np.column_stack([steps, generator.normal(size=1200)])
+    within = X + np.outer(generator.uniform(-0.5, 0.5, 1200), [1, 0])
+    features = pd.DataFrame(generator.normal(size=(1200, 2)))  # no values shared: only the noise speaks
+    two = {"halves-2": Recipe(lambda X, **_: finish(centre_rule(np.array([[0.0, 0.0], [1.0, 0.0]])), X))}
+    found = [separated_pairs(X, two, None, seed=0, dequantised=own, features=features) for own in (X, within)]
+    assert [each.candidates["all_separated"].all() for each in found] == [True, False]
 
 
 def test_planted_segments_are_found_among_noise_in_forty_dimensions():
