@@ -1,5 +1,7 @@
 """Rules of three conditions, and the model as SQL."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import sqlglot
 
 from segkit.baselines import RFM_MAPS
 from segkit.matrix import fit_matrix
-from segkit.methods import Candidate
+from segkit.methods import Candidate, Rule
 from segkit.rules import DIALECTS, rules_sql, segment_rules, translate_sql
 from segkit.rules.sql import replay_sql
 from segkit.segmentation import assign_customers, fit_segmentation
@@ -54,6 +56,20 @@ def test_the_sql_puts_every_customer_where_the_model_does(shop, meaning, candida
     expected = assign_customers(segmentation, shop)
     for column in ("segment_id", "segment", "nearest_segment_id"):
         assert replayed[column].fillna("").tolist() == expected[column].fillna("").tolist()
+
+
+def test_the_sql_bends_its_lines_where_predicted_behaviour_does(shop, meaning):
+    base, draw = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0), np.random.default_rng(1)
+    width = len(base.matrix.fitted)
+    knots = np.sort(draw.normal(size=(5, width)).round(1), axis=0)
+    knots[1] = knots[0]  # a piece without width
+    arrays = {"knots": knots, "coefficients": draw.normal(size=(4 * width, 3)), "centres": draw.normal(size=(4, 3))}
+    rule = Rule("nearest_prediction", {**arrays, "labels": np.arange(4, dtype="int32")})
+    model, asked = replace(base, rule=rule), shop.assign(country=shop["country"].replace("France", "Peru"))
+    for features in (shop, asked):
+        found = replay_sql(rules_sql(model, features), features)["segment_id"]
+        assert found.tolist() == assign_customers(model, features)["segment_id"].tolist()
+        assert found.nunique() > 2
 
 
 @pytest.mark.parametrize("candidate", [CANDIDATES[0], CANDIDATES[2]], ids=lambda one: one.candidate_id)

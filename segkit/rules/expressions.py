@@ -56,29 +56,28 @@ def scaled_columns(matrix: Matrix) -> list[str]:
 
 
 def bounded(column: MatrixColumn, scaled: str) -> str:
-    """Return the expression that takes a scaled value to its place in the matrix; the neutral 0 where it is missing."""
+    """Return the expression that takes a scaled value to its place before its weight; the neutral 0 where missing."""
     value = scaled
     if column.bounded:
         limit = number(SOFT_BOUND)
-        value = (
-            f"CASE WHEN abs({scaled}) <= {limit} THEN {scaled} WHEN {scaled} > 0 THEN {limit} + ln({scaled} - {limit} "
-            f"+ 1.0) ELSE -({limit} + ln(-{scaled} - {limit} + 1.0)) END"
-        )
-    return f"CASE WHEN {scaled} IS NULL THEN 0.0 ELSE {value} END * {number(column.weight)}"
+        beyond = f"sign({scaled}) * ({limit} + ln(abs({scaled}) - {number(SOFT_BOUND - 1)}))"
+        value = f"CASE WHEN abs({scaled}) <= {limit} THEN {scaled} ELSE {beyond} END"
+    return f"coalesce({value}, 0.0)"
 
 
 def _scaled(matrix: Matrix, column: MatrixColumn) -> str:
     feature = name(column.feature)
     value = f"CAST({feature} AS DOUBLE)"
     if column.kind == "category":
-        value = _indicator(matrix, column, f"CAST({feature} AS VARCHAR)")
+        value = f"CAST({_indicator(matrix, column, f'CAST({feature} AS VARCHAR)')} AS DOUBLE)"
     elif column.transform == "log1p":
         value = f"CASE WHEN {value} < 0 THEN -ln(1.0 - {value}) ELSE ln(1.0 + {value}) END"
-    elif column.transform in ("square root", "arcsine root"):
+    elif column.transform in ("arcsine root", "square root"):
         share = f"CASE WHEN {value} < 0 THEN 0.0 WHEN {value} > 1 THEN 1.0 ELSE {value} END"
         value = f"sqrt({share})" if column.transform == "square root" else f"asin(sqrt({share}))"
-    present = f"{feature} IS NULL" if column.kind != "category" else "1 = 0"
-    return f"CASE WHEN {present} THEN NULL ELSE ({value} - {number(column.centre)}) / {number(column.scale)} END"
+    if column.centre:
+        value = f"{value} - {number(column.centre)}"
+    return f"({value}) / {number(column.scale)}" if column.scale != 1 else value
 
 
 def _indicator(matrix: Matrix, column: MatrixColumn, value: str) -> str:
