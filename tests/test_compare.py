@@ -171,6 +171,15 @@ def test_a_limit_that_is_broken_is_named_with_its_figure(compared, limit, reason
     assert reason in table.set_index("candidate_id").loc["kmeans-3", "reason"]
 
 
+def test_a_segment_that_does_not_come_back_is_a_reason(compared):
+    table = compared.candidates.assign(stability_jaccard_min=0.7)
+    table.loc[table["candidate_id"] == "kmeans-3", "stability_jaccard_min"] = 0.59
+    found = choose(table, compared.labels, PARAMETERS).set_index("candidate_id")
+    reason = "Not feasible: a segment doesn't come back (mean Jaccard index 0.59, below 0.6)."
+    assert found.loc["kmeans-3", ["feasible", "chosen", "reason"]].tolist() == [False, False, reason]
+    assert found.loc["ward-3", "feasible"]
+
+
 def test_customers_left_out_beyond_max_noise_are_a_reason():
     labels = pd.DataFrame({"dbscan-1": [0, 0, 1, -1], "rfm-10": [0, 0, 0, 0]})
     candidates = pd.DataFrame({"candidate_id": list(labels), "family": ["dbscan", "rfm"], "segments": [2, 1]})
