@@ -12,9 +12,12 @@ from segkit.errors import InputError
 VARIABLE = "SEGKIT_MEMORY"
 _ENGINES = "SEGKIT_ENGINES"  # side by side
 GB = 10**9
-LEAST = 1.5 * GB  # Python, its libraries and two processes beside, before the first customer
-PER_CUSTOMER = 2_500  # bytes: some fifty features, in the process of the run and in those of two notebooks
-ENGINE_SHARE = 0.5  # the rest is for the tables of customers that come out of it
+LEAST = 1.4 * GB  # Python, its libraries and two processes beside, before the first customer
+PER_COMPARED = 8_000  # bytes of a customer that candidates are fitted on, in three processes
+COMPARED = 50_000  # customers that candidates are fitted on at most; `segkit.study.choosing`
+PER_CUSTOMER = 2_100  # bytes: some fifty features, in the process of the run and in those of two notebooks
+ENGINE_SHARE = 0.5  # the rest is for the tables of customers that come out of it, and the fits; of a small limit
+LEAST_SHARE = 0.3  # less, so that these have the least that they need
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": GB, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -48,10 +51,22 @@ def share_engine_memory(processes: int) -> None:
 
 
 def engine_memory() -> str | None:
-    """Return the limit of the engine as it reads it; None where nobody set one."""
-    limit = os.environ.get(VARIABLE, "")
-    share = ENGINE_SHARE / int(os.environ.get(_ENGINES, "1"))
-    return f"{int(share * read_memory(limit) / 10**6)}MB" if limit else None
+    """Return the limit of the engine as it reads it; None where nobody set one.
+
+    Examples
+    --------
+    >>> for limit in ("2GB", "6GB"):
+    ...     os.environ[VARIABLE] = limit
+    ...     engine_memory()
+    '600MB'
+    '3000MB'
+    >>> del os.environ[VARIABLE]
+    """
+    if not (text := os.environ.get(VARIABLE, "")):
+        return None
+    limit = read_memory(text)
+    share = min(ENGINE_SHARE * limit, max(LEAST_SHARE * limit, limit - LEAST)) / int(os.environ.get(_ENGINES, "1"))
+    return f"{int(share / 10**6)}MB"
 
 
 def needed_memory(customers: int) -> int:
@@ -60,9 +75,9 @@ def needed_memory(customers: int) -> int:
     Examples
     --------
     >>> needed_memory(1_000_000) / GB
-    4.0
+    3.9
     """
-    return int(LEAST + customers * PER_CUSTOMER)
+    return int(LEAST + min(customers, COMPARED) * PER_COMPARED + customers * PER_CUSTOMER)
 
 
 def check_memory(customers: int) -> None:
@@ -73,7 +88,7 @@ def check_memory(customers: int) -> None:
     >>> os.environ[VARIABLE] = "2GB"
     >>> check_memory(1_000_000)
     Traceback (most recent call last):
-    segkit.errors.InputError: 1,000,000 customers need about 4 GB of memory, and the limit is 2GB: raise it ...
+    segkit.errors.InputError: 1,000,000 customers need about 3.9 GB of memory, and the limit is 2GB: raise it ...
     >>> del os.environ[VARIABLE]
     """
     limit, needed = os.environ.get(VARIABLE, ""), needed_memory(customers)

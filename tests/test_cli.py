@@ -143,4 +143,4 @@ def test_a_limit_on_memory_that_cannot_be_enough_is_refused_with_what_is_needed(
     monkeypatch.setenv("SEGKIT_MEMORY", "")
     status, _, said = run(monkeypatch, capsys, "report", shop / "shop.toml", "--month", "2026-03", "--memory", "1GB")
     assert status == 2
-    assert "1.5 GB are needed" in said
+    assert "1.4 GB are needed" in said

@@ -27,7 +27,7 @@ def test_the_engine_gets_its_share_and_two_side_by_side_get_half_each():
 
 
 def test_a_limit_too_small_for_anybody_is_refused_before_anything_is_read():
-    with pytest.raises(InputError, match="memory 500MB is too little: 1.5 GB"):
+    with pytest.raises(InputError, match="memory 500MB is too little: 1.4 GB"):
         limit_memory("500MB")
     assert not os.environ[VARIABLE]
 
@@ -35,7 +35,7 @@ def test_a_limit_too_small_for_anybody_is_refused_before_anything_is_read():
 def test_more_customers_than_fit_are_refused_with_what_would_be_needed():
     limit_memory("4GB")
     check_memory(1_000_000)
-    with pytest.raises(InputError, match=r"2,000,000 customers need about 6.5 GB .*--memory 6.5GB"):
+    with pytest.raises(InputError, match=r"2,000,000 customers need about 6 GB .*--memory 6.0GB"):
         check_memory(2_000_000)
 
 

@@ -213,7 +213,9 @@ FEATURES: tuple[Feature, ...] = (
         "relative_price", "price", "number", "times the category's price",
         "What the customer pays per unit beside what everybody pays in the same category: the geometric mean over the "
         "lines bought, 1 is usual; no category counts as more than 4 times or less than a quarter of usual.",
-        "tastes", "exp(sum(log_relative_price) / nullif(sum(priced_lines), 0) / 1000000)",
+        # Rounded like every power and logarithm: their last digits are other ones in other engines, and maps and
+        # densities magnify them.
+        "tastes", "round(exp(sum(log_relative_price) / nullif(sum(priced_lines), 0) / 1000000), 9)",
         needs=("orders.category|products.category",),
     ),
     Feature(
@@ -255,7 +257,7 @@ FEATURES: tuple[Feature, ...] = (
         "quarter_change", "trend", "number", "log ratio",
         "Logarithm of (1 + money bought in the last 90 days) over (1 + money bought in the 90 days before): 0 is no "
         "change, 0.7 is twice as much.",
-        "purchases", f"ln(({_quarter(0)}) / ({_quarter(QUARTER_DAYS)}))",
+        "purchases", f"round(ln(({_quarter(0)}) / ({_quarter(QUARTER_DAYS)})), 9)",
         history_days=HISTORY_DAYS,
     ),
     Feature(
