@@ -6,6 +6,7 @@ else, such as an analyst's own kernel. Nothing that is computed depends on it.
 
 import os
 import re
+from math import ceil
 
 from segkit.errors import InputError
 
@@ -93,9 +94,10 @@ def check_memory(customers: int) -> None:
     """
     limit, needed = os.environ.get(VARIABLE, ""), needed_memory(customers)
     if limit and read_memory(limit) < needed:
+        enough = f"{ceil(10 * needed / GB) / 10}GB"
         raise InputError(
             f"{customers:,} customers need about {_amount(needed)} of memory, and the limit is {limit}: raise it "
-            f"(--memory {needed / GB:.1f}GB, or {VARIABLE} in the environment), or count fewer customers with a "
+            f"(--memory {enough}, or {VARIABLE} in the environment), or count fewer customers with a "
             "shorter window_days"
         )
 
