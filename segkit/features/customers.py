@@ -84,7 +84,7 @@ def customer_statement(features: list[Feature], columns: dict[str, list[str]], a
         if feature.stage != "customer":
             grouped.setdefault(feature.stage, []).append(f"{feature.sql} AS {quote(feature.name)}")
     if any(feature.stage == "customer" for feature in features):
-        grouped.setdefault("products", []).append("sum(orders) AS product_orders")
+        grouped.setdefault("products", []).append("count(*) AS product_orders")
     names = {feature.name for feature in features}
     products = product_stage(window_lines(after, until), bool({"products_per_order", "repeat_product_share"} & names))
     sources = dict(_GROUPED, products=f"({products}) AS products")

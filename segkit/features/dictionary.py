@@ -167,13 +167,13 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "distinct_product_count", "basket", "count", "products",
         "Different products bought in the window.",
-        "products", "count(*)",
+        "products", "CAST(sum(is_new) AS BIGINT)",
         none_is_zero=True,
     ),
     Feature(
         "repeat_product_share", "basket", "share", "share of products in orders",
         "Share of the products in the orders that an earlier order of the window had already contained.",
-        "products", "(sum(orders) - count(*)) / sum(orders)",
+        "products", "(count(*) - sum(is_new)) / count(*)",
     ),
     Feature(
         "category_share", "taste", "share", "share of spend",

@@ -158,10 +158,19 @@ FROM (
 
 
 def product_stage(lines: str, in_orders: bool) -> str:
-    """Return the SELECT of customer_id, product_id and, where asked for, the number of orders with that product."""
+    """Return the SELECT of a row per customer and product, or where asked for, per product of each of their orders.
+
+    In either case ``is_new`` is 1 in one row of each product of a customer, 0 in the others. Sorting the lines once
+    costs less than grouping them twice, by groups that are nearly as many as they are.
+    """
     if not in_orders:
-        return f"SELECT DISTINCT customer_id, product_id FROM ({lines}) AS lines WHERE NOT is_return"
+        return f"SELECT DISTINCT customer_id, product_id, 1 AS is_new FROM ({lines}) AS lines WHERE NOT is_return"
+    before = "OVER (PARTITION BY customer_id ORDER BY product_id, order_id)"
     return f"""
-SELECT customer_id, product_id, count(*) AS orders
-FROM (SELECT DISTINCT customer_id, order_id, product_id FROM ({lines}) AS lines WHERE NOT is_return) AS pairs
-GROUP BY customer_id, product_id"""
+SELECT customer_id, CASE WHEN product_before = product_id THEN 0 ELSE 1 END AS is_new
+FROM (
+    SELECT customer_id, product_id, order_id,
+        lag(product_id) {before} AS product_before, lag(order_id) {before} AS order_before
+    FROM ({lines}) AS lines WHERE NOT is_return
+) AS sorted
+WHERE product_before IS NULL OR product_before <> product_id OR order_before <> order_id"""
