@@ -23,7 +23,6 @@ def main() -> None:
     figure, (features, comparison) = panels(2, 2, height=3.2, width=8.4)
     built = pd.read_csv(ROOT / "benchmarks" / "feature_build.csv")
     built = built[built["data"] != "complete-journey"].sort_values("lines")
-    built["what"] = built["what"].replace("segkit, 2GB", "segkit")  # a limit on memory costs nothing that can be seen
     names = {"twostage": "SQL by hand", "scan_cd": "bare count"}
     for what, rows in built.groupby("what"):
         if what in ("segkit", *names):
