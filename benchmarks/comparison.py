@@ -13,7 +13,9 @@ more than ``--limit`` seconds or ``--memory-gb`` is reported as what became of i
 Where the work differs: above 50,000 customers segkit compares a sample of them, it takes silhouettes on 10,000, gap,
 and resamples on 5,000, and maps 5,000; the peer takes all of them each time. Per number of segments segkit compares
 with 50 draws of noise twice (the peer: 20), and its resamples are assigned by a frozen rule. The last block says how
-far k-means on the sample is from k-means on everybody.
+far k-means on the sample is from k-means on everybody. Steps that the peer has no counterpart for: ``evidence``
+(valleys, 100 resamples, nulls and verdict of every candidate within the limits, after comparing), and ``evidence of
+all``, how far it is from what everybody says.
 """
 
 import argparse
@@ -40,6 +42,7 @@ SAME = {  # segkit's step: the peer's, each with what the cost of one run is mul
     "stability": {"boot": NUMBERS * 51 / 2},
     "map": {"umap": 1},
 }
+OWN = ["evidence", "sample", "evidence of all"]  # steps that the peer has no counterpart for
 
 
 def main() -> None:
@@ -48,9 +51,8 @@ def main() -> None:
     options.add_argument("--peer", metavar="SCRIPT", help="the notebook-style script to compare with")
     options.add_argument("--limit", type=float, default=900, help="seconds that a step of the peer may take")
     options.add_argument("--memory-gb", type=float, default=16, help="memory that a step of the peer may take")
-    options.add_argument(
-        "--steps", nargs="*", default=[*SAME, "evidence", "sample"], help="of segkit, each with the peer's"
-    )
+    own = [*SAME, *OWN]
+    options.add_argument("--steps", nargs="*", default=own, help="of segkit, each with the peer's")
     options.add_argument("--skip", nargs="*", default=[], metavar="STEP", help="steps of the peer not to run")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "comparison.csv")
     options.add_argument("--one", nargs=2, metavar=("WHAT", "TABLE"), help=argparse.SUPPRESS)
@@ -224,6 +226,31 @@ def _distance_to_full(X: np.ndarray) -> str:
     return "; ".join(said)
 
 
+def _evidence_distance(X: np.ndarray) -> str:
+    """Stability and valleys of k-means as a study looks for them, on samples, and on everybody."""
+    from segkit.evidence import candidate_recipe, resample_stability, separated_pairs
+    from segkit.methods import METHODS
+
+    table, matrix, features = _sampled(X)
+    found = []
+    for some, resamples, limits in ((table, 100, {}), (features, 10, {"limit": len(X)})):
+        rows = matrix.transform(some)
+        fits = {f"kmeans-{k}": METHODS["kmeans"](rows, seed=0, k=k) for k in (3, 5, 8)}
+        recipes = {name: candidate_recipe("kmeans", {"k": int(name[7:])}, len(rows)) for name in fits}
+        stability = resample_stability(rows, recipes, fits, seed=0, resamples=resamples, give_up=0, **limits)
+        found.append((stability.candidates, separated_pairs(rows, recipes, fits, seed=0, **limits).candidates))
+    (some, some_valleys), (all_, all_valleys) = found
+    said = [
+        f"{one.candidate_id}: mean adjusted Rand {one.stability_ari:.2f} and {other.stability_ari:.2f}, least Jaccard "
+        f"{one.stability_jaccard_min:.2f} and {other.stability_jaccard_min:.2f}, separated {near:.0%} and {far:.0%}"
+        for one, other, near, far in zip(
+            some.itertuples(), all_.itertuples(), some_valleys["separated_share"], all_valleys["separated_share"],
+            strict=True,
+        )
+    ]  # fmt: skip
+    return "samples and everybody: " + "; ".join(said)
+
+
 def _within(X: np.ndarray, labels: np.ndarray) -> float:
     return float(
         sum(((X[labels == label] - X[labels == label].mean(axis=0)) ** 2).sum() for label in np.unique(labels))
@@ -237,13 +264,15 @@ _STEPS = {
     "stability": _stability,
     "map": _map,
     "sample": _distance_to_full,
+    "evidence of all": _evidence_distance,
 }
 
 
 def summarise(table: pd.DataFrame) -> list[str]:
     """Return how many times segkit's CPU the peer takes, by step and in all, of the steps that ended."""
     said = []
-    for count, rows in table[table["step"] != "sample"].groupby("customers"):
+    apart = table["step"].isin(OWN)
+    for count, rows in table[~apart].groupby("customers"):
         rows = rows.assign(cost=rows["cpu"] * rows["times"])
         cost = rows.pivot_table("cost", "step", "who", aggfunc="sum")
         if "peer" not in cost:
@@ -253,9 +282,7 @@ def summarise(table: pd.DataFrame) -> list[str]:
         said.append(
             f"{count:,} customers, all: {cost['peer'].sum() / cost['segkit'].sum():.1f} times the CPU of segkit"
         )
-    said += [
-        f"{row.customers:,} customers, {row.step}: {row.found}" for row in table[table["step"] == "sample"].itertuples()
-    ]
+    said += [f"{row.customers:,} customers, {row.step}: {row.found}" for row in table[apart].itertuples()]
     return said
 
 
