@@ -16,7 +16,7 @@ from segkit.features.custom import custom_features
 from segkit.features.customers import customer_statement
 from segkit.features.recipe import recipe_features
 from segkit.features.stages import open_stages
-from segkit.score import left_out_why, open_model, without_orders_why
+from segkit.score import known_customers, left_out_why, open_model, without_orders_why
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 from segkit.sources import Orders, read_orders
 from segkit.study import last_day_counted
@@ -99,9 +99,10 @@ def _scored(orders: Orders, day: date, segmentation: Segmentation, another_day: 
             scores = _left_out(rows, why)
         else:
             scores = connection.map_batches(rows, _assign(connection.share(segmentation)), _COLUMNS)
-        if another_day and "customers" in columns:
-            listed = connection.query("SELECT DISTINCT CAST(customer_id AS VARCHAR) AS customer_id FROM customers")
-            others = listed.join(rows.select("customer_id"), "customer_id", "left_anti")
+        if another_day:
+            others = connection.query(known_customers(orders)).join(
+                rows.select("customer_id"), "customer_id", "left_anti"
+            )
             scores = scores.unionByName(_left_out(others, without_orders_why(day, segmentation)))
         yield scores
 

@@ -27,9 +27,9 @@ def score_customers(
 
     Too little history puts a customer into S0, and ``reason`` says which: less than half is known of what the model
     works on (as in the run itself); for everybody, order lines that reach back less than half as far as those that the
-    model was fitted on, since orders and spend are counted over them; or no order within the model's window, for
-    people whom the shop's table of customers lists: on another day than the run's own, so that a system that was told
-    a segment then hears that it ended.
+    model was fitted on, since orders and spend are counted over them; or no order within the days that the
+    model counts, for people who ordered before or whom the shop's table of customers lists: on another day than the
+    run's own, so that a system that was told a segment then hears that it ended.
 
     Parameters
     ----------
@@ -108,11 +108,16 @@ def without_orders_why(day: date, segmentation: Segmentation) -> str:
     return f"too little history: no order in the {segmentation.window_days} days up to {day}"
 
 
+def known_customers(orders: Orders) -> str:
+    """Return the query of everybody who ever ordered, or whom the shop's table of customers lists."""
+    known = "SELECT CAST(customer_id AS VARCHAR) AS customer_id FROM orders WHERE NOT is_return"
+    listed = " UNION SELECT CAST(customer_id AS VARCHAR) AS customer_id FROM customers"
+    return f"SELECT DISTINCT customer_id FROM ({known}{listed if 'customers' in orders.columns else ''}) AS known"
+
+
 def _without_orders(orders: Orders, customers: pd.Index) -> pd.Index:
-    """Return whom the shop's table of customers lists beside those who ordered."""
-    if "customers" not in orders.columns:
-        return customers[:0]
-    listed = orders.connection.execute("SELECT CAST(customer_id AS VARCHAR) FROM customers").fetchnumpy()
+    """Return who is known beside those who ordered within the window."""
+    listed = orders.connection.execute(known_customers(orders)).fetchnumpy()
     return pd.Index(next(iter(listed.values())).astype(object), dtype=customers.dtype).difference(customers)
 
 

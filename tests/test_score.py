@@ -40,7 +40,10 @@ def test_the_same_data_gives_the_same_rows(run):
 def test_another_month_is_scored_by_the_same_model(run):
     scores = score_customers(run[0], "complete-journey", month="2017-09")
     assert len(scores) == 2446
-    assert set(scores["segment_id"]) == {"S1", "S2", "S3", "S4", "S5"}
+    assert set(scores["segment_id"]) == {"S0", "S1", "S2", "S3", "S4", "S5"}
+    gone = scores[scores["segment_id"] == "S0"]
+    assert gone["reason"].unique().tolist() == ["too little history: no order in the 181 days up to 2017-09-30"]
+    assert len(gone) == 29
 
 
 def test_a_model_of_order_lines_is_not_put_to_a_survey(run, tmp_path):
@@ -117,9 +120,9 @@ def little_run(tmp_path):
 
 def test_who_is_listed_but_never_ordered_is_in_no_segment_and_told_why(little_run):
     assert "z" not in score_customers(little_run / "run", little_run / "shop.toml").index
-    scores = score_customers(little_run / "run", little_run / "shop.toml", as_of="2026-04-12")
+    scores = score_customers(little_run / "run", little_run / "shop.toml", as_of="2026-04-09")
     assert scores["segment_id"].to_dict() == {"a": "S1", "b": "S1", "c": "S1", "z": "S0"}
-    assert scores["reason"]["z"] == "too little history: no order in the 100 days up to 2026-04-12"
+    assert scores["reason"]["z"] == "too little history: no order in the 100 days up to 2026-04-09"
 
 
 def test_orders_that_reach_back_too_few_days_place_nobody(little_run):

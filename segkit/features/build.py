@@ -47,7 +47,8 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     orders : Orders
         From `segkit.sources.read_orders`, read as of the same day or a later one.
     as_of : date
-        The last day counted. Nothing after it, and nothing before the window, is used.
+        The last day counted. Nothing after it, nothing before the window and nothing before the first order is used:
+        what was sent earlier could not be answered by an order.
     window_days : int
         Days in the window, `as_of` included.
     recipe : dict, optional
@@ -83,7 +84,7 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     segkit.errors.InputError: complete-journey: nobody ordered from 2015-10-02 to 2016-09-30; its orders run from ...
     >>> orders.close()
     """
-    after = as_of - timedelta(days=window_days)
+    after = max(as_of - timedelta(days=window_days), orders.first_day - timedelta(days=1))
     connection, columns, card = orders.connection, orders.columns, orders.card
     if orders.as_of is not None and orders.as_of < as_of:
         raise InputError(f"{card.name}: its orders were read as of {orders.as_of}, before {as_of}; read them anew")
@@ -91,15 +92,15 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     with open_stages(connection, columns, after, as_of, prices):
         if not connection.execute("SELECT count(*) FROM order_stage WHERE purchase_lines > 0").fetchone()[0]:
             raise InputError(
-                f"{card.name}: nobody ordered from {after + timedelta(days=1)} to {as_of}; its orders run from "
-                f"{orders.first_day} to {orders.last_day}"
+                f"{card.name}: nobody ordered from {as_of - timedelta(days=window_days - 1)} to {as_of}; its orders "
+                f"run from {orders.first_day} to {orders.last_day}"
             )
         chosen = dict(recipe or choose_recipe(connection, columns))
         possible = recipe_features(chosen)
         own = custom_features(card.custom_features, [feature.name for feature in possible], card.name)
         check_custom_features(connection, own, columns, card.name)
         possible = sorted(possible + own, key=lambda feature: FAMILIES.index(feature.family))
-        history_days = min(window_days, (as_of - orders.first_day).days + 1)
+        history_days = (as_of - after).days
         missing = {feature.name: _missing(feature, columns, chosen, history_days) for feature in possible}
         chosen.setdefault("features", [name for name, lacks in missing.items() if not lacks])
         present = present_features(possible, chosen["features"], columns, card.name)
