@@ -24,7 +24,8 @@ def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 
     recipe : dict
         Of `customer_features`, or of a frozen segmentation.
     as_of, window_days
-        As for `customer_features`.
+        As for `customer_features`, but the statement can't know where the data begin: for the features of a run, pass
+        the days that were counted (`window_days` of its segmentation, ``days_counted`` in ``run.json``).
     dialect : str
         duckdb, postgres or spark: those on which the figures have been compared.
 
