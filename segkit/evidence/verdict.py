@@ -68,7 +68,7 @@ def candidate_verdict(
         return Verdict("natural", why)
     cut = _cut(separation)
     if not needs_null(separation, stability):
-        return Verdict("constructive", f"{cut}, and not every segment comes back ({least})")
+        return Verdict("constructive", f"{cut}, and not every segment is stable ({least})")
     agreement = f"mean adjusted Rand index {stability['stability_ari']:.2f}"
     if spherical is None:
         raise ValueError("a stable candidate without valleys needs the comparison with a spherical null")
