@@ -1,6 +1,7 @@
 """The months of a dataset in order: those that are missing or stale are made, the others stay."""
 
 import re
+import time
 from pathlib import Path
 
 from segkit.cards import ROOT, read_card
@@ -42,7 +43,10 @@ def run_months(
         reason = _why_run(month, done, stale_months(done), dataset, source, settings)
         if reason:
             tell(f"{month}: {reason}")
+            start = time.perf_counter()
             run_report(dataset, month=month, source=source, out=out, **settings)
+            way = next(one for one in finished_months(shelf) if one.label == month).record["months"]
+            tell(f"{month}: done in {time.perf_counter() - start:.0f} s. {way['why']}")
         else:
             tell(f"{month}: is there, and nothing it depends on has changed")
     for label, why in stale_months(finished_months(shelf)).items():
@@ -78,16 +82,18 @@ def _why_run(
     """Return why a month has to be made; nothing where it is there and would come out the same."""
     own = next((one for one in done if one.label == month), None)
     if own is None:
-        return "is made"
+        return "being made"
     if month in stale:
-        return f"is made again: {stale[month]}"
+        return f"being made again: {stale[month]}"
     before = month_before(own.folder.parent, month)
     study = open_study(dataset, month=month, source=source, previous=before.folder if before else "", **settings)
     parameters = study.parameters.as_dict()
+    if before is None:  # nothing to keep: however it was asked for, the model is fitted
+        parameters = {name: given for name, given in parameters.items() if name not in ("way", "refit_after")}
     if changed := [name for name, given in parameters.items() if own.record["parameters"].get(name) != given]:
-        return f"is made again: {', '.join(changed)} changed"
+        return f"being made again: {', '.join(changed)} changed"
     if own.record["made_by"] != made_by(study):
-        return "is made again: the card, or segkit itself, changed"
+        return "being made again: the card, or segkit itself, changed"
     if own.record["inputs"] != study.rows.inputs and not has_same_data(study, own.folder):
-        return "is made again: its data changed"
+        return "being made again: its data changed"
     return ""

@@ -82,7 +82,7 @@ def _headline(series: pd.DataFrame) -> str:
     through = int((lasting == months).sum())
     span = "both months" if months == 2 else f"all {number_word(months)} months"
     return (
-        f"{number_word(now).capitalize()} segments now; {number_word(through)} of them "
+        f"{number_word(now).capitalize()} segments now; {'all' if through == now else number_word(through)} of them "
         f"{'has' if through == 1 else 'have'} lasted through {span}."
     )
 
@@ -161,7 +161,7 @@ def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, curre
     for month in months:
         own = series[series["month"] == month.label]
         how = month.record["months"]
-        way = "found anew" if how["way"] == "refit" else f"kept, of {how['fitted']}"
+        way = "found" if how["way"] == "refit" else f"kept, of {how['fitted']}"
         why = escape(how["why"].partition(": ")[2])
         changes = escape(_changes(month))
         link = f"<a href='{month.label}/report.html'>{month.label}</a>{' <b>stale</b>' if month.label in stale else ''}"

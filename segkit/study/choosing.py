@@ -166,9 +166,8 @@ class ChoosingSteps(WaySteps):
     def forward_sentence(self) -> str:
         """What the chosen segments, and the RFM map, tell of the future."""
         if self.frozen:
-            return (
-                f"As found when the model was fitted, as of {self.earlier.fit['as_of']}: {self.earlier.fit['forward']}"
-            )
+            told = self.earlier.fit["forward"]
+            return f"When the model was fitted, as of {self.earlier.fit['as_of']}: {told[:1].lower()}{told[1:]}"
         return tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
 
     @property
