@@ -105,8 +105,7 @@ def _facts(months: list[FinishedMonth], series: pd.DataFrame, currency: str) -> 
     }
     forecasts = months[-1].folder / "tables" / "forecasts.parquet"
     if last["revenue"].notna().any():
-        days = months[-1].record["days_counted"]
-        facts[f"revenue in the {days} days counted"] = money(last["revenue"].sum(), currency)
+        facts[f"revenue in the {_days(months[-1])} days counted"] = money(last["revenue"].sum(), currency)
     if forecasts.exists() and len(held := read_table(forecasts)["inside"].dropna()):
         facts[f"of {len(held)} forecasts of sizes held (95 % meant)"] = f"{100 * held.astype(bool).mean():.0f} %"
     return facts
@@ -167,7 +166,7 @@ def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, curre
         link = f"<a href='{month.label}/report.html'>{month.label}</a>{' <b>stale</b>' if month.label in stale else ''}"
         revenue = money(own["revenue"].sum(), currency) if own["revenue"].notna().any() else ""
         rows.append(
-            f"<tr><td>{link}</td><td>{month.record['days_counted']}</td><td>{own['customers'].sum():,}</td>"
+            f"<tr><td>{link}</td><td>{_days(month)}</td><td>{own['customers'].sum():,}</td>"
             f"<td>{escape(revenue)}</td><td>{(own['segment_id'] != 'S0').sum()}</td>"
             f"<td class='t'>{way}: {why}</td><td class='t'>{changes}</td></tr>"
         )
@@ -178,11 +177,17 @@ def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, curre
     return f"{style}<div class='sk-scroll'>{table}</div>"
 
 
+def _days(month: FinishedMonth) -> int:
+    """Days behind the features; runs of earlier versions only knew the window."""
+    return month.record.get("days_counted") or month.record["window_days"]
+
+
 def _changes(month: FinishedMonth) -> str:
     tables = month.folder / "tables"
     if not (tables / "events.parquet").exists():
         return ""
     segments = read_table(tables / "segments.parquet")
-    before = read_table(month.folder.parent / month.previous["month"] / "tables" / "segments.parquet")
-    own = {row.segment_id: row.segment for table in (before, segments) for row in table.itertuples()}
+    before = month.folder.parent / month.previous["month"] / "tables" / "segments.parquet"
+    both = [read_table(before), segments] if before.exists() else [segments]  # it may lie elsewhere, or be gone
+    own = {row.segment_id: row.segment for table in both for row in table.itertuples()}
     return tell_events(read_table(tables / "events.parquet"), told_apart(own), segments, month.previous["month"])

@@ -153,6 +153,16 @@ def test_a_changed_month_makes_the_later_ones_stale_by_name(months, tmp_path):
     assert "2025-04 is stale: 2025-03 is stale." in write_series(tmp_path, "Shoppers", "EUR").read_text()
 
 
+def test_the_series_page_does_without_the_month_before_and_reads_older_runs(months, tmp_path):
+    months[1].history["previous"] = {"month": "2025-02", "digest": ""}
+    folder, _ = finish(months[1], tmp_path)
+    record = folder / "run.json"
+    record.write_text(record.read_text().replace("days_counted", "window_days"))
+    page = write_series(tmp_path, "Shoppers", "EUR").read_text()
+    assert "4 of 4 segments of 2025-02 are still there" in page
+    assert "revenue in the 30 days counted" in page
+
+
 def test_a_month_before_must_be_one(card, months):
     with pytest.raises(InputError, match="previous 2025-04 does not end before 2025-03"):
         open_study(card[0], month="2025-03", previous=months[2], **SMALL)
