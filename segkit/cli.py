@@ -92,10 +92,13 @@ def new_card(
     debug: Debug = False,
 ) -> None:
     """Look at a file, guess which column is what, and write a commented card to finish."""
+    from segkit.cards import read_card
     from segkit.new_card import write_new_card
 
     path = write_new_card(file, name, table=table)
-    print(f"Wrote {path}: read its comments, correct what is wrong, then try\n  segkit check {path.stem}")
+    card = read_card(path)
+    asked = "" if card.currency or card.ready else ", fill in the currency"
+    print(f"Wrote {path}: read its comments, correct what is wrong{asked}, then try\n  segkit check {path.stem}")
 
 
 @app.command(epilog="Example: segkit check online-retail-ii --source online_retail_II.xlsx")

@@ -102,6 +102,55 @@ def test_an_amount_that_repeats_within_orders_is_rejected_as_the_total(tmp_path)
     assert "an order's total, not a line's amount" in text
 
 
+@pytest.mark.parametrize(
+    ("named", "currency"),
+    [("price", ""), ("Price (£)", "GBP"), ("price_eur", "EUR"), ("Einzelpreis in CHF", "CHF"), ("Euro price", "")],
+)
+def test_the_currency_is_read_from_the_name_of_the_money_or_asked_for(tmp_path, named, currency):
+    lines = some_orders().set_axis(["order_id", "order_date", "customer_id", "sku", "qty", named], axis=1)
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    assert drafted(tmp_path).currency == currency
+    assert ("to be filled in" in (tmp_path / "drafted.toml").read_text()) == (not currency)
+
+
+def test_products_get_the_name_that_most_of_their_lines_bear(tmp_path):
+    lines = some_orders().set_axis(["order_id", "order_date", "customer_id", "sku", "qty", "price"], axis=1)
+    lines["Description"] = "thing " + lines["sku"]
+    lines.loc[lines.index[lines["sku"] == "P7"][:1], "Description"] = "a slip"
+    lines.loc[lines.index[lines["sku"] == "P8"][:1], "Description"] = None
+    lines["item_name"] = [f"note {number}" for number in range(len(lines))]  # differs within a product
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    with read_orders(drafted(tmp_path)) as orders:
+        named = dict(orders.connection.execute("SELECT product_id, name FROM products").fetchall())
+    assert named == {sku: f"thing {sku}" for sku in lines["sku"].unique()}
+    assert "item_name: text" in (text := (tmp_path / "drafted.toml").read_text())
+    assert "lines of one product differ in it" in text
+
+
+def test_a_card_says_which_rows_it_counted_and_what_is_no_number(tmp_path, monkeypatch):
+    monkeypatch.setattr("segkit.new_card.look.SAMPLE_ROWS", 100)
+    lines = some_orders().set_axis(["Invoice", "date", "customer_id", "sku", "qty", "Unit\nprice"], axis=1)
+    lines["Invoice"] = [*["C489449"] * 3, *map(str, range(3, len(lines)))]
+    lines.to_parquet(tmp_path / "orders.parquet")
+    assert columns(drafted(tmp_path))["unit_price"] == "Unit\nprice"
+    text = (tmp_path / "drafted.toml").read_text()
+    assert f"of the first 100 of {len(lines)} rows" in text
+    assert 'order_id = "Invoice"    # numbers (3.0% not, such as C489449), 98 different' in text
+
+
+def test_products_without_a_digit_among_numbers_are_offered_for_exclusion(tmp_path):
+    lines = some_orders(orders=300).set_axis(["order_id", "order_date", "customer_id", "sku", "qty", "price"], axis=1)
+    lines["sku"] = [f"P{number % 90}" for number in range(len(lines))]
+    lines.loc[lines.index[::50], "sku"] = "POST"
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    drafted(tmp_path)
+    text = (tmp_path / "drafted.toml").read_text().replace("# [orders.exclude]", "[orders.exclude]")
+    (tmp_path / "drafted.toml").write_text(text.replace("# not_a_product", "not_a_product"))
+    with read_orders(read_card(tmp_path / "drafted.toml")) as orders:
+        left_out = orders.ledger.set_index("reason")["rows"]["not_a_product"]
+    assert left_out == (lines["sku"] == "POST").sum()
+
+
 def test_an_e_mail_address_is_never_quoted_in_a_card(tmp_path):
     lines = some_orders().set_axis(["order_id", "order_date", "email", "sku", "qty", "price"], axis=1)
     lines["email"] = "c" + lines["email"] + "@shop.example"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from segkit.cards import quote
 from segkit.new_card.look import Look
-from segkit.new_card.synonyms import SYNONYMS, name_score
+from segkit.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score
 from segkit.sources.explain import fitting_formats
 
 REQUIRED_ROLES = ("customer_id", "order_id", "ordered_at", "product_id", "quantity")
@@ -13,9 +13,10 @@ _NEVER_EMPTY = ("order_id", "ordered_at", "product_id", "quantity", "amount", "u
 
 @dataclass
 class Guess:
-    """Column by role, why, and the candidates that lost with the reason."""
+    """Column by role, why, and the candidates that lost with the reason; and the column with names of products."""
 
     roles: dict[str, Look] = field(default_factory=dict)
+    names: Look | None = None
     rejected: dict[str, str] = field(default_factory=dict)
     date_formats: list[str] = field(default_factory=list)
 
@@ -47,7 +48,8 @@ def guess_roles(connection, looks: list[Look]) -> Guess:
             taken.add(look.name)
     _guess_by_content(connection, guess, looks, taken)
     _settle_amount(connection, guess)
-    for look in guess.roles.values():
+    _guess_names(connection, guess, looks)
+    for look in (*guess.roles.values(), *filter(None, [guess.names])):
         guess.rejected.pop(look.name, None)
     if (when := guess.roles.get("ordered_at")) is not None and not when.is_date and when.dates_share < 0.95:
         guess.date_formats = fitting_formats(connection, "sample", quote(when.name))
@@ -123,3 +125,21 @@ def _settle_amount(connection, guess: Guess) -> None:
     if amount is not None and price is not None:
         guess.rejected[price.name] = f"could be unit_price, but {amount.name} is the amount already"
         del guess.roles["unit_price"]
+
+
+def _guess_names(connection, guess: Guess, looks: list[Look]) -> None:
+    """Find the column that says what products are called: text, by its name, and mostly the same for one product."""
+    product, taken = guess.roles.get("product_id"), {look.name for look in guess.roles.values()}
+    named = [(-name_score(look.name, PRODUCT_NAMES), look.name, look) for look in looks if look.name not in taken]
+    for score, _, look in sorted(named, key=lambda one: one[:2]):
+        if not score or product is None or look.kind != "text" or look.distinct < 2:
+            continue
+        same, lines = connection.execute(
+            f"SELECT sum(most), sum(lines) FROM (SELECT max(lines) AS most, sum(lines) AS lines FROM (SELECT "
+            f"{quote(product.name)} AS product, count(*) AS lines FROM sample WHERE {quote(look.name)} IS NOT NULL "
+            f"GROUP BY product, {quote(look.name)}) GROUP BY product)"
+        ).fetchone()
+        if same > 0.5 * lines:
+            guess.names = look
+            return
+        guess.rejected[look.name] = "named like a product's name, but lines of one product differ in it"

@@ -28,6 +28,7 @@ class Look:
     low: float | None
     high: float | None
     negative_share: float
+    no_number: str  # an example of what can't be read as a number
 
     @property
     def is_date(self) -> bool:
@@ -44,20 +45,26 @@ class Look:
         """Return whether the column can be a number with any fraction."""
         return not self.is_date and self.type != "BOOLEAN" and max(self.numbers_share, self.comma_share) > 0.95
 
+    @property
+    def kind(self) -> str:
+        """Return what the column holds, in words; numbers only where all of them are."""
+        if self.is_date or self.dates_share > 0.95:
+            return "dates"
+        if self.type == "BOOLEAN":
+            return "yes or no"
+        if not self.is_money_like:
+            return "text"
+        numbers = max(self.numbers_share, self.comma_share)
+        if numbers == 1 or self.comma_share > 0.5:
+            return "numbers"
+        such = f", such as {self.no_number}" if self.no_number else ""
+        return f"numbers ({max(1 - numbers, 0.001):.1%} not{such})"
+
     def __str__(self) -> str:
-        kind = (
-            "dates"
-            if self.is_date
-            else "text"
-            if self.is_text
-            else "yes or no"
-            if self.type == "BOOLEAN"
-            else "numbers"
-        )
         empty = f", {1 - self.filled_share:.0%} empty" if self.filled_share < 0.995 else ""
         private = contact_name(self.name) or any("@" in example for example in self.examples)
         shown = f"; e.g. {', '.join(self.examples)}" if self.examples and not private else ""
-        return f"{kind}, {self.distinct:,} different{empty}{shown}"
+        return f"{self.kind}, {self.distinct:,} different{empty}{shown}"
 
 
 def look_at_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Look]:
@@ -73,10 +80,11 @@ def _look(connection, name: str, kind: str, rows: int) -> Look:
     written = missing_text(f"{column}::VARCHAR")
     value = number(column, kind) if is_number(kind) or kind == "VARCHAR" else "NULL::DOUBLE"
     comma = f"regexp_full_match(trim({written}), '-?[0-9.]+,[0-9]+')" if kind == "VARCHAR" else "false"
-    filled, distinct, numbers, commas, dates, whole, low, high, negative = connection.execute(f"""
+    filled, distinct, numbers, commas, dates, whole, low, high, negative, no_number = connection.execute(f"""
         SELECT count(shown), count(DISTINCT shown), count(value), count(*) FILTER (comma),
             count(TRY_CAST(shown AS TIMESTAMP)) FILTER (NOT regexp_full_match(shown, '[0-9.]+')),
-            coalesce(bool_and(value = floor(value)), false), min(value), max(value), count(*) FILTER (value < 0)
+            coalesce(bool_and(value = floor(value)), false), min(value), max(value), count(*) FILTER (value < 0),
+            max(shown) FILTER (value IS NULL)
         FROM (SELECT {written} AS shown, {value} AS value, {comma} AS comma FROM sample)
     """).fetchone()
     if whole:
@@ -100,4 +108,5 @@ def _look(connection, name: str, kind: str, rows: int) -> Look:
         low,
         high,
         negative / known,
+        "" if "@" in (no_number or "@") else " ".join(no_number.split())[:40],
     )

@@ -4,21 +4,23 @@ from segkit.cards import FileSource, quote
 from segkit.new_card.guess import REQUIRED_ROLES, Guess
 from segkit.new_card.look import Look
 from segkit.new_card.parts import file_lines, head_lines, toml_text
-from segkit.new_card.synonyms import plain_name
+from segkit.new_card.synonyms import CURRENCIES, CURRENCY_COLUMNS, CURRENCY_SIGNS, plain_name
+from segkit.sources.convert import sql_text
 
 _FALLBACKS = {  # what stands in for a column that isn't there, and what that means
     "quantity": ("1", "no such column found: every line counts as one piece"),
     "product_id": ("'any'", "no such column found: products can't be told apart"),
 }
-_CURRENCY_NAMES = ("currency", "currency_code", "waehrung", "wahrung", "devise", "moneda")
+MOST_CODES = 8  # that are listed
+MOST_ODD_CODES = 0.02  # of all: where more have no digit, codes are words
 _OPTIONAL_ROLES = ("discount", "coupon_discount", "category", "channel", "country", "store_id")
 
 
 def draft_orders(connection, name: str, shown: str, source: FileSource, looks: list[Look], guess: Guess) -> str:
     """Return the card of a file of order lines."""
     roles = guess.roles
-    currencies = [look for look in looks if plain_name(look.name) in _CURRENCY_NAMES and look.distinct == 1]
-    lines = head_lines(name, "One row of the file is one order line.", currencies[0].examples[0] if currencies else "")
+    what = f"One row of the file is one order line.{_sampled(connection, looks)}"
+    lines = head_lines(name, what, *_currency(looks, roles))
     lines += ["[orders]", *file_lines(shown, source), *_options(guess)]
     lines.append('[orders.columns]                # canonical name = source column, or { sql = "an expression" }')
     for role in REQUIRED_ROLES:
@@ -33,24 +35,91 @@ def draft_orders(connection, name: str, shown: str, source: FileSource, looks: l
     absent = [role for role in _OPTIONAL_ROLES if role not in roles]
     if absent:
         lines.append(f"# not found, and optional: {', '.join(absent)}")
-    used = {look.name for look in roles.values()}
+    used = {look.name for look in (*roles.values(), *filter(None, [guess.names]))}
     if len(used) < len(looks):
         lines += ["", "# Columns that aren't used:"]
         for look in looks:
             if look.name not in used:
                 why = f" ({guess.rejected[look.name]})" if look.name in guess.rejected else ""
                 lines.append(f"#   {look.name}: {look}{why}")
-    lines += [
-        "",
-        "# Lines to leave out, each with a reason of its own in the ledger (SQL over the source columns):",
-        "# [orders.exclude]",
-        f"# not_a_product = \"{_plain_sql(roles.get('product_id'))} IN ('POSTAGE', 'TEST')\"",
+    lines += ["", *_exclusions(connection, roles.get("product_id"))]
+    if guess.names is not None:
+        lines += ["", *_products(roles["product_id"], guess.names)]
+    # a comment ends with its line, and headings of spreadsheets may have several
+    return (
+        "\n".join(" ".join(line.split("\n")) if " # " in line or line[:4] == "#   " else line for line in lines) + "\n"
+    )
+
+
+def _sampled(connection, looks: list[Look]) -> str:
+    """Return which rows were counted, where they are not all."""
+    rows = connection.execute("SELECT count(*) FROM rows").fetchone()[0]
+    seen = looks[0].rows
+    return "" if rows == seen else f"\n# Counts and shares beside a column are of the first {seen:,} of {rows:,} rows."
+
+
+def _currency(looks: list[Look], roles: dict[str, Look]) -> tuple[str, str]:
+    """Return the currency and what says so: a column of it, or a code or sign in the name of a column of money."""
+    for look in looks:
+        if plain_name(look.name) in CURRENCY_COLUMNS and look.distinct == 1:
+            return look.examples[0], f"as column {look.name} says of all rows"
+        if plain_name(look.name) in CURRENCY_COLUMNS and look.distinct:
+            return (
+                "",
+                f"{look.name} has {look.distinct}, such as {look.examples[0]}: convert amounts, or leave rows out",
+            )
+    for role in ("amount", "unit_price", "discount"):
+        if look := roles.get(role):
+            words = plain_name(look.name).upper().split("_")
+            codes = [code for code in CURRENCIES if code in words]
+            codes += [code for sign, code in CURRENCY_SIGNS.items() if sign in look.name]
+            if codes:
+                return codes[0], f"by the name of column {look.name}"
+    return "", ""
+
+
+def _exclusions(connection, product: Look | None) -> list[str]:
+    """Return an example of what to leave out: codes unlike the others where there are such, often postage and fees."""
+    codes, told = "'POSTAGE', 'TEST'", []
+    if product is not None and product.type == "VARCHAR":
+        code = f"trim({quote(product.name)})"
+        rows = connection.execute(
+            f"SELECT {code} AS code, count(*) AS lines FROM sample WHERE NOT regexp_matches({code}, '[0-9]') "
+            "AND code <> '' GROUP BY code ORDER BY lines DESC, code"
+        ).fetchall()
+        if 0 < len(rows) <= MOST_ODD_CODES * product.distinct:
+            rows = [row for row in rows if row[1] > 1][:MOST_CODES] or rows[:MOST_CODES]
+            codes = ", ".join(sql_text(code) for code, _ in rows)
+            told = [
+                "# These products have no digit in their number; if they are postage, fees or tests, leave them out:"
+            ]
+    where = f"{quote(product.name)}::TEXT" if product else "product"
+    told = told or ["# Lines to leave out:"]
+    return [
+        *told,
+        "# [orders.exclude]                # reason in the ledger = SQL condition over the file's columns",
+        f"# not_a_product = {toml_text(f'trim({where}) IN ({codes})')}",
     ]
-    return "\n".join(lines) + "\n"
 
 
-def _plain_sql(look: Look | None) -> str:
-    return quote(look.name).replace('"', '\\"') if look else "product"
+def _products(product: Look, names: Look) -> list[str]:
+    """Return the section that names products: what most lines of each call it."""
+    column, name = quote(product.name), quote(names.name)
+    return [
+        f"[products]                      # {names.name} names them ({names}); of several names the one of most lines",
+        "sql = '''",
+        "SELECT product, name",
+        "FROM (",
+        f"    SELECT trim({column}::TEXT) AS product, trim({name}::TEXT) AS name, count(*) AS lines",
+        f"    FROM raw_orders WHERE trim({name}::TEXT) <> ''",
+        "    GROUP BY 1, 2",
+        ")",
+        "QUALIFY row_number() OVER (PARTITION BY product ORDER BY lines DESC, name) = 1",
+        "'''",
+        "[products.columns]",
+        'product_id = "product"',
+        'name = "name"',
+    ]
 
 
 def _options(guess: Guess) -> list[str]:
@@ -121,5 +190,6 @@ def _returns(connection, roles: dict[str, Look]) -> list[str]:
     if not found or found[1] < 0.8 * negative or found[2] > 0.05 * found[1]:
         return ["# is_return: not found, so lines with a negative amount are returns"] if negative else []
     sql = f"{quote(order.name)}::TEXT LIKE '{found[0]}%'"
-    why = f"{found[1]:,} of {negative:,} lines with a negative amount have an order number that begins with {found[0]}"
+    letter = f"an order number that begins with {found[0]}"
+    why = f"of all {negative:,} lines with a negative amount {found[1]:,} have {letter}"
     return [f"is_return = {{ sql = {toml_text(sql)} }}    # {why}"]

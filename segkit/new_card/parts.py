@@ -16,13 +16,14 @@ def toml_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def head_lines(name: str, what: str, currency: str = "") -> list[str]:
-    """Return how a card begins."""
+def head_lines(name: str, what: str, currency: str = "", why: str = "") -> list[str]:
+    """Return how a card begins; `why` says where the currency comes from, or what is to be known of it."""
+    asked = f'to be filled in, such as "EUR"; shown beside amounts{f" ({why})" if why else ""}'
     return [
         f"# A first card for {name}, guessed from the file. Read the comments, correct what is wrong, then try",
         f"# `segkit check {name}`. {what}",
-        f"title = {toml_text(name)}",
-        f'currency = {toml_text(currency):20} # such as "EUR"; shown beside amounts',
+        f"title = {toml_text(name):23} # stands on top of the report",
+        f"currency = {toml_text(currency):20} # {why if currency else asked}",
         'licence = ""',
         'citation = ""',
         "",

@@ -98,6 +98,23 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+PRODUCT_NAMES = _words(
+    """
+    product_name lineitem_name line_item_name item_name order_item_name product_title item_title product_description
+    item_description article_description stock_description article_name description product item title artikelname
+    artikelbezeichnung produktname produktbezeichnung bezeichnung beschreibung artikel produkt nom_produit libelle
+    designation produit article nombre_producto descripcion producto articulo
+    """
+)
+CURRENCY_COLUMNS = _words("currency currency_code waehrung wahrung devise moneda")
+CURRENCIES = _words(
+    """
+    EUR USD GBP CHF SEK NOK DKK PLN CZK HUF RON BGN ISK TRY UAH CAD AUD NZD JPY CNY KRW INR SGD HKD TWD THB IDR MYR
+    PHP VND BRL MXN ARS CLP COP PEN ZAR NGN KES EGP MAD AED SAR ILS
+    """
+)
+CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "zł": "PLN", "₹": "INR", "₩": "KRW", "₺": "TRY", "₪": "ILS", "R$": "BRL"}
+
 CUSTOMER_IDS = (*SYNONYMS["customer_id"], *_words("respondent_id respondent response_id contact_id person_id id"))
 
 
