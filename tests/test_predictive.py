@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,14 @@ from segkit.forward import (
     look_back,
     unseen_outcomes,
 )
+from segkit.forward import ceiling as ceilings
 from segkit.forward.horizon import refit_candidates
+from segkit.forward.losses import assign_folds
 from segkit.matrix import fit_matrix
 from segkit.methods import Candidate
 from segkit.methods.rules import predict_outcomes
 from segkit.parameters import Parameters
-from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, tune_value_weight
+from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, segments, tune_value_weight
 from segkit.predictive.evidence import gather_predictive_evidence, predictive_rules
 from segkit.predictive.segments import cut_predictions
 from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
@@ -176,6 +179,18 @@ def test_tuning_keeps_what_the_rfm_map_tells():
     assert bound["value"].min() < taken["least_value"] <= taken["value"] < bound["value"].max()
 
 
+@pytest.mark.parametrize("origins", [1, 2])
+def test_the_weight_is_tuned_on_rows_that_the_models_did_not_learn_on(monkeypatch, origins: int):
+    models = learn_outcomes([shop(0), shop(2)][:origins], KINDS, shop(1).features, seed=0)
+    learn, predict, seen, asked = segments.learn_ramps, segments.predict_outcomes, [], []
+    monkeypatch.setattr(segments, "learn_ramps", lambda X, *more: seen.append(X) or learn(X, *more))
+    monkeypatch.setattr(segments, "predict_outcomes", lambda X, *more: asked.append(X) or predict(X, *more))
+    tune_value_weight(models, seed=0)
+    assert sum(map(len, asked)) == 600  # everybody at the latest origin, once
+    for one, other in zip(seen, asked, strict=True):
+        assert not set(map(tuple, one)) & set(map(tuple, other))
+
+
 def planted_past(value_weight: float = 1.0) -> Past:
     """What `look_back` would make of two shops, of which one is a horizon ago."""
     then = shop(1)
@@ -294,6 +309,20 @@ def test_the_ceiling_is_at_least_that_of_its_models_and_sees_nothing_where_there
     assert told["chance"] < 0.02
     skill = forward_skill(pd.DataFrame({"one": 0}, index=outcomes.index), outcomes, kinds, ceiling)
     assert skill.ceilings["knowable"].to_dict() == {"next_spend": True, "next_deals": True, "chance": False}
+
+
+def test_the_ceilings_model_of_a_fold_is_picked_by_the_other_folds(monkeypatch):
+    """Lines err by 0.1; boosting by 0.11, and in the first fold by nothing, which may not count there."""
+    customers = pd.Index([f"c{number:04}" for number in range(2_000)], name="customer_id")
+    first = assign_folds(customers, 0) == 0
+    came = pd.DataFrame({"next_deals": np.random.default_rng(0).random(2_000)}, index=customers)
+    features = pd.DataFrame({"came": came["next_deals"], "first": first.astype(float)})
+    monkeypatch.setattr(ceilings, "_boosted", lambda X, y, asked, *more: asked[:, 0] + 0.11 * (asked[:, 1] == 0))
+    monkeypatch.setattr(ceilings, "_lined", lambda X, y, credible, asked, *more: asked[:, 0] + 0.1)
+    as_it_is = SimpleNamespace(transform=lambda table: table.to_numpy())
+    error = best_ceiling(features, as_it_is, came, KINDS.loc[["next_deals"]], seed=0) - came
+    assert error["next_deals"][first].to_numpy() == pytest.approx(0.1)  # by lines
+    assert (error["next_deals"][~first] > 0.1001).all()  # by the mean of both, which is better where the first counts
 
 
 def test_without_history_nothing_is_judged_and_the_note_says_from_when(tmp_path):
