@@ -1,42 +1,117 @@
 """What the candidates say about the next 90 days of Complete Journey, beside k-means on unweighted features.
 
-Run: ``python benchmarks/forward.py [YYYY-MM ...]``; prints, for each month, the figures of the predictive family
-beside those of rules and of k-means on every feature at full weight, and how well models of the past predict.
+Run: ``python benchmarks/forward.py [YYYY-MM ...]``; by default every month whose predictive candidates can be judged.
+Prints, for each month and for all together, the figures of the predictive family, their ratios to those of k-means on
+every feature at full weight and of the RFM map, and how well models of the past predict; ``forward.csv`` has
+the ratios.
+
+Intervals are 95 % of 1,000 bootstrap samples of customers; both sides of a ratio are of the same sample, and a customer
+counts as often in every month. The segments are those made of the customers as they are. K-means ends elsewhere from
+other starts, so its figure, and the candidate's, are also given as the mean over ten seeds.
 """
 
 import calendar
 import sys
 import time
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from segkit.cards import read_card
 from segkit.compare.comparison import RULES
+from segkit.evidence.recipes import stream
 from segkit.forward import look_back
-from segkit.forward.horizon import judge_labels, refit_candidates
+from segkit.forward.horizon import Past, judge_labels, refit_candidates
+from segkit.forward.skill import GROUPS, INTERVAL, REPLICATES, ForwardSkill
 from segkit.matrix import fit_matrix
-from segkit.methods import METHODS
+from segkit.methods import METHODS, Candidate
 from segkit.parameters import Parameters
-from segkit.predictive import predictive_grid
+from segkit.predictive import fit_predictive, predictive_grid
 from segkit.predictive.models import stable_outcomes
 from segkit.sources import read_orders
 
 VALUE_FAMILIES = ("value", "lifecycle", "trend")
+MONTHS = ["2017-09", "2017-10", "2017-11", "2017-12"]  # earlier, models of the past have less than 90 days of orders
+UNSEEN = ["2017-10", "2017-11"]  # had no part in finding the recipe
+SEEDS = range(10)
+SEEDED = ("layers-7", "layers-9")  # what is compared over all seeds
 
 
-def unweighted_kmeans(features: pd.DataFrame, dictionary: pd.DataFrame, ks: range) -> dict[str, np.ndarray]:
-    """Return labels of k-means on every column of the matrix, each in sds: all, and those not about value."""
-    matrix = fit_matrix(features, dictionary)
-    X = matrix.transform(features)
+def label_customers(past: Past, grid: list[Candidate], parameters: Parameters) -> pd.DataFrame:
+    """Return labels of rules and predictive candidates, and of k-means on every column of the matrix in sds.
+
+    ``unweighted-k`` is on all columns, ``without value-k`` on those not about value; ``layers-7, seed 3`` and
+    ``unweighted-7, seed 3`` are made from other starts.
+    """
+    table = past.features.table
+    labels = dict(refit_candidates(past, [*RULES, *grid], parameters).items())
+    matrix = fit_matrix(table, past.features.dictionary)
+    X = matrix.transform(table)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     others = ~matrix.columns["family"].isin(VALUE_FAMILIES).to_numpy()
-    labels = {f"unweighted-{k}": METHODS["kmeans"](X, seed=0, k=k).labels for k in ks}
-    return labels | {f"without value-{k}": METHODS["kmeans"](X[:, others], seed=0, k=k).labels for k in ks}
+    for k in sorted({one.params["k"] for one in grid}):
+        labels[f"unweighted-{k}"] = METHODS["kmeans"](X, seed=0, k=k).labels
+        labels[f"without value-{k}"] = METHODS["kmeans"](X[:, others], seed=0, k=k).labels
+    Z = past.models.matrix.transform(table)
+    for one in grid:
+        for seed in SEEDS if one.candidate_id in SEEDED else ():
+            k = one.params["k"]
+            labels[f"{one.candidate_id}, seed {seed}"] = fit_predictive(past.models, Z, seed=seed, **one.params).labels
+            labels[f"unweighted-{k}, seed {seed}"] = METHODS["kmeans"](X, seed=seed, k=k).labels
+    return pd.DataFrame(labels, index=table.index)
 
 
-def measure_models(past) -> pd.DataFrame:
+def told_by(skills: list[ForwardSkill], half: str) -> dict[str, np.ndarray]:
+    """Return what each segmentation tells of what can be known, a mean over months: shape (1 + replicates, 2 groups).
+
+    The first row is of the customers as they are. A customer's weight is the same in every month.
+    """
+    customers = skills[0].customers
+    for skill in skills[1:]:
+        customers = customers.union(skill.customers)
+    weights = stream(0, "forward benchmark").poisson(1.0, (1 + REPLICATES, len(customers))).astype(float)
+    weights[0] = 1.0
+    shares = []
+    for skill in skills:
+        inside = {"all": slice(None), "reporting": ~skill.chooses}[half]
+        own = weights[:, customers.get_indexer(skill.customers[inside])]
+        none, best = own @ skill.none[inside], own @ skill.all_features[inside]
+        costs = np.tensordot(own, skill.costs[inside], axes=1)
+        explained, ceiling = 1 - costs / none[:, None], 1 - best / none
+        counted = [(skill.ceilings["knowable"] & (skill.ceilings["group"] == group)).to_numpy() for group in GROUPS]
+        parts = [explained[..., some].sum(axis=-1) / ceiling[:, None, some].sum(axis=-1) for some in counted]
+        shares.append(np.stack(parts, axis=-1))
+    return dict(zip(skills[0].candidates, np.mean(shares, axis=0).transpose(1, 0, 2), strict=True))
+
+
+def compare(told: dict[str, np.ndarray], grid: list[Candidate]) -> pd.DataFrame:
+    """Return a row per predictive candidate: its figures, and ratios to its peers' with intervals."""
+    rows = []
+    value, behaviour = range(2)
+    for one in grid:
+        name, k, own = one.candidate_id, one.params["k"], told[one.candidate_id]
+        row = {"candidate": name, "value": own[0, value], "behaviour": own[0, behaviour]}
+        row |= _ratio("value to RFM map", own[:, value], told["rfm-10"][:, value])
+        row |= _ratio("to unweighted", own[:, behaviour], told[f"unweighted-{k}"][:, behaviour])
+        row |= _ratio("to without value", own[:, behaviour], told[f"without value-{k}"][:, behaviour])
+        if name in SEEDED:
+            seeds = [[told[f"{who}, seed {seed}"][:, behaviour] for seed in SEEDS] for who in (name, f"unweighted-{k}")]
+            for who, each in zip(("own", "unweighted"), seeds, strict=True):
+                row |= {f"{who} least": min(one[0] for one in each), f"{who} most": max(one[0] for one in each)}
+            row |= _ratio("to unweighted, ten seeds", *(np.mean(each, axis=0) for each in seeds))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _ratio(name: str, own: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    ratio = own / other
+    low, high = np.quantile(ratio[1:], INTERVAL)
+    return {name: ratio[0], f"{name} low": low, f"{name} high": high}
+
+
+def measure_models(past: Past) -> pd.DataFrame:
     """Return, by outcome, the squared correlation of what followed with what models and ceiling predicted."""
     predicted = past.models.predict(past.models.matrix.transform(past.features.table))
     names = list(past.models.outcomes.index)
@@ -49,35 +124,32 @@ def measure_models(past) -> pd.DataFrame:
     return pd.DataFrame(rows, index=names, columns=["models of the past", "ceiling, same period"])
 
 
-def measure(as_of: date, parameters: Parameters) -> None:
-    """Print the figures of one month: of the half of the customers that reports, and of all."""
-    start = time.process_time()
-    with read_orders(read_card("complete-journey"), as_of) as orders:
-        past = look_back(orders, as_of, parameters, jobs=2)
-    grid = predictive_grid(past.models, max_segments=12)
-    labels = refit_candidates(past, [*RULES, *grid], parameters)
-    extra = unweighted_kmeans(past.features.table, past.features.dictionary, range(2, 13))
-    labels = pd.concat([labels, pd.DataFrame(extra, index=labels.index)], axis=1)
-    halves = {"reporting": judge_labels(past, labels, parameters).shares}
-    halves["all"] = judge_labels(past, labels, parameters, choosing=False).shares
-    print(f"{as_of}: weight of value {past.value_weight}, {time.process_time() - start:.0f} CPU s")
-    for half, shares in halves.items():
-        told = shares.figures(half).set_index("candidate_id")
-        rows = []
-        for one in grid:
-            k, own = one.params["k"], told.loc[one.candidate_id]
-            peers = [told["forward_behaviour"][f"{peer}-{k}"] for peer in ("unweighted", "without value")]
-            ratios = [own["forward_behaviour"] / peer for peer in peers]
-            value = own["forward_value"] / told["forward_value"]["rfm-10"]
-            rows.append([one.candidate_id, own["forward_value"], own["forward_behaviour"], *peers, *ratios, value])
-        columns = ["candidate", "value", "behaviour", "unweighted", "without value", "ratio", "ratio to without value"]
-        print(f"of {half} customers")
-        print(pd.DataFrame(rows, columns=[*columns, "value to RFM map"]).round(3).to_string(index=False))
-        print(told.loc[["rfm-10", "tiers-5"], ["forward_value", "forward_behaviour"]].round(3).to_string())
-    print(measure_models(past).round(3).to_string(), "\n")
+def main(months: list[str]) -> None:
+    """Print the figures of each month and of all together: of the half of the customers that reports, and of all."""
+    parameters, skills, tables = Parameters(), {}, []
+    for month in months:
+        start, (year, number) = time.process_time(), map(int, month.split("-"))
+        as_of = date(year, number, calendar.monthrange(year, number)[1])
+        with read_orders(read_card("complete-journey"), as_of) as orders:
+            past = look_back(orders, as_of, parameters, jobs=1)
+        grid = predictive_grid(past.models, max_segments=12)
+        labels = label_customers(past, grid, parameters)
+        judged = {half: judge_labels(past, labels, parameters, choosing=half != "all") for half in ("reporting", "all")}
+        skills[month] = judged
+        print(f"{month}: weight of value {past.value_weight}, {time.process_time() - start:.0f} CPU s")
+        print(measure_models(past).round(3).to_string(), "\n")
+    together = {month: [month] for month in months}
+    together |= {" ".join(some): some for some in (UNSEEN, months) if len(some) > 1 and set(some) <= set(months)}
+    for what, some in together.items():
+        for half in ("reporting", "all"):
+            told = told_by([skills[month][half] for month in some], half)
+            table = compare(told, [one for one in grid if one.candidate_id in told])
+            print(f"{what}, of {half} customers; RFM map {told['rfm-10'][0].round(3)}")
+            print(table.round(3).to_string(index=False), "\n")
+            tables.append(table.assign(months=what, customers=half))
+    columns = ["months", "customers", *tables[0].columns]
+    pd.concat(tables)[columns].round(4).to_csv(Path(__file__).with_suffix(".csv"), index=False)
 
 
 if __name__ == "__main__":
-    for month in sys.argv[1:] or ["2017-12", "2017-10"]:
-        year, number = map(int, month.split("-"))
-        measure(date(year, number, calendar.monthrange(year, number)[1]), Parameters())
+    main(sys.argv[1:] or MONTHS)

@@ -205,6 +205,15 @@ def test_a_sample_is_fitted_on_and_everybody_assigned(name):
     assert adjusted_rand_score(truth, found.nearest) > 0.99
 
 
+def test_k_means_of_many_customers_does_not_end_in_the_next_best_cut():
+    draw = np.random.default_rng(3)
+    middles = draw.normal(0, 1.7, (8, 6))
+    X = middles[draw.choice(8, 20_001)] + draw.normal(size=(20_001, 6))
+    found = [METHODS["kmeans"](X, seed=seed, k=8).rule.arrays["centres"] for seed in (0, 11)]
+    within = [((X[:, None] - centres) ** 2).sum(axis=2).min(axis=1).sum() for centres in found]
+    assert max(within) < 1.001 * min(within)
+
+
 def test_the_grid_names_every_candidate_once_and_says_what_was_sampled():
     X = np.random.default_rng(0).normal(size=(25_000, 12))
     grid = candidate_grid(X, max_segments=4, seed=0)

@@ -27,9 +27,9 @@ def kmeans(X, *, seed: int, dequantised=None, k: int, sample: int | None = None)
     rows = X[fit_order(X, seed, sample)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Number of distinct clusters")  # fewer centres is the answer then
-        # The more customers, the smoother the sum of squares: fewer starts, each less far, end in the same place.
-        care = {"n_init": 10, "tol": 1e-6} if len(rows) <= 20_000 else {"n_init": 3}
-        model = KMeans(min(k, len(rows)), random_state=seed, **care).fit(rows)
+        # More customers don't make for fewer local optima: of 100,000 in 8 segments, a start in six finds the best.
+        tolerance = 1e-6 if len(rows) <= 20_000 else 1e-4
+        model = KMeans(min(k, len(rows)), n_init=10, tol=tolerance, random_state=seed).fit(rows)
     return finish(centre_rule(model.cluster_centers_), X)
 
 

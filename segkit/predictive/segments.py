@@ -104,7 +104,6 @@ def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int, starts: int
     from sklearn.cluster import KMeans
 
     rows = predicted[fit_order(predicted, seed, 200_000)]
-    starts = min(starts, STARTS if len(rows) <= 20_000 else 3)
     return KMeans(min(k, len(np.unique(rows, axis=0))), n_init=starts, random_state=seed).fit(rows).cluster_centers_
 
 
