@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_plain_lines = False  # the command line switches this on; a notebook run by a machine stays silent
+_began: float | None = None  # the command line sets the clock; a notebook run by a machine has none and stays silent
 
 
 def use_plain_lines(on: bool = True) -> None:
-    """Print one line per finished step to standard output; standard error is for the one message of a failure."""
-    global _plain_lines
-    _plain_lines = on
+    """Print a line when a step begins, with the time since now; standard error is for the one message of a failure."""
+    global _began
+    _began = time.perf_counter() if on else None
 
 
 def _somebody_watches() -> bool:
@@ -26,23 +26,26 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
 
     Examples
     --------
+    >>> use_plain_lines()
     >>> with progress_bar("counting", total=2) as report:
     ...     report(1, 2, "one")
     ...     report(2, 2, "two")
+       0:00  counting
+    >>> use_plain_lines(False)
     """
-    start = time.perf_counter()
+    if _began is not None:
+        minutes, seconds = divmod(int(time.perf_counter() - _began), 60)
+        print(f"{minutes:4}:{seconds:02}  {text}", flush=True)
     if not _somebody_watches():
         yield lambda done, total, what="": None
-    else:
-        from tqdm import tqdm  # the text bar: a widget would stay in the saved notebook
+        return
+    from tqdm import tqdm  # the text bar: a widget would stay in the saved notebook
 
-        with tqdm(total=total, desc=text, leave=False) as bar:
+    with tqdm(total=total, desc=text, leave=False) as bar:
 
-            def report(done: int, total: int, what: str = "") -> None:
-                bar.total = total
-                bar.set_postfix_str(what, refresh=False)
-                bar.update(done - bar.n)
+        def report(done: int, total: int, what: str = "") -> None:
+            bar.total = total
+            bar.set_postfix_str(what, refresh=False)
+            bar.update(done - bar.n)
 
-            yield report
-    if _plain_lines:
-        print(f"{text}: done in {time.perf_counter() - start:.1f} s", flush=True)
+        yield report

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from segkit.errors import InputError
+from segkit.progress import use_plain_lines
 from segkit.results import describe_run, write_tables
 from segkit.study import open_study
 from segkit.tables import TABLES, describe_tables
@@ -65,6 +66,20 @@ def test_customers_and_revenue_of_the_segments_reconcile_with_the_raw_file(shop)
     assert shop.segments["revenue"].sum() == pytest.approx(raw["amount"].sum())
     assert shop.segments[["customer_share", "revenue_share"]].sum().tolist() == pytest.approx([1, 1])
     assert shop.ledger["amount"].sum() == pytest.approx(raw["amount"].sum())
+
+
+def test_a_step_is_told_once_for_each_day_and_not_where_it_is_kept(capsys, monkeypatch, tmp_path):
+    write_shop(tmp_path)
+    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    use_plain_lines()
+    try:
+        for month in ("2025-12", "2025-12", "2025-11"):
+            assert len(open_study(tmp_path / "shop.toml", month=month, **SMALL).features)
+    finally:
+        use_plain_lines(False)
+    told = [line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()]
+    spans = ("365 days up to 2025-12-31", "334 days up to 2025-11-30")
+    assert told == [f"building the features of {span}" for span in spans]
 
 
 def test_segments_are_numbered_by_revenue_and_named_once(shop):

@@ -108,10 +108,11 @@ class DataSteps:
         """The features of any day up to `as_of`: table, dictionary, recipe."""
 
         def make() -> dict:
-            made = customer_features(self.orders, as_of, window_days, recipe)
+            with progress_bar(f"building the features of {window_days} days up to {as_of}"):
+                made = customer_features(self.orders, as_of, window_days, recipe)
             return {"table": made.table, "dictionary": made.dictionary, "recipe": made.recipe}
 
-        with self._cost("build the features"), progress_bar("building the features"):
+        with self._cost("build the features"):
             return kept("features", "features", self._features_depend(as_of, window_days, recipe), make)
 
     @cached_property
