@@ -17,6 +17,7 @@ ROOMS = (
         "progress",
         "tables",
         "privacy",
+        "labels",
         "cards",
         "keep",
         "engines",
@@ -69,7 +70,7 @@ def test_a_room_imports_only_from_rooms_before_it(path):
     later = {other for other in imported_rooms(path) - {room} if ROOMS.index(other) > ROOMS.index(room)}
     assert not later
     if room in ("plots", "page"):
-        assert imported_rooms(path) <= {"tables", "privacy", "plots", "errors", room}
+        assert imported_rooms(path) <= {"tables", "privacy", "labels", "plots", "errors", room}
 
 
 def test_importing_segkit_and_its_command_line_stays_light():

@@ -1,14 +1,15 @@
 """Names: words only where figures back them, the same whatever the labels, never absurd."""
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from segkit.naming import name_segments
+from segkit.naming.apart import MOST_WORDS, tell_apart
 from segkit.naming.vocabulary import NOUNS, READING, WEIGHT, WORDS
-from segkit.naming.words import MOST_WORDS
 from segkit.profile import profile_segments, size_segments
 
 KINDS = {
@@ -154,9 +155,29 @@ def test_features_the_vocabulary_does_not_know_lend_their_own_name():
 def test_a_description_tells_size_money_rhythm_and_what_differs():
     names, _ = named(*planted())
     sentence = names["description"][3].replace("\xa0", " ")
-    assert sentence.startswith("120 customers (17 %) who bring 7 % of revenue: a median of ")
-    assert " USD in the year, last seen 15.5 days ago; they differ most by share of spend on drug gm (60 %" in sentence
-    assert sentence.endswith(", all customers 18 %).")
+    assert sentence.startswith("120 customers (17 %) who bring 7 % of revenue. In the year, at the median: ")
+    assert ", last seen 15.5 days ago (" in sentence
+    assert ". They also differ by share of spend on drug gm (60 %, all customers 18 %)." in sentence
+
+
+def test_a_description_leads_with_what_differs_most_though_the_name_rests_on_something_else():
+    features, segments = planted(
+        planted_segments={"often": {"order_count": 90}, "rest": {}, "dear": {"spend": 9000, "order_count": 20}}
+    )
+    sentences = named(features, segments)[0]["description"].str.replace("\xa0", " ")
+    assert re.search(r"at the median: \d+ orders \(all customers [\d.]+\), ", sentences[0])
+    assert re.search(r"at the median: [\d,]+ USD spent \(all customers \d+ USD\), ", sentences[2])
+
+
+def test_names_of_one_run_differ_in_a_word_that_a_figure_backs_and_not_in_a_number():
+    shops = {"a": {"spend": 9000}, "b": {"spend": 3000}, "c": {}, "d": {}, "e": {}, "f": {"spend": 60}}
+    names, words = named(*planted(planted_segments=shops))
+    assert names["segment"].tolist()[:2] == ["Top spenders", "Big spenders"]
+    assert words.set_index("segment_id").loc["S1", ["word", "feature"]].tolist() == ["top spenders", "spend"]
+    features, segments = planted(planted_segments={"a": {}, "b": {"days_since_last_order": 5}, "c": {}})
+    profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
+    names, _ = tell_apart({"S1": "Shoppers", "S2": "Shoppers", "S3": "Others"}, profile, sizes, {})
+    assert list(names.values()) == ["Longer-gone shoppers", "More-recent shoppers", "Others"]
 
 
 def test_suggestions_follow_the_words():
@@ -223,7 +244,7 @@ def test_nobody_is_called_big_twice():
     meaning = pd.DataFrame({"family": ["value", "value"], "kind": "money", "unit": "EUR"}, index=list(shop))
     halves = pd.Series(["S2"] * 100 + ["S1"] * 100, index=shop.index)
     names, _ = name_segments(profile_segments(shop, meaning, halves), size_segments(halves, shop["spend"]))
-    assert "Big-ticket spenders" in set(names["segment"])
+    assert set(names["segment"]) == {"Big spenders", "Light buyers"}
 
 
 def test_other_customers_of_the_same_segments_give_the_same_names():

@@ -1,4 +1,4 @@
-"""Personas: what a segment buys more of, a typical customer whom nobody can find, and the cards that show them."""
+"""Personas: what a segment buys more of, a typical customer who is nobody, and the cards that show them."""
 
 from datetime import date
 from types import SimpleNamespace
@@ -10,7 +10,6 @@ import pytest
 
 from segkit.page import persona_cards
 from segkit.personas import bought_more, segment_personas, typical_customers
-from segkit.personas.typical import _distances
 from segkit.profile import FEWEST_KNOWN, profile_segments, size_segments
 
 WINDOW = date(2024, 12, 31), date(2025, 12, 31)
@@ -86,11 +85,6 @@ def test_segments_cut_at_random_buy_nothing_more_than_others(seed):
     assert bought_more(shop(lines, {"p0": "zero"}), segments, *WINDOW).empty
 
 
-def test_sums_of_distances_are_those_of_all_pairs():
-    values = np.random.default_rng(0).normal(size=30).round(1)
-    np.testing.assert_allclose(_distances(values), np.abs(values[:, None] - values).sum(axis=1))
-
-
 def customers(size=400, seed=0):
     rng = np.random.default_rng(seed)
     features = pd.DataFrame({"order_count": rng.geometric(0.2, size), "spend": rng.lognormal(4, 1, size)})
@@ -102,19 +96,34 @@ def customers(size=400, seed=0):
     return features, meaning, pd.Series(np.where(features["spend"] > 60, "S1", "S2"), index=features.index)
 
 
-def test_ten_customers_or_more_look_like_the_typical_one_and_the_order_of_rows_is_nothing():
+def test_the_typical_customer_is_the_middle_of_ten_or_more_and_ids_and_the_order_of_rows_are_nothing():
     features, meaning, segments = customers()
     typical = typical_customers(features, meaning, segments)
     assert set(typical["segment_id"]) == {"S1", "S2"}
     assert typical["customers"].min() >= FEWEST_KNOWN
-    shuffled = features.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(typical_customers(shuffled, meaning, segments), typical)
+    shuffled = features.sample(frac=1, random_state=1).rename("x{}".format)
+    renamed = segments.rename("x{}".format)
+    pd.testing.assert_frame_equal(typical_customers(shuffled, meaning, renamed), typical)
 
 
-def test_where_no_ten_are_alike_figures_are_left_out_and_nobody_is_described_at_last():
+def test_a_typical_customer_is_near_the_medians_but_its_figures_belong_together():
+    features, meaning, _ = customers()
+    features["spend"] = (
+        10.0 * features["order_count"] + np.arange(len(features)) % 7
+    )  # nobody orders much, spends little
+    everybody = pd.Series("S1", index=features.index)
+    told = typical_customers(features, meaning, everybody).set_index("feature")["figure"]
+    medians = features[["order_count", "spend", "days_since_last_order"]].median()
+    assert (np.abs(np.log1p(told) - np.log1p(medians)) < 0.25).all()
+    assert told["spend"] == pytest.approx(10 * told["order_count"], abs=7)
+
+
+def test_of_fewer_than_ten_nobody_is_typical_and_all_who_are_alike_count():
     features, meaning, segments = customers(60)
-    assert len(typical_customers(features, meaning, segments)) < 6
     assert typical_customers(features.head(9), meaning, segments.head(9)).empty
+    alike = pd.DataFrame({"order_count": [2] * 14 + [9] * 3, "spend": [20.0] * 14 + [500.0] * 3})
+    told = typical_customers(alike, meaning, pd.Series("S1", index=alike.index))
+    assert told[["figure", "customers"]].to_numpy().tolist() == [[2.0, 14], [20.0, 14]]
 
 
 def cards(features, meaning, segments):

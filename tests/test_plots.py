@@ -153,7 +153,7 @@ def test_distributions_draw_the_bins_given():
     bins = pd.DataFrame({"left": [0.0, 0.5], "right": [0.5, 1.0], "customer_share": [0.9, 0.1]})
     table = bins.assign(feature="discount_share", family="price", unit="share of spend", log=False)
     figure = plots.plot_distributions(table)
-    assert figure.axes[0].get_title(loc="left") == "discount share"
+    assert figure.axes[0].get_title(loc="left") == "discounts"
     assert figure.axes[0].get_xlabel() == "share of spend"
 
 

@@ -1,7 +1,7 @@
 """Names, one-sentence descriptions and first suggestions, all from the profile and never from a label number.
 
-`vocabulary` holds the words and what must back them, `words` finds those that are true and chooses, `sentences`
-writes them out, `actions` suggests what to do.
+`vocabulary` holds the words and what must back them, `words` finds those that are true and chooses, `apart`
+makes names of one wording unlike, `sentences` writes them out, `actions` suggests what to do.
 """
 
 import pandas as pd

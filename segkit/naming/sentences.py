@@ -1,46 +1,11 @@
-"""One sentence about a segment, with its figures, in the words of a reader."""
+"""A few sentences about a segment, with its figures, in the words of a reader."""
 
 import math
 
+from segkit.labels import label_of
 from segkit.profile import FEWEST_KNOWN
 
 MOST_DIFFERENCES = 3
-# How a feature reads in a sentence; others read as their name. Each is what the figure before it counts.
-_READS = {
-    "spend": "spend",
-    "mean_order_value": "amount per order",
-    "largest_order_value": "largest order",
-    "order_count": "orders",
-    "days_since_last_order": "days since the last order",
-    "tenure_days": "days since the first order",
-    "active_span_days": "days between first and last order",
-    "mean_gap_days": "days between orders",
-    "gap_variation": "irregularity of ordering",
-    "weekend_order_share": "orders at weekends",
-    "morning_order_share": "orders in the morning",
-    "afternoon_order_share": "orders in the afternoon",
-    "evening_order_share": "orders in the evening",
-    "night_order_share": "orders at night",
-    "lines_per_order": "lines per order",
-    "products_per_order": "products per order",
-    "distinct_product_count": "different products",
-    "repeat_product_share": "products bought before",
-    "category_entropy": "evenness over categories",
-    "own_brand_share": "own brands",
-    "discount_share": "discounts",
-    "coupon_share": "price paid with coupons",
-    "coupon_order_share": "orders with a coupon",
-    "relative_price": "price level",
-    "return_order_share": "orders with returns",
-    "return_spend_share": "money returned",
-    "store_count": "stores",
-    "main_store_share": "orders at the main store",
-    "campaign_response_share": "campaigns answered",
-    "kids_count": "children",
-    "household_comp": "household",
-    "campaigns_received_count": "campaigns received",
-    "campaigns_answered_count": "campaigns answered",
-}
 # Second readings of something said already: the same money, the same orders.
 _SAID = (
     {"spend", "largest_order_value", "distinct_product_count"},
@@ -51,6 +16,12 @@ _SAID = (
     {"store_count", "main_store_share"},
     {"return_order_share", "return_spend_share"},
 )
+# What is told of every segment that has it: the figure as it is, and as a reader is told it, in words.
+_USUAL = {
+    "order_count": lambda count, told: f"{told} order{'' if count == 1 else 's'}",
+    "spend": lambda spend, told: f"{told} spent",
+    "days_since_last_order": lambda days, told: f"last seen {_ago(days)}",
+}
 # Counted from the first order in the window: where all data begin within it, they tell when the data begin.
 _CAPPED = {"tenure_days", "active_span_days"}
 CAPPED_SHARE = 0.5  # of the window: younger than that is told
@@ -59,7 +30,7 @@ _UNSAID = {"quarter_change", "spend_slope", "category_entropy", "gap_variation",
 
 
 def describe_segment(size, profile, backing=(), currency="", window_days=365):
-    """One sentence: how many, what they bring, their usual figures, and what sets them apart most.
+    """A few sentences: how many, what they bring, their usual figures, and what else sets them apart most.
 
     Parameters
     ----------
@@ -78,24 +49,40 @@ def describe_segment(size, profile, backing=(), currency="", window_days=365):
     """
     customers = f"{size.customers:,} customers ({percent(size.customer_share)})"
     bring = f" who bring {percent(size.revenue_share)} of revenue" if known(size.revenue_share) else ""
-    centre = profile[profile["level"] == ""].set_index("feature")["centre"].dropna()
-    usual = []
-    if {"order_count", "spend"} <= set(centre.index):
-        orders = f"{number(centre['order_count'])} order{'' if centre['order_count'] == 1 else 's'}"
-        usual.append(f"a median of {orders} and {money(centre['spend'], currency)} in {_window(window_days)}")
-    if "days_since_last_order" in centre:
-        usual.append(f"last seen {_ago(centre['days_since_last_order'])}")
-    sentence = f"{customers}{bring}" + (f": {', '.join(usual)}" if usual else "")
+    usual = _usual(profile, currency)
+    sentence = f"{customers}{bring}."
+    if usual:
+        sentence += f" In {_window(window_days)}, at the median: {', '.join(usual)}."
     apart = [_difference(row, currency) for row in _telling(profile, backing, usual, currency, window_days)]
     if apart:
-        return f"{sentence}; they differ most by {_listed(apart)}."
+        return f"{sentence} They {'also differ' if usual else 'differ most'} by {_listed(apart)}."
     if usual and profile["differs"].any():
-        return f"{sentence}; beyond these figures, nothing sets them clearly apart from all customers."
-    return f"{sentence}; nothing sets them clearly apart from all customers."
+        return f"{sentence} Beyond these figures, nothing sets them clearly apart from all customers."
+    return f"{sentence} Nothing sets them clearly apart from all customers."
+
+
+def _usual(profile, currency):
+    """Orders, spend and days since the last order beside those of all customers, the largest difference first."""
+    plain = profile[(profile["level"] == "") & profile["feature"].isin(list(_USUAL)) & profile["centre"].notna()]
+    if not {"order_count", "spend"} <= set(plain["feature"]):
+        return []
+    certain = (plain["effect_low"] * plain["effect_high"] > 0).astype(float)
+    ranked = plain.loc[(certain * plain["effect_sd"].abs()).sort_values(ascending=False, kind="stable").index]
+    told = []
+    for row in ranked.itertuples(index=False):
+        says, own, overall = (
+            _USUAL[row.feature],
+            *(figure(one, row.kind, currency) for one in (row.centre, row.overall)),
+        )
+        of_all = (
+            "" if own == overall else f" ({'' if any('(' in fact for fact in told) else 'all customers '}{overall})"
+        )
+        told.append(says(row.centre, own) + of_all)
+    return told
 
 
 def _telling(profile, backing, usual, currency, window_days):
-    """The rows that differ most, one for each thing said, those behind the name first."""
+    """The rows that differ most, one for each thing said; those behind the name are among them."""
     said = [_SAID[0], _SAID[1], _SAID[2]] if usual else []
     rows = []
     told = profile["differs"] & ((profile["level"] == "") | (profile["centre"] * profile["customers"] >= FEWEST_KNOWN))
@@ -106,7 +93,7 @@ def _telling(profile, backing, usual, currency, window_days):
         if group not in said and not unsaid(row, currency, window_days):
             said.append(group)
             rows.append(row)
-    return rows[:MOST_DIFFERENCES]
+    return sorted(rows[:MOST_DIFFERENCES], key=lambda row: -abs(row.effect_sd))
 
 
 def group_of(feature, level=""):
@@ -132,34 +119,6 @@ def _difference(row, currency):
     if row.level:
         return f"{label} {row.level} ({centre} of those known, {overall} of all)"
     return f"{label} ({centre}, all customers {overall})"
-
-
-def label_of(feature):
-    """What a figure counts, in a reader's words.
-
-    Examples
-    --------
-    >>> label_of("spend"), label_of("household_size"), label_of("channel_web_share")
-    ('spend', 'household size', 'share of orders by web')
-    """
-    return _READS.get(feature, _plain(feature))
-
-
-def _plain(feature):
-    """A feature's name as a reader would say it.
-
-    Examples
-    --------
-    >>> _plain("category_drug_gm_share"), _plain("gift_order_share")
-    ('share of spend on drug gm', 'gift orders')
-    """
-    if feature.startswith("category_"):
-        return "share of spend on " + feature[9:].removesuffix("_share").replace("_", " ")
-    if feature.startswith("channel_"):
-        return "share of orders by " + feature[8:].removesuffix("_share").replace("_", " ")
-    if feature.endswith("_order_share"):
-        return feature.removesuffix("_order_share").replace("_", " ") + " orders"
-    return feature.removesuffix("_share").removesuffix("_count").removesuffix("_days").replace("_", " ")
 
 
 def _listed(parts):

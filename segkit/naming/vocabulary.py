@@ -45,10 +45,12 @@ class Word:
 
 
 # The noun says how much they spend; without a difference there it is only "shoppers".
+BIG = "big spenders"
 NOUNS = (
-    Word("big spenders", "noun", "spend", +1),
+    Word(BIG, "noun", "spend", +1),
     Word("light buyers", "noun", "spend", -1),
 )
+TOP = Word("top spenders", "noun", "spend", +1)  # the bigger of two big spenders whom nothing else tells apart
 PLAIN_NOUN, PLAIN_NOUN_WITHOUT_ORDERS, NOTHING_DIFFERS = "shoppers", "customers", "Average"
 # Where nothing differs, but some spend more and some less: not "average", which is a figure that they may lie above.
 MIDDLE, MIDDLE_REACH = (
@@ -65,7 +67,7 @@ WORDS = (
     Word("Lapsing", "stage", "days_since_last_order", +1, least=30, lapsed=True),
     Word("New", "stage", "tenure_days", -1, most=120),
     Word("Frequent", "pace", "order_count", +1, least=3),
-    Word("Occasional", "pace", "order_count", -1),
+    Word("Occasional", "pace", "order_count", -1, least=1.5),  # fewer are said by "One-time"
     # trend
     Word("Growing", "trend", "spend_slope", +1, least=0.1),
     Word("Cooling", "trend", "spend_slope", -1, most=-0.1, lapsed=True),

@@ -6,7 +6,9 @@ from collections import Counter
 import pandas as pd
 
 from segkit.features import FEATURES
+from segkit.naming.apart import MOST_WORDS, tell_apart
 from segkit.naming.vocabulary import (
+    BIG,
     MIDDLE,
     MIDDLE_REACH,
     NOTHING_DIFFERS,
@@ -14,6 +16,7 @@ from segkit.naming.vocabulary import (
     PLAIN_NOUN,
     PLAIN_NOUN_WITHOUT_ORDERS,
     READING,
+    TOP,
     UNSEGMENTED_NAME,
     WEIGHT,
     WORDS,
@@ -21,14 +24,11 @@ from segkit.naming.vocabulary import (
     given_words,
 )
 
-MOST_WORDS = 4
 KNOWN_SHARE = 0.5  # a word holds for a segment only where its feature is known for half of it
 UNSEGMENTED = "S0"
 _BUILT_IN = {feature.name for feature in FEATURES}  # what the vocabulary passes over here, it passes over on purpose
 # Several words of one theme can hold at once: in these the strongest is taken, in the others the first listed.
 _STRONGEST_FIRST = ("taste", "place", "timing", "other")
-# Where two segments still have one name, the order of these figures tells them apart.
-_COMPARED = (("spend", "spend"), ("order_count", "frequency"), ("lines_per_order", "basket"))
 
 
 def find_words(profile, sizes):
@@ -145,11 +145,13 @@ def choose_names(found, profile, sizes, lasting=None):
     middle = _in_the_middle(profile, segments)
     middle = {segment: middle[segment] for segment in free if segment in middle and not _picked(found[segment], 1)}
     names |= dict.fromkeys(middle, f"{MIDDLE.text} {plain}")
-    names = _told_apart(names, profile, sizes, lasting)
+    names, tops = tell_apart(names, profile, sizes, lasting)
     if UNSEGMENTED in set(sizes["segment_id"]):
         names[UNSEGMENTED] = UNSEGMENTED_NAME
     picked = {segment: _picked(found[segment], count[segment]) for segment in segments}
     picked |= {segment: [(MIDDLE, row)] for segment, row in middle.items()}
+    for segment in tops:
+        picked[segment] = [(TOP, row) if word.text == BIG else (word, row) for word, row in picked[segment]]
     return {segment: (name, picked.get(segment, [])) for segment, name in names.items()}
 
 
@@ -162,7 +164,8 @@ def _in_the_middle(profile, segments):
 
 
 def _modifiers(pairs):
-    return [pair for pair in pairs if pair[0].theme != "noun"]
+    big = any(word.text == BIG for word, _ in pairs)  # whose orders are large too: that says "big" twice
+    return [(word, row) for word, row in pairs if word.theme != "noun" and not (big and word.text == "Big-ticket")]
 
 
 def _picked(pairs, count):
@@ -183,33 +186,8 @@ def _phrase(picked, plain):
         words = [NOTHING_DIFFERS]
     if not picked or picked[-1][0].theme != "noun":
         words.append(plain)
-    if "big-ticket" in words and words[-1] == "big spenders":
-        words[-1] = "spenders"  # nobody says "big" twice
     phrase = " ".join(words)
     return phrase[0].upper() + phrase[1:]
-
-
-def _told_apart(names, profile, sizes, lasting):
-    """Names made unique by the order of the segments in a figure, lastly by a number in order of revenue."""
-    counts = Counter(names.values())
-    for name in [name for name, shared in counts.items() if shared > 1]:
-        members = [segment for segment in names if names[segment] == name]
-        if len(members) == 2 and len(name.split()) < MOST_WORDS:
-            for feature, noun in _COMPARED:
-                own = profile[(profile["feature"] == feature) & profile["segment_id"].isin(members)]
-                own = own.sort_values("centre").reset_index(drop=True)
-                if len(own) == 2 and own["high"][0] < own["low"][1]:
-                    for segment, side in zip(own["segment_id"], ("Lower", "Higher"), strict=True):
-                        names[segment] = lasting.get(segment, f"{side}-{noun} {name[0].lower()}{name[1:]}")
-                    break
-        members = [segment for segment in members if names[segment] == name]
-        ordered = sizes[sizes["segment_id"].isin(members)].sort_values(
-            ["revenue", "customers", "segment_id"], ascending=[False, False, True]
-        )
-        ordered = sorted(ordered["segment_id"], key=lambda segment: segment not in lasting)
-        for number, segment in enumerate(ordered[1:], start=2):
-            names[segment] = f"{name} {number}"
-    return names
 
 
 def list_words(chosen, profile):

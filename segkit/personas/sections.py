@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from segkit.naming.sentences import figure, group_of, known, label_of, unsaid
+from segkit.labels import label_of
+from segkit.naming.sentences import figure, group_of, known, unsaid
 from segkit.profile import FEWEST_KNOWN, UNSEGMENTED, sort_ids
 
 SECTIONS = ("apart", "typical", "when", "how", "who", "campaigns")
@@ -44,7 +45,7 @@ def segment_personas(
     DataFrame
         ``segment_id, section, feature, level, label, text, overall_text`` (the figure, and that of all customers, as a
         reader would say them), ``figure, low, high, overall, customers`` (behind the figure, 10 or more; of a typical
-        customer's figures: who look the same), ``known_share`` (of the segment), ``differs`` (large and certain).
+        customer's figures: in their middle), ``known_share`` (of the segment), ``differs`` (large and certain).
         Sections: apart (the five figures that set it apart most, one per thing said, all certain; those that differ
         first), typical, when, how, who (the most common level of
         each attribute that is known of a tenth of the segment) and campaigns. What the data don't
@@ -62,10 +63,10 @@ def segment_personas(
     >>> cards = segment_personas(profile, typical_customers(shop, meaning, halves), sizes)
     >>> cards[["segment_id", "section", "label", "text", "overall_text", "differs"]]
       segment_id  section  label  text overall_text  differs
-    0         S1    apart  spend   9.00          454     True
-    1         S1  typical  spend     10                 False
-    2         S2    apart  spend    900          454     True
-    3         S2  typical  spend  1,000                 False
+    0         S1    apart  spend  9.00          454     True
+    1         S1  typical  spend     9                 False
+    2         S2    apart  spend   900          454     True
+    3         S2  typical  spend   900                 False
     """
     about = profile.drop_duplicates("feature").set_index("feature")
     counts = sizes.set_index("segment_id")["customers"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from segkit.labels import label_of
 from segkit.plots.style import (
     ACCENT,
     INK,
@@ -13,7 +14,6 @@ from segkit.plots.style import (
     axes_of,
     darker,
     percent_axis,
-    plain_name,
     segment_colours,
     spread_apart,
     wrapped,
@@ -200,7 +200,7 @@ def plot_drift(drift, most=12, ax=None):
     ax.hlines(rows, shown["low"], shown["high"], color=fills, linewidth=3)
     ax.scatter(shown["psi"], rows, color=fills, zorder=3, s=36)
     ax.axvline(0.1, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
-    ax.set_yticks(rows, [plain_name(feature) for feature in shown["feature"]])
+    ax.set_yticks(rows, [label_of(feature) for feature in shown["feature"]])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0, max(0.15, 1.05 * pd.to_numeric(shown["high"]).max()))
     ax.set_xlabel("population stability index (dashed: below it nothing needs doing)", loc="left")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from segkit.labels import label_of
 from segkit.plots.style import (
     INK,
     PAPER,
@@ -15,7 +16,6 @@ from segkit.plots.style import (
     darker,
     panels,
     percent,
-    plain_name,
     segment_colours,
     spread_apart,
     wrapped,
@@ -139,7 +139,7 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
         ax.tick_params(axis="both", length=0)
     for ax in axes[-columns:]:  # the lowest panel of each column, where the last row is not full
         ax.tick_params(labelbottom=True)
-    axes[0].set_yticks(rows, [plain_name(feature) for feature in features])
+    axes[0].set_yticks(rows, [label_of(feature) for feature in features])
     axes[0].set_ylim(len(features) - 0.4, -0.6)
     figure.supxlabel("difference from all customers, in standard deviations", color=QUIET, fontsize=11)
     return figure

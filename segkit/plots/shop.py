@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segkit.labels import label_of
 from segkit.plots.style import (
     ACCENT,
     INK,
@@ -11,7 +12,6 @@ from segkit.plots.style import (
     panels,
     percent,
     percent_axis,
-    plain_name,
     short_money,
     wrapped,
 )
@@ -169,7 +169,7 @@ def plot_distributions(distributions, columns=3):
             percent_axis(ax.xaxis)
         else:
             ax.xaxis.set_major_locator(_few_ticks())
-        ax.set_title(wrapped(plain_name(feature), 24), fontsize=10, weight="normal", color=INK, pad=4)
+        ax.set_title(wrapped(label_of(feature), 24), fontsize=10, weight="normal", color=INK, pad=4)
         ax.set_xlim(edges[0], edges[-1])
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)

@@ -177,25 +177,6 @@ def short_money(amount, _=None):
     return f"{amount:,.0f}"
 
 
-def plain_name(feature):
-    """A feature's name as a reader would say it.
-
-    Examples
-    --------
-    >>> plain_name("days_since_last_order"), plain_name("weekend_order_share"), plain_name("order_count")
-    ('days since last order', 'weekend orders', 'orders')
-    >>> plain_name("campaigns_received_count"), plain_name("distinct_product_count")
-    ('campaigns received', 'distinct products')
-    >>> plain_name("category_drug_gm_share"), plain_name("tenure_days"), plain_name("discount_share")
-    ('drug gm', 'tenure in days', 'discount share')
-    """
-    composed = re.match(r"(?:category|channel)_(.+)_share$", feature)
-    name = composed[1] if composed else re.sub(r"_order_share$", "_orders", feature)
-    name = re.sub(r"^(\w*s_\w+|\w+s)_count$", r"\1", name)  # campaigns_received_count says its plural already
-    name = re.sub(r"_count$", "s", name)
-    return re.sub(r"_days$", "_in_days", name).replace("_", " ")
-
-
 def darker(colour):
     """A shade of a segment's colour in which text can be read on paper."""
     from matplotlib.colors import to_rgb

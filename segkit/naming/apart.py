@@ -1,0 +1,76 @@
+"""Two segments of one name told apart: by the order in which they stand in a figure, lastly by a number."""
+
+from collections import Counter
+
+from segkit.naming.vocabulary import BIG, TOP
+
+MOST_WORDS = 4
+# The figures in which two or three segments of one name are compared: feature, word for more, word for less.
+_COMPARED = (
+    ("spend", "Higher-spend", "Lower-spend"),
+    ("order_count", "More-frequent", "Less-frequent"),
+    ("days_since_last_order", "Longer-gone", "More-recent"),
+    ("lines_per_order", "Bigger-basket", "Smaller-basket"),
+)
+# Standard deviations that should lie between two of them. Where nowhere so much does, less will do: their intervals
+# leave no doubt about the order, and a number instead of the word would say nothing.
+LEAST_APART = 0.5
+
+
+def tell_apart(names, profile, sizes, lasting):
+    """Names made unique, and the segments that are called top spenders for it.
+
+    Of two or three segments of one name the highest and the lowest in a figure are called so, where their intervals do
+    not overlap; the one in the middle keeps the bare name. Of two big spenders the bigger is called a top spender.
+    Where words run out, there are numbers in order of revenue.
+
+    Parameters
+    ----------
+    names : dict
+        Segment id to name.
+    profile, sizes : DataFrame
+        As for `segkit.naming.words.find_words`.
+    lasting : dict
+        Segment id to the name that it keeps.
+
+    Returns
+    -------
+    names : dict
+    tops : set
+        Segment ids.
+    """
+    names, tops = dict(names), set()
+    for name in [name for name, shared in Counter(names.values()).items() if shared > 1]:
+        members = [segment for segment in names if names[segment] == name]
+        for segment, word in _compared(name, members, profile).items():
+            if segment not in lasting:
+                top = word == TOP.text
+                longer = f"{name[: -len(BIG)]}{word}" if top else f"{word} {name[0].lower()}{name[1:]}"
+                names[segment] = f"{longer[0].upper()}{longer[1:]}"
+                tops |= {segment} if top else set()
+        members = [segment for segment in members if names[segment] == name]
+        ordered = sizes[sizes["segment_id"].isin(members)].sort_values(
+            ["revenue", "customers", "segment_id"], ascending=[False, False, True]
+        )
+        ordered = sorted(ordered["segment_id"], key=lambda segment: segment not in lasting)
+        for number, segment in enumerate(ordered[1:], start=2):
+            names[segment] = f"{name} {number}"
+    return names, tops
+
+
+def _compared(name, members, profile):
+    """A word for the highest and the lowest, in the first figure that has them far enough apart."""
+    if not 2 <= len(members) <= 3 or len(name.split()) >= MOST_WORDS:
+        return {}
+    for least in (LEAST_APART, 0.0):
+        for feature, more, less in _COMPARED:
+            own = profile[(profile["feature"] == feature) & profile["segment_id"].isin(members)]
+            rows = list(own.sort_values("centre", kind="stable").itertuples(index=False))
+            steps = list(zip(rows, rows[1:], strict=False))
+            if len(steps) + 1 == len(members) and all(
+                low.high < high.low and high.effect_sd - low.effect_sd >= least for low, high in steps
+            ):
+                if least and feature == "spend" and name.lower().endswith(BIG) and len(rows) == 2:
+                    return {rows[1].segment_id: TOP.text}
+                return {rows[-1].segment_id: more, rows[0].segment_id: less}
+    return {}
