@@ -58,6 +58,46 @@ def _halved(places: np.ndarray, fewest: int) -> list[np.ndarray]:
     return _halved(ordered[:middle], fewest) + _halved(ordered[middle:], fewest)
 
 
+def veiled_count(count: int, fewest: int = FEWEST_SHOWN) -> str:
+    """Return a number of customers for a sentence: those of a few only as a few.
+
+    Examples
+    --------
+    >>> veiled_count(1234), veiled_count(6), veiled_count(0)
+    ('1,234', 'fewer than ten', '0')
+    """
+    words = {10: "ten"}.get(fewest, f"{fewest:,}")
+    return f"fewer than {words}" if 0 < count < fewest else f"{count:,}"
+
+
+def veil_few(table: pd.DataFrame, counts=None, theirs=(), fewest: int = FEWEST_SHOWN) -> pd.DataFrame:
+    """Return a table for reading, its counts of 1 to 9 customers shown as ``<10``.
+
+    Sums beside such a count may still give it away; what these customers are like, they don't.
+
+    Parameters
+    ----------
+    table : DataFrame
+    counts : collection of str, optional
+        Columns that count customers; by default all.
+    theirs : collection of str
+        Columns that tell of these customers: left empty where there are so few.
+    fewest : int
+
+    Examples
+    --------
+    >>> moves = pd.DataFrame({"S1": [40, 3], "S2": [0, 25]}, index=["S1", "S2"])
+    >>> veil_few(moves)
+         S1  S2
+    S1   40   0
+    S2  <10  25
+    """
+    counts = list(table) if counts is None else list(counts)
+    few = table[counts].gt(0) & table[counts].lt(fewest)
+    veiled = {name: table[name].astype(object).mask(few[name], f"<{fewest}") for name in counts if few[name].any()}
+    return table.assign(**veiled, **{name: table[name].mask(few.any(axis=1)) for name in theirs})
+
+
 def veiled_share(share: float, customers: int, fewest: int = FEWEST_SHOWN) -> float:
     """Return a share of people moved so far from 0 and 1 that it doesn't tell of fewer than `fewest` of them.
 

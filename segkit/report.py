@@ -32,6 +32,7 @@ NOTEBOOKS = ROOT / "notebooks"
 READY_TABLE_STARTS_AT = "03"  # a ready table has no orders to explore and no features to build
 NEEDS_A_MONTH_BEFORE = "05"
 NEEDS_A_MONTH_BEFORE_TAG = "since-last-month"  # cells of other notebooks
+NEEDS_JUDGEMENT_TAG = "where-judged"  # cells about what candidates told of the future, in this very month
 
 
 class NotebookFailed(RuntimeError):
@@ -94,6 +95,7 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         for notebook in notebooks:
             _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")
         without = [] if study.earlier else [NEEDS_A_MONTH_BEFORE_TAG]
+        without += [] if study.trial.judgement.shares is not None else [NEEDS_JUDGEMENT_TAG]
         page = building / "notebooks" / notebooks[-1].name
         _export(page, building / "report.html", title=study.card.title, without=without)
         place = {"card": str(study.card.path.resolve()), "source": arguments["source"], "made_by": made_by(study)}

@@ -177,7 +177,7 @@ def test_names_of_one_run_differ_in_a_word_that_a_figure_backs_and_not_in_a_numb
     features, segments = planted(planted_segments={"a": {}, "b": {"days_since_last_order": 5}, "c": {}})
     profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
     names, _ = tell_apart({"S1": "Shoppers", "S2": "Shoppers", "S3": "Others"}, profile, sizes, {})
-    assert list(names.values()) == ["Longer-gone shoppers", "More-recent shoppers", "Others"]
+    assert list(names.values()) == ["Less-recent shoppers", "More-recent shoppers", "Others"]
 
 
 def test_suggestions_follow_the_words():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from segkit.labels import label_of
 from segkit.parameters import WAYS
 
 DRIFTED_SHARE = 0.1  # features in alarm from which the model no longer fits its customers
@@ -84,13 +85,13 @@ def advise_way(
         return Advice("refit", f"Refit: {why}")
     if drifted and (len(drifted) >= DRIFTED_SHARE * features or moved):
         also = " and the mix of segments with them" if moved else ""
-        named = ", ".join(drifted[:3]) + (", ..." if len(drifted) > 3 else "")
+        named = ", ".join(map(label_of, drifted[:3])) + (", ..." if len(drifted) > 3 else "")
         why = f"{len(drifted)} of {features} features drifted{also} since the model was fitted ({named})."
         return Advice("refit", f"Refit: {why}")
     if moved:
         why = "the mix of segments changed while the features did not drift: customers moved, and a model fitted anew "
         return Advice("frozen", f"Keep scoring with the frozen model: {why}would hide where.")
-    few = f"only {', '.join(drifted)} drifted since" if drifted else "no feature has drifted since"
+    few = f"only {', '.join(map(label_of, drifted))} drifted since" if drifted else "no feature has drifted since"
     return Advice("frozen", f"Keep scoring with the frozen model: it is {age} old and {few}.")
 
 

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from segkit.labels import label_of
 from segkit.months.advice import Advice
 from segkit.months.migration import JOINED, LEFT
+from segkit.privacy import FEWEST_SHOWN, veiled_count
 
-FEWEST_TOLD = 10  # customers
 MOST_TOLD = 3
 
 
@@ -67,7 +68,8 @@ def tell_events(events: pd.DataFrame, names: dict[str, str], called: pd.DataFram
     1 of 2 segments of 2017-09 is still there. Young split off Loyal. Old is gone. Loyal was called Regular.
     """
     kept, old = (events["event"] == "kept").sum(), events["event"].isin(["kept", "merged", "gone"]).sum()
-    told = [f"{kept} of {old} segments of {before} {'is' if kept == 1 else 'are'} still there."]
+    some = f"{kept} of {old} segments" if kept < old else f"All {old} segments" if old > 1 else "The one segment"
+    told = [f"{some} of {before} {'is' if kept == 1 else 'are'} still there."]
     says = {"split": "{} split off {}.", "merged": "{} became part of {}.", "new": "{} is new.", "gone": "{} is gone."}
     for row in events[events["event"] != "kept"].itertuples():
         own, other = names.get(row.segment_id, row.segment_id), names.get(row.other_id, row.other_id)
@@ -82,9 +84,9 @@ def tell_moved(moved: pd.DataFrame | None) -> str:
 
     Examples
     --------
-    >>> cells = {"cell": ["unchanged", "moved only", "joined", "left"], "customers": [90, 10, 4, 1]}
+    >>> cells = {"cell": ["unchanged", "moved only", "joined", "left"], "customers": [90, 10, 14, 1]}
     >>> tell_moved(pd.DataFrame(cells).assign(share=[0.9, 0.1, None, None]))
-    'Of 100 customers of both months 90 % are where they were and 10 % moved; 4 joined, 1 left.'
+    'Of 100 customers of both months 90 % are where they were and 10 % moved; 14 joined, fewer than ten left.'
     """
     if moved is None:
         return (
@@ -99,7 +101,7 @@ def tell_moved(moved: pd.DataFrame | None) -> str:
     )
     if other := sum(share.get(cell, 0) for cell in share.index if "remodelled" in cell or "both" in cell):
         text += f", while the new model put {_percent(other)} elsewhere or back"
-    return f"{text}; {counts.get(JOINED, 0):,} joined, {counts.get(LEFT, 0):,} left."
+    return f"{text}; {veiled_count(counts.get(JOINED, 0))} joined, {veiled_count(counts.get(LEFT, 0))} left."
 
 
 def tell_moves(revenue: pd.DataFrame, names: dict[str, str], currency: str = "", way: str = "frozen") -> str:
@@ -120,11 +122,11 @@ def tell_moves(revenue: pd.DataFrame, names: dict[str, str], currency: str = "",
         (revenue["from_segment_id"] != revenue["to_segment_id"])
         & ~revenue["from_segment_id"].isin([JOINED])
         & ~revenue["to_segment_id"].isin([LEFT])
-        & (revenue["customers"] >= FEWEST_TOLD)
+        & (revenue["customers"] >= FEWEST_SHOWN)
     ]
     largest = between.sort_values("customers", ascending=False, kind="stable").head(MOST_TOLD)
     if largest.empty:
-        return f"No move between two segments was made by {FEWEST_TOLD} customers or more."
+        return f"No move between two segments was made by {FEWEST_SHOWN} customers or more."
     told = [
         f"{row.customers:,} from {names.get(row.from_segment_id, row.from_segment_id)} to "
         f"{names.get(row.to_segment_id, row.to_segment_id)} ({f'{row.revenue_after:,.0f} {currency}'.strip()})"
@@ -172,7 +174,7 @@ def tell_drift(drift: pd.DataFrame, periods: str) -> str:
     if drift.empty:
         return "The data are too short to hold two periods against each other."
     alarms = drift[drift["alarm"].astype(bool)].sort_values("psi", ascending=False, kind="stable")["feature"].tolist()
-    named = ": " + ", ".join(name.replace("_", " ") for name in alarms) if alarms else ""
+    named = ": " + ", ".join(map(label_of, alarms)) if alarms else ""
     return f"{len(alarms) or 'None'} of {len(drift)} features changed ({periods}){named}."
 
 

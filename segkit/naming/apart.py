@@ -9,7 +9,7 @@ MOST_WORDS = 4
 _COMPARED = (
     ("spend", "Higher-spend", "Lower-spend"),
     ("order_count", "More-frequent", "Less-frequent"),
-    ("days_since_last_order", "Longer-gone", "More-recent"),
+    ("days_since_last_order", "Less-recent", "More-recent"),
     ("lines_per_order", "Bigger-basket", "Smaller-basket"),
 )
 # Standard deviations that should lie between two of them. Where nowhere so much does, less will do: their intervals

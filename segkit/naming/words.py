@@ -142,6 +142,9 @@ def choose_names(found, profile, sizes, lasting=None):
             break
         strongest = min(longer, key=lambda segment: _rank(longer[segment]))
         count[strongest] += 1
+    for segment in [one for one in free if Counter(names.values())[names[one]] > 1]:
+        count[segment] = 1  # more words did not tell them apart, and leave no room for one that does
+        names[segment] = _phrase(_picked(found[segment], 1), plain)
     middle = _in_the_middle(profile, segments)
     middle = {segment: middle[segment] for segment in free if segment in middle and not _picked(found[segment], 1)}
     names |= dict.fromkeys(middle, f"{MIDDLE.text} {plain}")

@@ -9,7 +9,7 @@ from segkit.privacy import FEWEST_SHOWN
 
 
 def segment_cards(segments: pd.DataFrame, colours: dict[str, str]) -> Piece:
-    """Return one card per segment: name, size beside revenue, what sets it apart, what to do.
+    """Return one card per segment: name, size beside revenue, what to do, what sets it apart.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def _card(segment, colour: str, widest: float) -> str:
         bars += _bar("revenue", segment.revenue_share, widest)
     do = f"<p class='do'><b>Try</b> {escape(segment.action)}</p>" if segment.action else ""
     return (
-        f"<article class='sk-card' style='--c:{colour}'><h3>{escape(segment.segment)}</h3><dl>{bars}</dl>"
-        f"<p>{escape(segment.description)}</p>{do}</article>"
+        f"<article class='sk-card' style='--c:{colour}'><h3>{escape(segment.segment)}</h3><dl>{bars}</dl>{do}"
+        f"<p>{escape(segment.description)}</p></article>"
     )
 
 
@@ -91,7 +91,7 @@ def _persona(segment, typical: pd.DataFrame, parts: str, colour: str) -> str:
     if pd.notna(segment.revenue_share):
         size += f" · {100 * segment.revenue_share:.0f} % of revenue"
     figures = ", ".join(f"{escape(row.label)} <b>{escape(row.text)}</b>" for row in typical.itertuples())
-    alike = f" <small>(rounded; {typical['customers'].iloc[0]} are just like that)</small>" if figures else ""
+    alike = f" <small>(the middle of {typical['customers'].iloc[0]} who are alike)</small>" if figures else ""
     middle = f"<p class='typical'>A typical one: {figures}{alike}</p>" if figures else ""
     ways = (("Do", segment.action), ("Don't", segment.caution))
     advice = "".join(

@@ -29,10 +29,13 @@ def use_page_style() -> Piece:
 
 
 def answer(sentence: str, more: str = "", warnings: tuple[str, ...] = ()) -> Piece:
-    """Return what the eye meets first: one sentence, a little more, and what must be known before trusting it."""
+    """Return what the eye meets first: one sentence, a little more, and what must be known before trusting it.
+
+    Each line of `more` is a paragraph.
+    """
     html = "".join(f"<p class='sk-warning' role='note'>{escape(warning)}</p>" for warning in warnings)
     html += f"<p class='sk-answer'>{escape(sentence)}</p>" if sentence else ""
-    html += f"<p class='sk-more'>{escape(more)}</p>" if more else ""
+    html += "".join(f"<p class='sk-more'>{escape(line)}</p>" for line in more.splitlines())
     html = html.replace(" %", "&nbsp;%")  # a figure and its sign stay on one line
     return Piece(f"<div class='sk'>{html}</div>", " ".join(filter(None, [*warnings, sentence, more])))
 

@@ -57,6 +57,10 @@ def plot_migrations(flows, names, ax=None):
     for place, (column, top) in enumerate(zip(columns, tops, strict=True)):
         for segment, size in column.items():
             ax.add_patch(_box(place, top[segment], size, colours[segment]))
+            if segment in (JOINED, LEFT) and size >= FEWEST_DRAWN and (segment == JOINED or place < len(months) - 1):
+                told = f"{'will join' if segment == JOINED else 'left'}  {size:,}"
+                ax.annotate(told, (place - NODE, top[segment] + size), (0, -2), textcoords="offset points", va="top",
+                            color=QUIET, fontsize=9)  # fmt: skip
     last, ends = columns[-1], tops[-1]
     shown = [segment for segment in order if last.get(segment, 0) >= FEWEST_DRAWN]
     heights = spread_apart([ends[segment] + last[segment] / 2 for segment in shown], 0.065 * whole)

@@ -160,7 +160,7 @@ def percent_axis(axis):
     """Ticks of a share as percentages."""
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda share, _: percent(round(share, 6))))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * round(share, 6):.3g}\xa0%"))
 
 
 def short_money(amount, _=None):

@@ -35,7 +35,7 @@ def keep_model(
         candidates[name] = candidates[name].astype(object)
         candidates.loc[kept.candidate_id, name] = earlier.fit["figures"].get(name)
     candidates["reason"] = "A rule to be beaten: judged beside the others, outside the limits on sizes."
-    candidates.loc[kept.candidate_id, "reason"] = f"Fitted as of {model.as_of}. {why}"
+    candidates.loc[kept.candidate_id, "reason"] = f"Fitted as of {model.as_of}, and kept: {why.partition(': ')[2]}"
     found = {name: pd.DataFrame(earlier.fit[name]["rows"], columns=earlier.fit[name]["columns"]) for name in RESAMPLED}
     nothing = pd.DataFrame(columns=["candidate_id", "structure", "why"])
     return Trial(
@@ -55,9 +55,7 @@ def _open_judgement(earlier: EarlierMonth) -> Judgement:
     outcomes = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
     ceilings = ["group", "loss", "customers", "ceiling", "low", "high", "knowable"]
     recipes = ["candidate_id", "segments", "agreement"]
-    note = (
-        f"The model was fitted as of {earlier.fit['as_of']} and is kept; what it says about the future was judged then."
-    )
+    note = f"What it tells about the future was judged when it was fitted, in the report of {earlier.fit['month']}."
     return Judgement(note, None, *(pd.DataFrame(columns=columns) for columns in (outcomes, ceilings, recipes)))
 
 

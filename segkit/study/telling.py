@@ -6,7 +6,7 @@ import pandas as pd
 
 from segkit.explore import only_returned
 from segkit.privacy import FEWEST_SHOWN
-from segkit.prose import money, tell_advice, tell_coverage, tell_only_returned
+from segkit.prose import money, tell_advice, tell_choice, tell_coverage, tell_only_returned
 from segkit.study.months import MonthSteps
 
 
@@ -41,9 +41,18 @@ class TellingSteps(MonthSteps):
         return tell_only_returned(people, amount, self.card.currency)
 
     @property
+    def choice_sentence(self) -> str:
+        """How the segmentation was chosen, in sentences; of a model that is kept, where that stands."""
+        return tell_choice(self.candidates, self.trial.judgement.note if self.frozen else "")
+
+    @property
     def shortlist(self) -> pd.DataFrame:
-        """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments."""
+        """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments.
+
+        What can't be judged, or was in another month, has no column.
+        """
         shown = ["candidate_id", "segments", "smallest_share", "forward_value", "forward_behaviour", "reason"]
+        shown = [name for name in shown if not self.one_per_family[name].isna().all()]
         few = self.one_per_family["smallest_share"] * len(self.features) < FEWEST_SHOWN
         table = self.one_per_family[shown]
         return table.assign(smallest_share=table["smallest_share"].mask(few))

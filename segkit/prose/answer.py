@@ -1,0 +1,132 @@
+"""Sentences that answer first: who brings the revenue, what the segments are, and whether to use them."""
+
+import pandas as pd
+
+from segkit.prose.figures import number_word, percent
+
+MOST_NAMED = 3  # segments in the headline
+DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
+
+
+def headline(segments: pd.DataFrame) -> str:
+    """Return the answer in one sentence: how few segments bring half of the revenue, and which.
+
+    Parameters
+    ----------
+    segments : DataFrame
+        ``segment_id, segment, customer_share, revenue_share``; S0 is not counted as a segment.
+
+    Examples
+    --------
+    >>> shares = {"customer_share": [0.1, 0.2, 0.7], "revenue_share": [0.45, 0.3, 0.25]}
+    >>> table = pd.DataFrame({"segment_id": ["S1", "S2", "S3"], "segment": ["Loyal", "New", "Rare"]} | shares)
+    >>> headline(table)
+    'Two of three segments bring 75 % of revenue: Loyal and New, 30 % of customers.'
+    """
+    real = segments[segments["segment_id"] != "S0"]
+    if real["revenue_share"].isna().any():
+        biggest = real.sort_values("customer_share", ascending=False).iloc[0]
+        return (
+            f"{number_word(len(real)).capitalize()} segments; the largest, {biggest['segment']}, holds "
+            f"{percent(biggest['customer_share'], 0)} of customers."
+        )
+    best_first = real.sort_values("revenue_share", ascending=False)
+    needed = int((best_first["revenue_share"].cumsum() < 0.5).sum()) + 1
+    core = best_first.head(needed)
+    verb = "brings" if needed == 1 else "bring"
+    brings = f"{verb} {percent(core['revenue_share'].sum(), 0)} of revenue"
+    some = f"{number_word(needed).capitalize()} of {number_word(len(real))} segments"
+    people = f"{percent(core['customer_share'].sum(), 0)} of customers"
+    if needed > MOST_NAMED:
+        return f"{some}, {people}, {brings}."
+    *others, last = core["segment"]
+    named = f"{', '.join(others)} and {last}" if others else last
+    return f"{some} {brings}: {named}, {people}."
+
+
+def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:
+    """Return how many candidates there were and why the chosen one was taken.
+
+    `kept` says of a model that is kept where it was judged.
+    """
+    chosen = candidates[candidates["chosen"]].iloc[0]
+    if candidates["chosen"].sum() == (~candidates["family"].isin(["rfm", "tiers"])).sum() == 1:
+        segments = number_word(int(chosen["segments"]))
+        return f"Nothing else was tried: {chosen['candidate_id']}, {segments} segments, is kept. {kept}".strip()
+    feasible = int((candidates["feasible"] & ~candidates["family"].isin(["rfm", "tiers"])).sum())
+    return (
+        f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use and "
+        f"come back from resampled customers. Taken: "
+        f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments. {chosen['reason']}"
+    )
+
+
+_STRUCTURE = {
+    "natural": "These segments are natural: few customers lie between them.",
+    "reproducible": "Customers shade into one another, and these segments are cuts through that continuum.",
+    "constructive": "Customers shade into one another: these segments are cuts made where they are useful.",
+}
+
+
+def tell_verdict(verdict: dict, forward: str) -> str:
+    """Return what the chosen segmentation is and what it is worth, in words a manager understands.
+
+    Parameters
+    ----------
+    verdict : dict
+        As in ``run.json``.
+    forward : str
+        What the segments tell of the future (`segkit.forward.tell_forward`).
+
+    Examples
+    --------
+    >>> evidence = {"comes_back": 0.94, "resamples": 100}
+    >>> tell_verdict({"structure": "reproducible", "evidence": evidence}, "They tell nothing.")
+    'Customers shade into one another, and ... They are stable: each comes back in at least 94 of 100 resamples ...'
+    >>> evidence = {"comes_back": 0.35, "resamples": 20, "stability_jaccard_min": 0.46}
+    >>> tell_verdict({"structure": "constructive", "evidence": evidence}, "")
+    'Customers shade ... Not all of them come back: one did in only 7 of 20 resamples of the customers.'
+    """
+    return " ".join(filter(None, [_STRUCTURE.get(verdict["structure"], ""), _tell_return(verdict), forward]))
+
+
+def _tell_return(verdict: dict) -> str:
+    evidence = verdict.get("evidence", {})
+    share, resamples = evidence.get("comes_back"), evidence.get("resamples")
+    if share is None or not resamples:
+        return ""
+    back = round(share * resamples)
+    if evidence.get("stability_jaccard_min", 1) < DISSOLVES:
+        return f"Not all of them come back: one did in only {back} of {resamples:.0f} resamples of the customers."
+    least = f"at least {back} of {resamples:.0f}" if back < resamples else f"all {resamples:.0f}"
+    least += " resamples of the customers"
+    if verdict["structure"] == "constructive":
+        return f"Each comes back in {least}, though with other borders."
+    return f"They are stable: each comes back in {least}."
+
+
+def tell_advice(verdict: dict) -> str:
+    """Return what to do where these segments are not worth having; nothing where they are.
+
+    Examples
+    --------
+    >>> tell_advice({"segment_at_all": False, "advice": "use the RFM map: these segments say no more about the future"})
+    'Use the RFM map: these segments say no more about the future. They are shown all the same, for those who ask.'
+    """
+    if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
+        return ""
+    told = f"{advice[0].upper()}{advice[1:]}."
+    if verdict.get("chosen", "").startswith("rfm-") and advice.startswith("use the RFM map"):
+        return told  # it is what is shown
+    return f"{told} They are shown all the same, for those who ask."
+
+
+def tell_sizes(sizes: pd.Series) -> str:
+    """Return how many customers were put into each segment, largest first.
+
+    Examples
+    --------
+    >>> tell_sizes(pd.Series({"Loyal": 2, "New": 1}))
+    '3 customers: Loyal 2, New 1.'
+    """
+    return f"{sizes.sum():,} customers: " + ", ".join(f"{name} {count:,}" for name, count in sizes.items()) + "."
