@@ -159,7 +159,7 @@ def test_the_series_page_does_without_the_month_before_and_reads_older_runs(mont
     record = folder / "run.json"
     record.write_text(record.read_text().replace("days_counted", "window_days"))
     page = write_series(tmp_path, "Shoppers", "EUR").read_text()
-    assert "4 of 4 segments of 2025-02 are still there" in page
+    assert "All 4 segments of 2025-02 are still there" in page
     assert "revenue in the 30 days counted" in page
 
 

@@ -78,7 +78,7 @@ def page_table(
     theirs : collection of str
         Columns that tell of these customers: left empty where there are so few.
     labels : dict, optional
-        Headings; a column without one shows its name, with spaces.
+        Headings, of columns that may be there; one without shows its name, with spaces.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def page_table(
     """
     from great_tables import GT, loc, style
 
-    labels = {column: column.replace("_", " ") for column in table} | (labels or {})
+    labels = {column: (labels or {}).get(column, column.replace("_", " ")) for column in table}
     few = {column: table[column].between(1, FEWEST_SHOWN - 1) for column in people}
     table = table.assign(**{column: table[column].astype("float64").mask(mask) for column, mask in few.items()})
     alone = pd.DataFrame(few).any(axis=1) if few else pd.Series(False, index=table.index)
