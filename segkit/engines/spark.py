@@ -5,9 +5,9 @@ the rows of a SELECT come back.
 """
 
 import logging
+import tempfile
 import warnings
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -36,22 +36,38 @@ def spark_session(address: str):
         No pyspark, no Java, or nobody at that address; the message says what to do.
     """
     try:
-        from pyspark.errors import PySparkRuntimeError
+        from pyspark import SparkConf
         from pyspark.sql import SparkSession
     except ImportError:
         raise InputError("the engine Spark needs the package pyspark: pip install 'segkit[spark]'") from None
     check_engine(address)
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # errors are raised, and told once
-    quiet = f"-Dlog4j2.configurationFile={files('segkit.engines').joinpath('log4j2.properties')}"
-    try:
-        with _no_word_of_pandas():
-            builder = SparkSession.builder.master(address).appName("segkit")
-            builder = builder.config("spark.ui.showConsoleProgress", "false")
-            return builder.config("spark.driver.extraJavaOptions", quiet).getOrCreate()
-    except PySparkRuntimeError as error:
-        if "JAVA" in str(error):
-            raise InputError("the engine Spark needs Java 17: install it, or set JAVA_HOME to where it is") from None
-        raise
+    settings = SparkConf().setMaster(address).setAppName("segkit").set("spark.ui.showConsoleProgress", "false")
+    with _no_word_of_pandas():
+        _start_java(settings)
+        return SparkSession.builder.config(conf=settings).getOrCreate()
+
+
+def _start_java(settings) -> None:
+    """Start Spark's driver, unless one runs; what it says while it starts is for nobody to read, its errors are raised.
+
+    Neither a notebook's output nor the terminal is the place for the names of Java's modules and levels of logs.
+    """
+    from pyspark import SparkContext
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.java_gateway import launch_gateway
+
+    if SparkContext._gateway is not None:
+        return
+    with tempfile.TemporaryFile() as said:
+        try:
+            SparkContext._ensure_initialized(gateway=launch_gateway(settings, {"stderr": said}), conf=settings)
+        except PySparkRuntimeError:
+            said.seek(0)
+            first = (said.read().decode(errors="replace").strip() or "it said nothing").splitlines()[0]
+            raise InputError(
+                f"Spark can't start Java ({first}): install Java 17, or set JAVA_HOME to where it is"
+            ) from None
 
 
 class SparkConnection:

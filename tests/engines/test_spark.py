@@ -1,5 +1,9 @@
 """Apache Spark, a master and two workers, against the engine inside."""
 
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 
@@ -59,6 +63,17 @@ def test_order_lines_do_not_fit_into_what_may_come_back(spark):
 def test_an_address_where_nobody_answers_is_refused():
     with pytest.raises(InputError, match="no Spark master answers at spark://127.0.0.1:9"):
         read_orders(read_card("complete-journey"), engine="spark://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("home", "said"), [("", ""), ("/nowhere", r"Spark can't start Java \(.*\): install Java 17, or set JAVA_HOME")]
+)
+def test_starting_says_nothing_unless_it_fails(home, said):
+    first = "from segkit.engines import open_engine; open_engine('local[1]').close()"
+    where = {"JAVA_HOME": home} if home else {}
+    ended = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, env=os.environ | where)
+    assert ended.stdout == ""
+    assert re.search(said, ended.stderr) if said else ended.stderr == ""
 
 
 @pytest.fixture(scope="module")
