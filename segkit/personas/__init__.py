@@ -1,7 +1,7 @@
 """A persona per segment: what sets it apart, a typical customer, what, when and how they buy, who they are.
 
-`products` has what a segment buys more than others, `typical` the customer in its middle, rounded until ten others look
-the same, `sections` picks the figures of a card and puts them in words.
+`products` has what a segment buys more than others, `typical` the middle of the ten who come nearest to its medians,
+`sections` picks the figures of a card and puts them in words.
 """
 
 from segkit.personas.products import bought_more
