@@ -1,7 +1,6 @@
 """The series page: sizes, revenue and moves over all finished months of a dataset in one view."""
 
 import base64
-import io
 import os
 from html import escape
 from importlib.resources import files
@@ -123,13 +122,27 @@ def _figures(months: list[FinishedMonth], series: pd.DataFrame, names: dict[str,
     flows = flows_of(months)
     if len(flows):
         about = "Each column is a month, each block a segment; a band is a group of at least ten customers."
-        parts += ["<h2>Who stayed, who moved</h2>", f"<p>{about}</p>", _image(plot_migrations(flows, names), "flows")]
+        parts += [
+            "<h2>Who stayed, who moved</h2>",
+            f"<p>{about}</p>",
+            _image(plot_migrations(flows, names), "Bands of customers between the segments of months"),
+        ]
     if len(months) > 1:
         parts += ["<h2>How large they are</h2>"]
-        parts += [_image(plot_series(shown, "customer_share", names, "share of customers"), "sizes")]
+        parts += [
+            _image(
+                plot_series(shown, "customer_share", names, "share of customers"),
+                "A line per segment: its share of customers by month",
+            )
+        ]
         if shown["revenue_share"].notna().any():
             parts += ["<h2>What they bring</h2>"]
-            parts += [_image(plot_series(shown, "revenue_share", names, "share of revenue"), "revenue")]
+            parts += [
+                _image(
+                    plot_series(shown, "revenue_share", names, "share of revenue"),
+                    "A line per segment: its share of revenue by month",
+                )
+            ]
     return parts
 
 
@@ -146,12 +159,13 @@ def flows_of(months: list[FinishedMonth]) -> pd.DataFrame:
 def _image(ax, name: str) -> str:
     import matplotlib.pyplot as plt
 
-    content = io.BytesIO()
-    ax.figure.savefig(content, format="png", metadata={"Software": None})
+    from segkit.plots.style import small_png
+
+    content = small_png(ax.figure)
     plt.close(ax.figure)
     return (
         f"<div class='output_png'><img alt='{escape(name)}' "
-        f"src='data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}'></div>"
+        f"src='data:image/png;base64,{base64.b64encode(content).decode()}'></div>"
     )
 
 

@@ -157,6 +157,20 @@ def test_distributions_draw_the_bins_given():
     assert figure.axes[0].get_xlabel() == "share of spend"
 
 
+def test_who_joins_and_who_left_is_named_where_ten_or_more_do():
+    rows = [("S1", "S1", 80), ("joined", "S1", 12), ("S1", "left", 15), ("S2", "S2", 50), ("joined", "S2", 0)]
+    first = pd.DataFrame(rows, columns=["from_segment_id", "to_segment_id", "customers"])
+    second = first.iloc[[0, 3]].assign(customers=[92, 50])
+    flows = [
+        first.assign(from_month="2025-01", to_month="2025-02"),
+        second.assign(from_month="2025-02", to_month="2025-03"),
+    ]
+    told = {text.get_text() for text in plots.plot_migrations(pd.concat(flows), {"S1": "Loyal", "S2": "New"}).texts}
+    assert told == {"will join  12", "left  15", "Loyal  92", "New  50"}
+    few = [flow.assign(customers=flow["customers"].mask(flow["customers"].between(1, 20), 9)) for flow in flows]
+    assert len(plots.plot_migrations(pd.concat(few), {}).texts) == 2
+
+
 def test_stability_shows_each_segment_with_its_figure():
     ax = plots.plot_stability(SEGMENTS.assign(jaccard=[0.9, 0.7, 0.5], low=0.4, high=0.95))
     assert {"0.90", "0.70", "0.50"} <= set(texts(ax))

@@ -10,7 +10,7 @@ import pytest
 
 from segkit.explore import revenue_concentration
 from segkit.page import page_table, persona_cards, segment_cards
-from segkit.privacy import FEWEST_SHOWN, crowd_points, veiled_share
+from segkit.privacy import FEWEST_SHOWN, crowd_points, veil_few, veiled_share
 
 REPORT = Path(__file__).parents[1] / "notebooks" / "07_report.ipynb"
 PEOPLE = re.compile(r"customers|people|households", re.IGNORECASE)
@@ -95,3 +95,11 @@ def test_the_check_of_the_report_sees_a_small_group():
     assert list(shown_counts("<p>These 4 customers</p>")) == [4]
     table = "<table><tr><th>customers</th></tr><tr><td>7</td></tr></table>"
     assert 7 in list(shown_counts(table))
+
+
+def test_a_count_of_a_few_customers_is_veiled_with_what_is_told_of_them_and_no_other():
+    moves = pd.DataFrame({"customers": [0, 9, 10], "share": [0.0, 0.3, 0.7]}, index=["S1", "S2", "S3"])
+    veiled = veil_few(moves, ["customers"], ["share"])
+    assert veiled["customers"].tolist() == [0, "<10", 10]
+    assert veiled["share"].isna().tolist() == [False, True, False]
+    pd.testing.assert_frame_equal(veil_few(moves.loc[["S1", "S3"]], ["customers"]), moves.loc[["S1", "S3"]])

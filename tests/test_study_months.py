@@ -72,6 +72,15 @@ def test_a_kept_model_tries_nothing_and_keeps_ids_and_names(months):
     assert march.assignments["confidence"].notna().all()
 
 
+def test_a_kept_month_says_where_it_was_judged_and_shows_no_empty_columns(months):
+    february, march, _ = months
+    assert march.choice_sentence.endswith("is kept. What it tells about the future was judged when it was fitted, "
+                                          "in the report of 2025-02.")  # fmt: skip
+    assert march.choice_sentence.count("fitted") + march.shortlist["reason"].str.count("Fitted as of").sum() == 2
+    assert list(march.shortlist) == ["candidate_id", "segments", "smallest_share", "reason"]
+    assert not march.shortlist.isna().all().any()
+
+
 def test_sizes_add_up_exactly_and_nobody_is_remodelled_by_a_kept_model(months):
     for study in months[1:]:
         sizes = study.net_sizes.set_index("segment_id")

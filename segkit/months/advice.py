@@ -91,7 +91,11 @@ def advise_way(
     if moved:
         why = "the mix of segments changed while the features did not drift: customers moved, and a model fitted anew "
         return Advice("frozen", f"Keep scoring with the frozen model: {why}would hide where.")
-    few = f"only {', '.join(map(label_of, drifted))} drifted since" if drifted else "no feature has drifted since"
+    few = (
+        f"of its features only {', '.join(map(label_of, drifted))} drifted since"
+        if drifted
+        else "no feature has drifted since"
+    )
     return Advice("frozen", f"Keep scoring with the frozen model: it is {age} old and {few}.")
 
 
