@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segkit.plots.style import INK, QUIET, WIDTH, axes_of, segment_colours, spread_apart
+from segkit.plots.style import INK, QUIET, WIDTH, axes_of, percent_axis, segment_colours, spread_apart
 
 TOTALS = ("revenue", "discount_cost")
 
@@ -13,8 +13,8 @@ def plot_kpis(kpis):
     Parameters
     ----------
     kpis : DataFrame
-        ``segment_id, segment, kpi, figure, low, high, others``; figures that are unknown of a segment are left out, and
-        so are totals, which a large segment has much of and all others have more.
+        ``segment_id, segment, kpi, unit, figure, low, high, others``; figures that are unknown of a segment are left
+        out, and so are totals, which a large segment has much of and all others have more.
 
     Returns
     -------
@@ -40,7 +40,10 @@ def plot_kpis(kpis):
         ax.tick_params(axis="y", length=0)
         ax.set_ylim(-len(places) + 0.4, 0.6)
         ax.set_xlim(left=min(0, known.loc[known["kpi"] == name, "low"].min()))
-        ax.xaxis.set_major_formatter(_short)
+        if (known.loc[known["kpi"] == name, "unit"] == "share").all():
+            percent_axis(ax.xaxis)
+        else:
+            ax.xaxis.set_major_formatter(_short)
         ax.locator_params(axis="x", nbins=4)
     for ax in grid.flat[len(names) :]:
         ax.remove()
