@@ -63,7 +63,7 @@ def advise_way(
     if way not in WAYS:
         raise ValueError(f"way is {way!r}; it must be auto, refit or frozen")
     if age_months is None:
-        return Advice("refit", "Fit: there is no model yet.")
+        return Advice("refit", "Fit: there is no month before.")
     if not same_features:
         why = "this month's orders lack features that the model was fitted on, so it can't score anybody."
         return Advice("refit", f"Refit: {why}")
