@@ -23,6 +23,8 @@ _READS = {
     "category_entropy": "evenness over categories",
     "own_brand_share": "own brands",
     "discount_share": "discounts",
+    "category_drug_gm_share": "share of spend on drugstore goods",
+    "category_meat_pckgd_share": "share of spend on packaged meat",
     "coupon_share": "price paid with coupons",
     "coupon_order_share": "orders with a coupon",
     "relative_price": "price level",

@@ -157,7 +157,7 @@ def test_a_description_tells_size_money_rhythm_and_what_differs():
     sentence = names["description"][3].replace("\xa0", " ")
     assert sentence.startswith("120 customers (17 %) who bring 7 % of revenue. In the year, at the median: ")
     assert ", last seen 15.5 days ago (" in sentence
-    assert ". They also differ by share of spend on drug gm (60 %, all customers 18 %)." in sentence
+    assert ". They also differ by share of spend on drugstore goods (60 %, all customers 18 %)." in sentence
 
 
 def test_a_description_leads_with_what_differs_most_though_the_name_rests_on_something_else():
