@@ -137,13 +137,13 @@ def try_candidates(
         )  # fmt: skip
     else:
         judgement = judge_ready(table, matrix, outcomes, comparison.labels, parameters, jobs=jobs)
-    candidates = _with(comparison.candidates.assign(customers=customers or len(table)), judgement.figures())
+    candidates = fill_in(comparison.candidates.assign(customers=customers or len(table)), judgement.figures())
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
     candidates, resampled = gatherer.settle(candidates)
     gaps, strengths = gatherer.count_groups()
-    candidates = _with(candidates, strengths[["candidate_id", "prediction_strength"]])
+    candidates = fill_in(candidates, strengths[["candidate_id", "prediction_strength"]])
     tested = gaps[(gaps["customers"] == "all") & gaps["candidate_id"].notna()]
-    candidates = _with(candidates, tested[["candidate_id", "gap"]])
+    candidates = fill_in(candidates, tested[["candidate_id", "gap"]])
     proposed = propose_by_forward(candidates, comparison.labels, parameters, judgement.shares)[0]
     found = pd.DataFrame(columns=["candidate_id", *UNSEEN])
     if past is not None and past.models is not None and comparison.grid[proposed].family == "predictive":
@@ -259,9 +259,9 @@ class _Gatherer:
         learned = candidates[~candidates["family"].isin(BASELINES)]
         found = self._gather([name for name in learned["candidate_id"] if not limits[name]])
         for part in found:
-            candidates = _with(candidates, part.stability.candidates[["candidate_id", *STABILITY]])
-            candidates = _with(candidates, part.separation.candidates[["candidate_id", "separated_share"]])
-            candidates = _with(candidates, part.verdicts[["candidate_id", "structure"]])
+            candidates = fill_in(candidates, part.stability.candidates[["candidate_id", *STABILITY]])
+            candidates = fill_in(candidates, part.separation.candidates[["candidate_id", "separated_share"]])
+            candidates = fill_in(candidates, part.verdicts[["candidate_id", "structure"]])
         return candidates, _tables(found)
 
     def _recipe(self, name: str):
@@ -297,8 +297,8 @@ def _tables(found: list[Evidence]) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(parts, ignore_index=True) for name, parts in known.items()}
 
 
-def _with(candidates: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
-    """The candidates with the figures known of some of them written over what was there."""
+def fill_in(candidates: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
+    """Return the candidates with the figures known of some of them written over what was there."""
     table = candidates.set_index("candidate_id")
     own = figures.set_index("candidate_id")
     for column in own.columns.intersection(table.columns):

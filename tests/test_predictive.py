@@ -1,7 +1,7 @@
 """The predictive family: what it learns, its frozen rule, and that it can't know the future."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 
 from segkit.cards import read_card
+from segkit.compare import RULES
 from segkit.features import CustomerFeatures, customer_features
 from segkit.forward import (
     Past,
     best_ceiling,
     forward_skill,
     judge_candidates,
+    judge_frozen,
     judge_ready,
     learn_before,
     look_back,
@@ -257,6 +259,22 @@ def judged(card: Path, as_of: date):
 def two_shops(tmp_path_factory):
     folder, as_of = tmp_path_factory.mktemp("shops"), date(2020, 10, 26)  # day 300
     return [judged(write_shop(folder / name, 300, future=name == "future"), as_of) for name in ("plain", "future")]
+
+
+def test_a_frozen_model_is_judged_itself_by_days_that_it_had_not_seen(tmp_path):
+    card, as_of = write_shop(tmp_path, 300), date(2020, 10, 26)
+    frequent = pd.Series({str(customer): customer % 2 for customer in range(120)}, name="kmeans-2")
+    with read_orders(read_card(card)) as orders:
+        settings = (frequent, frequent, date(2020, 7, 28), RULES, SMALL)
+        found = judge_frozen(orders, as_of, *settings)
+        assert judge_frozen(orders, as_of - timedelta(days=1), *settings) is None  # it had seen the first of the days
+        mixed = pd.Series(np.arange(120) // 2 % 2, index=frequent.index, name="kmeans-2")
+        nothing = judge_frozen(orders, as_of, mixed, mixed, *settings[2:])
+    told = [each.figures().set_index("candidate_id")["forward_value"]["kmeans-2"] for each in (found, nothing)]
+    assert told[0] > 0.9 > 0.1 > told[1]
+    assert "The model of 2020-07-28 was held against what came" in found.note
+    assert set(found.shares.candidates) == {"rfm-10", "tiers-5", "kmeans-2", "rfm-scores-2"}
+    assert found.recipes.set_index("candidate_id")["agreement"]["kmeans-2"] == 1
 
 
 def test_what_comes_after_as_of_changes_nothing(two_shops):

@@ -11,7 +11,7 @@ from segkit.forward.horizon import (
     learn_before,
     look_back,
 )
-from segkit.forward.others import earlier_origins, judge_ready, unseen_outcomes
+from segkit.forward.others import earlier_origins, judge_frozen, judge_ready, unseen_outcomes
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "earlier_origins",
     "forward_skill",
     "judge_candidates",
+    "judge_frozen",
     "judge_ready",
     "judged_from",
     "learn_before",

@@ -206,8 +206,8 @@ def judge_candidates(
     labels = refit_candidates(past, candidates, parameters, jobs=jobs, progress=progress)
     skill = judge_labels(past, _with_companions(past, labels, parameters), parameters)
     return Judgement(
-        _note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings, _recipes(labels, delivered),
-        past.customers,
+        _note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings,
+        describe_recipes(labels, delivered), past.customers,
     )  # fmt: skip
 
 
@@ -283,7 +283,8 @@ def count_segments(labels: pd.DataFrame) -> pd.Series:
     return labels.nunique()
 
 
-def _recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:
+def describe_recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:
+    """Return what `Judgement.recipes` holds: how far segments one horizon back are those delivered now."""
     both = labels.index.intersection(delivered.index)
     rows = []
     for name, segments in count_segments(labels).items():

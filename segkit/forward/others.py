@@ -1,13 +1,23 @@
-"""Other ways to ask what segments say: at earlier origins, of outcomes they did not see, of a ready table."""
+"""Other ways to ask what segments say: at earlier origins, of outcomes they did not see, frozen, of a ready table."""
 
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 
+from segkit.evidence.recipes import Progress
 from segkit.forward.ceiling import best_ceiling
-from segkit.forward.horizon import Judgement, Past, judge_labels, like_rfm, look_back, refit_candidates
-from segkit.forward.skill import forward_skill
+from segkit.forward.horizon import (
+    Judgement,
+    Past,
+    count_segments,
+    describe_recipes,
+    judge_labels,
+    like_rfm,
+    look_back,
+    refit_candidates,
+)
+from segkit.forward.skill import HALVES, Shares, forward_skill
 from segkit.matrix import Matrix
 from segkit.methods import Candidate
 from segkit.parameters import Parameters
@@ -41,6 +51,55 @@ def earlier_origins(
             figures.insert(0, name, told)
         tables.append(figures)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["origin", "until", "candidate_id"])
+
+
+def judge_frozen(
+    orders,
+    as_of: date,
+    then: pd.Series,
+    now: pd.Series,
+    fitted: date,
+    rules: list[Candidate],
+    parameters: Parameters,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Judgement | None:
+    """Return what a frozen model, fitted one horizon before `as_of` or earlier, said about the days since.
+
+    Not its recipe is judged but the very model: its rule, and so the segments of customers as of the day before the
+    first of these days, were there before them. Nothing is chosen by it, so that all figures are of everybody. The
+    rules' quintiles are those of that day. None comes back where the model is younger than a horizon, or the data
+    begin too late.
+
+    Parameters
+    ----------
+    then, now : Series
+        Index customer_id; labels by the model one horizon before `as_of`, and as of it. The name is its candidate_id.
+    fitted : date
+        The last day that the model knows.
+    rules : list of Candidate
+        To hold it against; k-means on the RFM scores joins them, with as many segments.
+    """
+    if fitted > as_of - timedelta(days=parameters.horizon_days):
+        return None
+    past = look_back(orders, as_of, parameters, jobs=jobs, progress=progress)
+    if past is None:
+        return None
+    labels = refit_candidates(past, rules, parameters)
+    labels[then.name] = then.reindex(labels.index, fill_value=-1)
+    like = like_rfm(past, [int(count_segments(labels)[then.name])], parameters)
+    skill = judge_labels(past, pd.concat([labels, like], axis=1), parameters, choosing=False)
+    outcomes, everybody = skill.outcomes(), skill.shares.draws["all"]
+    note = (
+        f"The model of {fitted} was held against what came: its segments of {past.customers:,} customers as of "
+        f"{past.origin}, judged on the {parameters.horizon_days} days up to {as_of}, none of which it had seen."
+    )
+    return Judgement(
+        note, Shares(skill.shares.candidates, dict.fromkeys(HALVES, everybody)),
+        outcomes[outcomes["candidate_id"].isin(labels.columns)].reset_index(drop=True), skill.ceilings,
+        describe_recipes(labels, now.to_frame()), past.customers,
+    )  # fmt: skip
 
 
 def unseen_outcomes(past: Past, candidate: Candidate, parameters: Parameters) -> pd.DataFrame:

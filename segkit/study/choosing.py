@@ -38,7 +38,9 @@ class ChoosingSteps(WaySteps):
     def trial(self) -> Trial:
         """Every candidate and all that is known of it; of a model that is kept, beside the rules alone."""
         if self.frozen:
-            return keep_model(self.earlier, self.features, self.matrix, self.parameters, self.advice.reason)
+            return keep_model(
+                self.earlier, self.features, self.matrix, self.parameters, self.advice.reason, self._kept_judgement
+            )
         return Trial.from_tables(
             kept(
                 "candidates", "candidates", self._depends | {"parameters": self._tried, "compared": COMPARED}, self._try
@@ -135,7 +137,7 @@ class ChoosingSteps(WaySteps):
         """What the chosen segmentation is, whether to segment at all, and why; as in ``run.json``."""
         chosen, shares = self.chosen["candidate_id"], self.trial.judgement.shares
         if self.frozen:
-            return kept_verdict(self.earlier)
+            return kept_verdict(self.earlier, {name: _number(self.chosen[name]) for name in FORWARD})
         advice = advise_segmenting(chosen, shares)
         if chosen == self.proposed and self.chosen["family"] in BASELINES and advice.segment_at_all:
             advice = Advice(False, "use the RFM map: no learned segmentation is within the limits")
@@ -165,10 +167,14 @@ class ChoosingSteps(WaySteps):
     @property
     def forward_sentence(self) -> str:
         """What the chosen segments, and the RFM map, tell of the future."""
+        told = tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
+        if self.frozen and self.trial.judgement.shares is not None:
+            days = f"the last {self.parameters.horizon_days} days, which it had not seen"
+            return f"The model of {self.earlier.segmentation.as_of} was held against {days}. {told}"
         if self.frozen:
             told = self.earlier.fit["forward"]
             return f"When the model was fitted, as of {self.earlier.fit['as_of']}: {told[:1].lower()}{told[1:]}"
-        return tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
+        return told
 
     @property
     def companions(self) -> pd.DataFrame:
@@ -227,7 +233,8 @@ class ChoosingSteps(WaySteps):
         latest = latest.loc[[name for name in [*ids, f"rfm-scores-{k}"] if name in latest.index]].reset_index()
         origin = self.as_of - timedelta(days=self.parameters.horizon_days)
         latest = latest.assign(origin=str(origin), until=str(self.as_of), customers=judgement.customers)
-        tables = [latest, kept("origins", "forward", depends, make)["table"]]
+        # A model that is kept did not exist at the origins before; its recipe was judged there when it was fitted.
+        tables = [latest, *([] if self.frozen else [kept("origins", "forward", depends, make)["table"]])]
         return pd.concat(tables, ignore_index=True)[list(TABLES["origins"].columns)]
 
     @cached_property

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from segkit.candidates import STABILITY, Trial
+from segkit.candidates import STABILITY, Trial, fill_in
 from segkit.compare import RULES, judge_fits
 from segkit.forward import Judgement
 from segkit.matrix import Matrix
@@ -17,14 +17,20 @@ RESAMPLED = ("stability", "pairs")
 
 
 def keep_model(
-    earlier: EarlierMonth, features: pd.DataFrame, matrix: Matrix, parameters: Parameters, why: str
+    earlier: EarlierMonth,
+    features: pd.DataFrame,
+    matrix: Matrix,
+    parameters: Parameters,
+    why: str,
+    judgement: Judgement | None,
 ) -> Trial:
     """Return the kept model beside the two rules as a trial of three candidates.
 
     Criteria are of this month's customers. What takes resamples (stability, separation, structure) is that of the fit.
-    So is what it says about the future: the days since then are too few to judge it by, and those before made it.
+    What it says about the future is that of the fit too, until it is a horizon old: then `judgement` holds the model
+    itself against the days since.
     """
-    model = earlier.segmentation
+    model, judgement = earlier.segmentation, judgement or _open_judgement(earlier)
     kept = Candidate(model.candidate_id, model.family, model.params)
     labels = labels_of(model, features)
     rules = [(rule, fit_baseline(features, rule)) for rule in RULES if rule.candidate_id != kept.candidate_id]
@@ -39,7 +45,7 @@ def keep_model(
     found = {name: pd.DataFrame(earlier.fit[name]["rows"], columns=earlier.fit[name]["columns"]) for name in RESAMPLED}
     nothing = pd.DataFrame(columns=["candidate_id", "structure", "why"])
     return Trial(
-        candidates.reset_index(),
+        fill_in(candidates.reset_index(), judgement.figures()),
         comparison.labels,
         comparison.timings,
         gaps=pd.DataFrame(columns=["customers", "segments", "gap", "choice", "candidate_id"]),
@@ -47,7 +53,7 @@ def keep_model(
         stability=found["stability"].assign(candidate_id=kept.candidate_id),
         pairs=found["pairs"].assign(candidate_id=kept.candidate_id),
         verdicts=nothing,
-        judgement=_open_judgement(earlier),
+        judgement=judgement,
     )
 
 
@@ -59,8 +65,10 @@ def _open_judgement(earlier: EarlierMonth) -> Judgement:
     return Judgement(note, None, *(pd.DataFrame(columns=columns) for columns in (outcomes, ceilings, recipes)))
 
 
-def kept_verdict(earlier: EarlierMonth) -> dict:
-    """Return the verdict on a kept model: that of its fit, saying so."""
+def kept_verdict(earlier: EarlierMonth, figures: dict) -> dict:
+    """Return the verdict on a kept model: that of its fit, saying so, with the forward `figures` that are known now."""
     found = earlier.fit["verdict"]
+    known = {name: figure for name, figure in figures.items() if figure is not None}
     why = f"as found when the model was fitted, as of {earlier.fit['as_of']}: {found['why']}"
-    return found | {"chosen": earlier.segmentation.candidate_id, "why": why}
+    evidence = found["evidence"] | known
+    return found | {"chosen": earlier.segmentation.candidate_id, "why": why, "evidence": evidence}

@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 from functools import cached_property
+from os import sched_getaffinity
 
 import numpy as np
 import pandas as pd
 
+from segkit.compare import RULES
 from segkit.errors import InputError
-from segkit.forward import judged_from
+from segkit.forward import Judgement, judge_frozen, judged_from
 from segkit.keep import kept
 from segkit.months import Advice, advise_way, feature_drift, mix_drift
+from segkit.progress import progress_bar
 from segkit.segmentation import assign_customers
 from segkit.study.data import DataSteps
 from segkit.study.earlier import EarlierMonth
@@ -67,6 +70,28 @@ class WaySteps(DataSteps):
     @property
     def _window_days(self) -> int:
         return self.earlier.segmentation.window_days if self.frozen else self.parameters.window_days
+
+    @cached_property
+    def _kept_judgement(self) -> Judgement | None:
+        """What the model that is kept, as it was frozen, said about the days since; None while it is too young."""
+        model, origin = self.earlier.segmentation, self.as_of - timedelta(days=self.parameters.horizon_days)
+        then = self._scored(origin) if model.as_of <= origin else None
+        if then is None:
+            return None
+
+        def make() -> dict:
+            before = pd.Series(labels_of(model, then["table"]), name=model.candidate_id, index=then["table"].index)
+            now = pd.Series(labels_of(model, self.features), name=model.candidate_id, index=self.features.index)
+            jobs, what = len(sched_getaffinity(0)), "judging the model by what came"
+            with self._cost(what), progress_bar(what) as bar:
+                found = judge_frozen(
+                    self.orders, self.as_of, before, now, model.as_of, RULES, self.parameters, jobs=jobs, progress=bar
+                )
+            return {} if found is None else found.to_tables()
+
+        depends = self._depends | {"parameters": self._tried, "model": self.earlier.digest}
+        found = kept("kept judgement", "study", depends, make)
+        return Judgement.from_tables(found) if found else None
 
     # --- has anything changed? ------------------------------------------------------------------------------------
 
