@@ -5,7 +5,7 @@
 Both get customers with 12 numeric features, as the peer's ``make(n, 12)`` draws them; without a peer there are normal
 ones, and nothing to compare with. Every step runs in a process of its own, on one thread; CPU seconds count.
 
-The peer is a script with a function per step (``STEPS``: kmeans, sil, gap, ward, dbscan, hdb, gmm, boot, umap) over
+The peer is a script with a function per step (``STEPS``: kmeans, sil, gap, ward, dbscan, hdbscan, gmm, boot, umap) over
 numbers of segments ``KS``. Its k-means steps take hours at 100,000 customers, so one number of segments (7, the middle
 of 2 to 12), one reference and one resample of it are run and multiplied by how many it would run; a step that needs
 more than ``--limit`` seconds or ``--memory-gb`` is reported as what became of it, and counts for nothing.
@@ -35,7 +35,7 @@ import pandas as pd
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 ROOT = Path(__file__).resolve().parents[1]
 MIDDLE, NUMBERS = 7, 11  # segments of the one fit that stands for 2 to 12
-PEER_STEPS = {"kmeans": NUMBERS, "sil": NUMBERS, "gmm": NUMBERS, "dbscan": 1, "hdb": 1, "ward": NUMBERS}
+PEER_STEPS = {"kmeans": NUMBERS, "sil": NUMBERS, "gmm": NUMBERS, "dbscan": 1, "hdbscan": 1, "ward": NUMBERS}
 SAME = {  # segkit's step: the peer's, each with what the cost of one run is multiplied by
     "candidates and criteria": PEER_STEPS,
     "gap": {"gap": NUMBERS * 21 / 2},

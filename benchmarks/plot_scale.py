@@ -1,6 +1,6 @@
 """The picture of cost against size in the README, from what the other benchmarks wrote.
 
-python benchmarks/plot_scale.py            # writes docs/scale.png
+python benchmarks/plot_scale.py            # writes docs/scale.png, and prints how cost grows with size
 """
 
 import math
@@ -9,9 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from segkit.plots import use_style
-from segkit.plots.style import ACCENT, QUIET, panels
+from segkit.plots.style import ACCENT, QUIET, panels, spread_apart
 
 ROOT = Path(__file__).resolve().parents[1]
+BUILT = {"segkit": "segkit", "twostage": "SQL by hand", "scan_cd": "bare count"}
+COMPARED = ["candidates and criteria", "gap", "stability"]  # steps that both do
+NAMES = {"segkit": "segkit", "peer": "usual notebook"}
 
 
 def main() -> None:
@@ -20,41 +23,42 @@ def main() -> None:
 
     matplotlib.use("agg")
     use_style()
-    figure, (features, comparison) = panels(2, 2, height=3.2, width=8.4)
+    figure, axes = panels(2, 2, height=3.4, width=9.2)
     built = pd.read_csv(ROOT / "benchmarks" / "feature_build.csv")
     built = built[built["data"] != "complete-journey"].sort_values("lines")
-    names = {"twostage": "SQL by hand", "scan_cd": "bare count"}
-    for what, rows in built.groupby("what"):
-        if what in ("segkit", *names):
-            _line(features, rows["lines"], rows["cpu"], names.get(what, what))
-    _finish(features, "Features of all customers", "order lines")
+    features = {name: built[built["what"] == what].set_index("lines")["cpu"] for what, name in BUILT.items()}
+    _panel(axes[0], features, "Features of all customers", "order lines")
     compared = pd.read_csv(ROOT / "benchmarks" / "comparison.csv")
-    compared = compared[compared["step"] != "sample"].assign(cost=lambda rows: rows["cpu"] * rows["times"])
-    everywhere = compared.groupby("what")["customers"].transform("nunique") == compared["customers"].nunique()
-    for who, rows in compared[everywhere & compared["cpu"].notna()].groupby("who"):
-        total = rows.groupby("customers")["cost"].sum()
-        _line(comparison, total.index, total, {"peer": "notebook"}.get(who, who))
-    _finish(comparison, "Comparing segmentations", "customers")
+    compared = compared[compared["step"].isin(COMPARED)]
+    comparison = {name: _total(compared[compared["who"] == who]) for who, name in NAMES.items()}
+    _panel(axes[1], comparison, "Candidates, gap and resamples", "customers")
     figure.savefig(ROOT / "docs" / "scale.png", dpi=110)
 
 
-def _line(ax, sizes, cost, name: str) -> None:
-    own = name == "segkit"
-    colour = ACCENT if own else QUIET
-    ax.plot(sizes, cost, marker="o", markersize=4, color=colour, linewidth=2.4 if own else 1.4)
-    ax.annotate(
-        name, (list(sizes)[-1], list(cost)[-1]), xytext=(7, 0), textcoords="offset points", ha="left", va="center",
-        color=colour, fontsize=10, fontweight="bold" if own else "normal",
-    )  # fmt: skip
+def _total(rows: pd.DataFrame) -> pd.Series:
+    """Return CPU seconds by number of customers, of the sizes at which every step ended."""
+    ended = rows.assign(cost=rows["cpu"] * rows["times"]).pivot_table("cost", "customers", "what", aggfunc="sum")
+    return ended.dropna().sum(axis=1)
 
 
-def _finish(ax, title: str, what: str) -> None:
+def _panel(ax, lines: dict[str, pd.Series], title: str, what: str) -> None:
+    ends = spread_apart([math.log10(cost.iloc[-1]) for cost in lines.values()], 0.22)
+    for (name, cost), end in zip(lines.items(), ends, strict=True):
+        own = name == "segkit"
+        colour = ACCENT if own else QUIET
+        ax.plot(cost.index, cost, marker="o", markersize=4, color=colour, linewidth=2.4 if own else 1.4)
+        ax.annotate(
+            name, (cost.index[-1], 10**end), xytext=(8, 0), textcoords="offset points", ha="left", va="center",
+            color=colour, fontsize=10, fontweight="bold" if own else "normal", annotation_clip=False,
+        )  # fmt: skip
+        for (small, before), (large, after) in zip(list(cost.items()), list(cost.items())[1:], strict=False):
+            power = math.log(after / before) / math.log(large / small)
+            print(f"{title}, {name}: {small:,} to {large:,} {what}, CPU to the power {power:.2f}")
     ax.set(xscale="log", yscale="log", title=title, xlabel=what, ylabel="CPU seconds")
-    ax.yaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
-    ax.yaxis.set_minor_formatter(lambda *_: "")
-    ax.xaxis.set_major_formatter(lambda size, _: f"{size / 1e6:g} M" if size >= 1e6 else f"{size:,.0f}")
-    low, high = ax.get_xlim()
-    ax.set_xlim(low, high * 10 ** (0.4 * math.log10(high / low)))  # room for the names
+    ax.set_xticks(sorted({size for cost in lines.values() for size in cost.index}), minor=False)
+    ax.minorticks_off()
+    ax.xaxis.set_major_formatter(lambda size, _: f"{float(f'{size / 1e6:.1g}'):g} M" if size >= 1e6 else f"{size:,.0f}")
+    ax.yaxis.set_major_formatter(lambda seconds, _: f"{seconds:,g}")
     ax.grid(axis="y")
 
 

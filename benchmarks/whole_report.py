@@ -59,16 +59,16 @@ def run_report(card: str, month: str, limit: str, fresh: bool) -> pd.DataFrame:
 def _watch(command: list[str]) -> list[dict]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     meter = _Meter(process.pid)
-    rows, last = [], meter.read()
+    rows, step, last = [], "starting", meter.read()
     for line in process.stdout:
-        if found := re.match(r"(.+): done in [\d.]+ s", line):
+        if found := re.match(r" *\d+:\d\d  (.+)", line):  # a step begins, and the one before it has ended
             now = meter.read()
-            rows.append(_row(found[1].split(" kmeans")[0], last, now))
-            last = now
+            rows.append(_row(step.split(" kmeans")[0], last, now))
+            step, last = found[1], now
     if process.wait():
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
     end = meter.stop()
-    rows.append(_row("writing and ending", last, end))
+    rows.append(_row(step, last, end))
     peak = max(row["peak_mb"] for row in rows)
     return [*rows, {"step": "all", "cpu": round(end[0], 1), "wall": round(end[1], 1), "peak_mb": peak}]
 
