@@ -64,6 +64,7 @@ def _watch(command: list[str]) -> list[dict]:
         if found := re.match(r" *\d+:\d\d  (.+)", line):  # a step begins, and the one before it has ended
             now = meter.read()
             rows.append(_row(step.split(" kmeans")[0], last, now))
+            print(*rows[-1].values(), sep="  ", flush=True)
             step, last = found[1], now
     if process.wait():
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
