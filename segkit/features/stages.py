@@ -95,7 +95,7 @@ def _money(expression: str, name: str) -> str:
 def _order_stage(columns: dict[str, list[str]], lines: str, until: date) -> str:
     present = columns["orders"]
     discounts = [
-        _money(f"CASE WHEN is_return THEN 0 ELSE coalesce({column}, 0) END", column)
+        f"coalesce(CAST(sum(CASE WHEN is_return THEN 0 ELSE {column} END) AS {_MONEY}), 0) AS {column}"
         for column in ("discount", "coupon_discount")
         if column in present
     ]
@@ -161,16 +161,16 @@ def product_stage(lines: str, in_orders: bool) -> str:
     """Return the SELECT of a row per customer and product, or where asked for, per product of each of their orders.
 
     In either case ``is_new`` is 1 in one row of each product of a customer, 0 in the others. Sorting the lines once
-    costs less than grouping them twice, by groups that are nearly as many as they are.
+    costs less than grouping them twice, by groups that are nearly as many as they are: of the lines of an order, which
+    are of one rank, the first stands for the product in it.
     """
     if not in_orders:
         return f"SELECT DISTINCT customer_id, product_id, 1 AS is_new FROM ({lines}) AS lines WHERE NOT is_return"
-    before = "OVER (PARTITION BY customer_id ORDER BY product_id, order_id)"
+    over = "OVER (PARTITION BY customer_id, product_id ORDER BY order_id)"
     return f"""
-SELECT customer_id, CASE WHEN product_before = product_id THEN 0 ELSE 1 END AS is_new
+SELECT customer_id, CASE WHEN place = 1 THEN 1 ELSE 0 END AS is_new
 FROM (
-    SELECT customer_id, product_id, order_id,
-        lag(product_id) {before} AS product_before, lag(order_id) {before} AS order_before
+    SELECT customer_id, rank() {over} AS place, row_number() {over} AS line_place
     FROM ({lines}) AS lines WHERE NOT is_return
 ) AS sorted
-WHERE product_before IS NULL OR product_before <> product_id OR order_before <> order_id"""
+WHERE place = line_place"""

@@ -110,7 +110,8 @@ def _explain(name: str, expression: str, found: list[str], where: str, message: 
 def missing_text(expression: str) -> str:
     """Return SQL for `expression` with the usual ways of writing a missing text as NULL."""
     listed = ", ".join(sql_text(word) for word in _EMPTY)
-    return f"CASE WHEN {expression} IN ({listed}) THEN NULL ELSE {expression} END"
+    # Not IN: DuckDB makes a join of a long one, which every query runs, also those that never read the column.
+    return f"CASE WHEN list_contains([{listed}], {expression}) THEN NULL ELSE {expression} END"
 
 
 def is_number(kind: str) -> bool:
@@ -130,8 +131,8 @@ def identifier_is_integer(connection, relation: str, expression: str, kind: str)
 
 def identifier(expression: str, kind: str, integer: bool) -> str:
     """Return SQL for an id: an integer where every table has one, else text; 13085.0 reads as 13085."""
-    if integer:
-        return expression if kind == "BIGINT" else f"TRY_CAST({expression} AS BIGINT)"
+    if integer:  # no wider than it is: ids are what lines are sorted by
+        return expression if kind in _INTEGERS else f"TRY_CAST({expression} AS BIGINT)"
     trimmed = f"trim(({expression})::VARCHAR)"
     if kind.startswith(_FLOATS):
         trimmed = f"regexp_replace({trimmed}, '\\.0+$', '')"
