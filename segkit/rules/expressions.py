@@ -80,11 +80,30 @@ def _scaled(matrix: Matrix, column: MatrixColumn) -> str:
     return f"({value}) / {number(column.scale)}" if column.scale != 1 else value
 
 
+def level_code(matrix: Matrix, feature: str) -> tuple[str, list[str | None]]:
+    """Return the expression of the place of a category's level, and the levels; the last may be None, any other."""
+    levels: list[str | None] = _levels(matrix, feature)
+    rest = levels.index(OTHER) if OTHER in levels else len(levels)
+    levels = levels if OTHER in levels else [*levels, None]
+    cases = " ".join(f"WHEN {text(level)} THEN {place}" for place, level in enumerate(levels) if place != rest)
+    value = _known(f"CAST({name(feature)} AS VARCHAR)")
+    return (f"CAST(CASE {value} {cases} ELSE {rest} END AS DOUBLE)" if cases else "0.0e0"), levels
+
+
+def _levels(matrix: Matrix, feature: str) -> list[str]:
+    return [other.level for other in matrix.fitted if other.feature == feature]
+
+
+def _known(value: str) -> str:
+    return f"coalesce({value}, {text(UNKNOWN)})"
+
+
 def _indicator(matrix: Matrix, column: MatrixColumn, value: str) -> str:
-    levels = [other.level for other in matrix.fitted if other.feature == column.feature]
-    known = f"CASE WHEN {value} IS NULL THEN {text(UNKNOWN)} ELSE {value} END"
-    listed = ", ".join(text(level) for level in levels)
-    new = "NULL"
+    levels, known = _levels(matrix, column.feature), _known(value)
+    if OTHER in levels and column.level != OTHER:
+        return f"CASE WHEN {known} = {text(column.level)} THEN 1.0 ELSE 0.0 END"
+    listed = ", ".join(text(level) for level in levels if level != column.level)
+    others = f"WHEN {known} IN ({listed}) THEN 0.0" if listed else ""
     if OTHER in levels:
-        new = "1.0" if column.level == OTHER else "0.0"
-    return f"CASE WHEN {known} = {text(column.level)} THEN 1.0 WHEN {known} IN ({listed}) THEN 0.0 ELSE {new} END"
+        return f"CASE {others} ELSE 1.0 END" if others else "1.0"
+    return f"CASE WHEN {known} = {text(column.level)} THEN 1.0 {others} ELSE NULL END"

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from segkit.baselines import RFM_MAPS, RfmMap, ValueTiers
-from segkit.matrix.transforms import OTHER
+from segkit.matrix.frozen import MatrixColumn
 from segkit.methods import Rule
-from segkit.rules.expressions import bounded, name, number, scaled_columns, text, total
+from segkit.methods.rules import predict_outcomes
+from segkit.rules.expressions import bounded, level_code, name, number, scaled_columns, text, total
 from segkit.segmentation import LEAST_KNOWN, LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 
 TREE_LEAVES = 64
@@ -84,48 +85,74 @@ def _nearest_centre(segmentation: Segmentation) -> str:
 
 
 def _nearest_prediction(segmentation: Segmentation) -> str:
-    """Write a sum of lines that bend at knots as one of hinges, ``greatest(x, knot)``, up to the last knot."""
-    bent, slopes, shift = [], [], 0.0
-    for place, (at, slope, low) in enumerate(_lines(segmentation)):
-        if len(at):
-            upto = f"least(x{place}, {number(at[-1])})"
-            bent += [f"greatest({upto}, {number(knot)}) AS h{len(bent) + more}" for more, knot in enumerate(at[:-1])]
-            slopes.append(np.diff(slope, axis=0, prepend=0.0))
-            shift = shift + low + np.diff(at) @ slope - slope[-1] * at[-1]
-    stages = [*_placed(segmentation), ("bent", "placed", bent or ["0.0 AS h0"])]
-    columns = [f"h{place}" for place in range(max(len(bent), 1))]
-    nothing = np.zeros((1, segmentation.rule.arrays["coefficients"].shape[1]))
-    return _to_centres(segmentation, stages, columns, np.vstack(slopes or [nothing]), shift)
+    """Write a line that bends at knots, and is flat beyond the last, as a sum of distances from its knots."""
+    scaled, placed, bent, names, loads, shift = [], [], [], [], [], 0.0
+    for place, (value, column, at, slopes, start) in enumerate(_lines(segmentation)):
+        scaled.append(f"{value} AS z{place}")
+        placed.append(f"{bounded(column, f'z{place}') if column else f'z{place}'} AS x{place}")
+        names += [f"h{len(names) + more}" for more in range(len(at))]
+        bent += [f"abs(x{place} - {number(knot)}) AS h{len(bent) + more}" for more, knot in enumerate(at)]
+        loads.append(np.diff(slopes, axis=0, prepend=0.0, append=0.0) / 2)
+        shift = shift + start - (at - at[0]) @ loads[-1]
+    stages = [("scaled", "features", scaled), ("placed", "scaled", placed), ("bent", "placed", bent)]
+    if not names:
+        names, stages = ["h0"], [("bent", "features", ["0.0 AS h0"])]
+        loads = [np.zeros((1, segmentation.rule.arrays["coefficients"].shape[1]))]
+    return _to_centres(segmentation, stages, names, np.vstack(loads), shift)
 
 
-def _lines(segmentation: Segmentation) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | float]]:
-    """Yield, for each column before its weight, where what it predicts bends, the slopes between, and the start."""
+def _lines(segmentation: Segmentation) -> Iterator[tuple[str, MatrixColumn | None, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the scaled value of each numeric column and the code of each category, and how it predicts.
+
+    With the value go its column (None for a code), where the line bends, the slopes between, and where it starts.
+    A category has a straight line from each level to the next, of which only the ends are ever taken.
+    """
     arrays, fitted = segmentation.rule.arrays, segmentation.matrix.fitted
-    pieces = len(arrays["knots"]) - 1
-    for place, (column, at) in enumerate(zip(fitted, arrays["knots"].T, strict=True)):
-        slopes = arrays["coefficients"][place * pieces : (place + 1) * pieces]
-        if column.kind == "category":  # it has two values, or three where a level may be new: one or two lines do
-            pooled = any(other.level == OTHER for other in fitted if other.feature == column.feature)
-            taken = np.unique(column.place(np.array([0.0, 1.0] if pooled else [0.0, 1.0, np.nan])))
-            risen = (np.clip(taken[:, None] * column.weight, at[:-1], at[1:]) - at[:-1]) @ slopes
-            yield taken, np.diff(risen, axis=0) / np.diff(taken)[:, None], risen[0]
-            continue
+    knots = arrays["knots"]
+    by_column = arrays["coefficients"].reshape(len(fitted), len(knots) - 1, -1)
+    values = scaled_columns(segmentation.matrix)
+    for place, (column, at, slopes) in enumerate(zip(fitted, knots.T, by_column, strict=True)):
+        own = [other for other, one in enumerate(fitted) if one.feature == column.feature]
         wide = np.diff(at) > 0
-        yield np.r_[at[:-1][wide], at[1:][wide][-1:]] / column.weight, slopes[wide] * column.weight, 0.0
+        if column.kind != "category" and wide.any():
+            at = np.r_[at[:-1][wide], at[1:][wide][-1:]] / column.weight
+            yield values[place], column, at, slopes[wide] * column.weight, np.zeros(slopes.shape[1])
+        if column.kind == "category" and place == own[0]:
+            code, levels = level_code(segmentation.matrix, column.feature)
+            X = [fitted[other].place(_switched(levels, fitted[other].level)) * fitted[other].weight for other in own]
+            risen = predict_outcomes(np.column_stack(X), knots[:, own], np.concatenate(by_column[own]))
+            yield code, None, np.arange(len(levels), dtype="float64"), np.diff(risen, axis=0), risen[0]
+
+
+def _switched(levels: list[str | None], level: str) -> np.ndarray:
+    return np.array([np.nan if one is None else float(one == level) for one in levels])
 
 
 def _to_centres(segmentation, stages, columns: list[str], loads: np.ndarray, shift) -> str:
-    """Return the statement of the nearest centre to ``columns @ loads + shift``, all that in one sum per centre."""
+    """Return the statement of the nearest centre to ``columns @ loads + shift``.
+
+    All columns are summed once for each direction in which centres differ: layers of seven segments differ in four.
+    """
     centres = segmentation.rule.arrays["centres"]
     middle = centres.mean(axis=0)  # as the rule itself does: small numbers lose least
     around = centres - middle
     squares = (around**2).sum(axis=1)
-    constants = around @ (shift - middle) - squares / 2
+    left, sizes, directions = np.linalg.svd(around, full_matrices=False)
+    used = sizes > 1e-12 * sizes.max()
+    sums = [
+        f"{total(one, columns, constant)} AS t{place}"
+        for place, (one, constant) in enumerate(
+            zip(directions[used] @ loads.T, directions[used] @ (shift - middle), strict=True)
+        )
+    ] or ["0.0e0 AS t0"]
+    names = [f"t{place}" for place in range(len(sums))]
+    factors = (left * sizes)[:, used] if used.any() else np.zeros((len(centres), 1))
     scores = [
-        f"{total(one, columns, constant)} AS s{place}"
-        for place, (one, constant) in enumerate(zip(around @ loads.T, constants, strict=True))
+        f"{total(one, names, constant)} AS s{place}"
+        for place, (one, constant) in enumerate(zip(factors, -squares / 2, strict=True))
     ]
-    return _statement(*_first_best([*stages, ("scores", stages[-1][0], scores)], segmentation, squares.max()))
+    stages = [*stages, ("turned", stages[-1][0], sums), ("scores", "turned", scores)]
+    return _statement(*_first_best(stages, segmentation, squares.max()))
 
 
 def _highest_posterior(segmentation: Segmentation) -> str:
