@@ -265,16 +265,18 @@ def test_a_frozen_model_is_judged_itself_by_days_that_it_had_not_seen(tmp_path):
     card, as_of = write_shop(tmp_path, 300), date(2020, 10, 26)
     frequent = pd.Series({str(customer): customer % 2 for customer in range(120)}, name="kmeans-2")
     with read_orders(read_card(card)) as orders:
-        settings = (frequent, frequent, date(2020, 7, 28), RULES, SMALL)
-        found = judge_frozen(orders, as_of, *settings)
-        assert judge_frozen(orders, as_of - timedelta(days=1), *settings) is None  # it had seen the first of the days
+        settings = (date(2020, 7, 28), RULES, SMALL)
+        found = judge_frozen(orders, as_of, frequent, *settings)
+        assert (
+            judge_frozen(orders, as_of - timedelta(days=1), frequent, *settings) is None
+        )  # it had seen the first of the days
         mixed = pd.Series(np.arange(120) // 2 % 2, index=frequent.index, name="kmeans-2")
-        nothing = judge_frozen(orders, as_of, mixed, mixed, *settings[2:])
+        nothing = judge_frozen(orders, as_of, mixed, *settings)
     told = [each.figures().set_index("candidate_id")["forward_value"]["kmeans-2"] for each in (found, nothing)]
     assert told[0] > 0.9 > 0.1 > told[1]
     assert "The model of 2020-07-28 was held against what came" in found.note
     assert set(found.shares.candidates) == {"rfm-10", "tiers-5", "kmeans-2", "rfm-scores-2"}
-    assert found.recipes.set_index("candidate_id")["agreement"]["kmeans-2"] == 1
+    assert found.recipes["agreement"].isna().all()  # no recipe was fitted again
 
 
 def test_what_comes_after_as_of_changes_nothing(two_shops):

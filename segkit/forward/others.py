@@ -57,7 +57,6 @@ def judge_frozen(
     orders,
     as_of: date,
     then: pd.Series,
-    now: pd.Series,
     fitted: date,
     rules: list[Candidate],
     parameters: Parameters,
@@ -74,8 +73,8 @@ def judge_frozen(
 
     Parameters
     ----------
-    then, now : Series
-        Index customer_id; labels by the model one horizon before `as_of`, and as of it. The name is its candidate_id.
+    then : Series
+        Index customer_id; labels by the model as of one horizon before. The name is its candidate_id.
     fitted : date
         The last day that the model knows.
     rules : list of Candidate
@@ -98,7 +97,7 @@ def judge_frozen(
     return Judgement(
         note, Shares(skill.shares.candidates, dict.fromkeys(HALVES, everybody)),
         outcomes[outcomes["candidate_id"].isin(labels.columns)].reset_index(drop=True), skill.ceilings,
-        describe_recipes(labels, now.to_frame()), past.customers,
+        describe_recipes(labels, labels.iloc[:, :0]), past.customers,
     )  # fmt: skip
 
 

@@ -170,6 +170,7 @@ class ChoosingSteps(WaySteps):
         told = tell_forward(self.chosen["candidate_id"], self.trial.judgement.shares)
         if self.frozen and self.trial.judgement.shares is not None:
             days = f"the last {self.parameters.horizon_days} days, which it had not seen"
+            told = told.replace("They", "Its segments", 1)
             return f"The model of {self.earlier.segmentation.as_of} was held against {days}. {told}"
         if self.frozen:
             told = self.earlier.fit["forward"]

@@ -81,11 +81,10 @@ class WaySteps(DataSteps):
 
         def make() -> dict:
             before = pd.Series(labels_of(model, then["table"]), name=model.candidate_id, index=then["table"].index)
-            now = pd.Series(labels_of(model, self.features), name=model.candidate_id, index=self.features.index)
             jobs, what = len(sched_getaffinity(0)), "judging the model by what came"
             with self._cost(what), progress_bar(what) as bar:
                 found = judge_frozen(
-                    self.orders, self.as_of, before, now, model.as_of, RULES, self.parameters, jobs=jobs, progress=bar
+                    self.orders, self.as_of, before, model.as_of, RULES, self.parameters, jobs=jobs, progress=bar
                 )
             return {} if found is None else found.to_tables()
 
