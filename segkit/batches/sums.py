@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from segkit.batches.scaling import NONE_MISSING, numbers, scale
-from segkit.matrix.transforms import OTHER, as_texts
+from segkit.matrix.transforms import level_places
 from segkit.segmentation import LEAST_KNOWN, LEFT_OUT, TOO_LITTLE, UNSEGMENTED, Segmentation, assign_customers
 
 BLOCK = 16_384  # customers at a time, and
@@ -19,8 +19,8 @@ _FARTHEST = 25.0  # where a soft-bounded column ends for any value below e^22 ro
 class Sums:
     """The sums that a rule compares, as weights in single precision on pieces of the scaled columns.
 
-    What is summed is how much each of them exceeds the one before: centres are sorted, so that kinds of the same tier
-    are neighbours, and the large weights that they have in common are gone before anything is rounded. A category is a
+    Pieces are summed once for each direction in which the sums differ, the largest first: kinds of the same tier are
+    told apart in other directions than tiers, and what rounds their large weights hardly moves them. A category is a
     switch per level instead of a piece.
     """
 
@@ -41,7 +41,9 @@ class Sums:
         ends = {place: [one[1:] for one in pieces if one[0] == place] for place in numeric}
         self.ends = {place: None if own == [(None, None)] else _ends(own) for place, own in ends.items()}
         sizes = [len(own) for own in ends.values()] + [len(levels) + 1 for levels in self.levels.values()]
-        self.groups = _group([*numeric, *self.levels], sizes, np.diff(weights, axis=0).astype("float32"))
+        turn, longest, _ = np.linalg.svd(weights, full_matrices=False)
+        self.turn = turn[:, longest > 1e-12 * longest.max(initial=0.0)]
+        self.groups = _group([*numeric, *self.levels], sizes, (self.turn.T @ weights).astype("float32"))
         self.tolerance = self._bound_rounding(pieces, weights)
 
     def _switch(self, feature: str, pieces: list, weights: np.ndarray) -> np.ndarray:
@@ -70,11 +72,11 @@ class Sums:
             error = 8 * _ROUNDING * (centre + (4.0 if column.bounded else ends))
             moved[place] = np.maximum(moved[place], error * between[:, :, row])
         added = max(len(own.T) for _, own in self.groups) + len(self.groups)
-        rounded = (added + 2) * _ROUNDING * np.abs(np.diff(weights, axis=0)) @ reach
-        rounded = np.r_[0.0, np.cumsum(rounded)]
+        rounded = (added + 2) * _ROUNDING * np.abs(self.turn.T @ weights) @ reach
+        rounded = np.abs(self.turn[:, None] - self.turn[None]) @ rounded
         # Of sums as near to each other as this, the rule itself takes the first.
         tied = 1e-9 * (np.abs(weights) @ reach + np.abs(self.constant)).max()
-        bound = moved.sum(axis=0) + np.abs(rounded[:, None] - rounded) + tied
+        bound = moved.sum(axis=0) + rounded + tied
         np.fill_diagonal(bound, -1.0)
         return bound
 
@@ -92,23 +94,21 @@ class Sums:
             for share, column in zip(self.shares, self.columns, strict=True):
                 if column.kind == "category":  # a level that the fit hasn't seen is known all the same
                     lacking += np.float32(share) * absent[column.feature][part]
-            steps = self._sum_steps(part, given, levels, lacking)
-            if steps is None:
+            turned = self._sum_pieces(part, given, levels, lacking)
+            if turned is None:
                 return None
-            sums = np.zeros((len(self.labels), len(lacking)))
-            for place, step in enumerate(steps):
-                np.add(sums[place], step, out=sums[place + 1])
+            sums = self.turn @ turned.astype("float64")
             sums += self.constant[:, None]
             codes[part], unsure[part] = _best(sums, self.tolerance)
             unknown[part] = lacking > 1 - LEAST_KNOWN
             unsure[part] |= np.abs(lacking - (1 - LEAST_KNOWN)) < 1e-4
         return self._written(batch, self.labels[codes].astype("int8"), unknown, np.flatnonzero(unsure))
 
-    def _sum_steps(self, part: slice, given: list, levels: dict, lacking: np.ndarray) -> np.ndarray | None:
-        """Return the difference of each sum and the one before, and add to `lacking` the shares of what is missing."""
+    def _sum_pieces(self, part: slice, given: list, levels: dict, lacking: np.ndarray) -> np.ndarray | None:
+        """Return the sum of the pieces in each direction, and add to `lacking` the shares of what is missing."""
         size = len(lacking)
         z, heap = np.empty(size, "float32"), np.empty((max(len(own.T) for _, own in self.groups), size), "float32")
-        steps = np.zeros((len(self.labels) - 1, size), "float32")
+        turned = np.zeros((self.turn.shape[1], size), "float32")
         for sources, weights in self.groups:
             row = 0
             for source in sources:
@@ -126,17 +126,16 @@ class Sums:
                 if ends is not None:
                     np.clip(z, *ends, out=heap[row : row + len(ends[0])])
                 row += 1 if ends is None else len(ends[0])
-            steps += weights @ heap[:row]
-        return steps
+            turned += weights @ heap[:row]
+        return turned
 
     def _levels_of(self, batch: pa.RecordBatch, feature: str) -> np.ndarray:
         """Return the place of each customer's level among those of the fit, beyond the last for one it hasn't seen."""
         values, levels = batch.column(feature), self.levels[feature]
         encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        texts = as_texts(pd.Series([*encoded.dictionary.to_pylist(), None], name=feature))
-        new = levels.index(OTHER) if OTHER in levels else len(levels)
-        places = np.array([levels.index(text) if text in levels else new for text in texts], "int16")
-        return places[encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)]
+        places = level_places(pd.Series([*encoded.dictionary.to_pylist(), None], name=feature), levels)
+        places = np.where(places < 0, len(levels), places).astype("int16")
+        return places[encoded.indices.fill_null(len(places) - 1).to_numpy(zero_copy_only=False)]
 
     def _written(self, batch, labels: np.ndarray, unknown: np.ndarray, unsure: np.ndarray) -> list[pa.Array]:
         ids = [*self.segmentation.segment_ids, LEFT_OUT]
@@ -175,13 +174,13 @@ def _group(sources: list, sizes: list[int], weights: np.ndarray) -> list[tuple[l
 
 def _best(sums: np.ndarray, tolerance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which row is the largest in each column, and whether another is within the tolerance of these two."""
-    best, top = np.zeros(sums.shape[1], "int8"), sums[0].copy()
+    best, top, second = np.zeros(sums.shape[1], "int8"), sums[0].copy(), np.full(sums.shape[1], -np.inf)
     for place, own in enumerate(sums[1:], 1):
+        np.maximum(second, np.minimum(own, top), out=second)
         np.copyto(best, np.int8(place), where=own > top)
         np.maximum(top, own, out=top)
-    unsure = np.zeros(sums.shape[1], bool)
-    for own, near in zip(sums, tolerance, strict=True):
-        unsure |= top - own <= near[best]
+    unsure, near = np.zeros(sums.shape[1], bool), np.flatnonzero(top - second <= tolerance.max())
+    unsure[near] = (top[near] - sums[:, near] <= tolerance[:, best[near]]).any(axis=0)
     return best, unsure
 
 

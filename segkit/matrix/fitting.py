@@ -10,7 +10,16 @@ from segkit.cards import KINDS, nearest
 from segkit.errors import InputError
 from segkit.matrix.frozen import Matrix, MatrixColumn
 from segkit.matrix.steps import distinct, find_steps
-from segkit.matrix.transforms import OTHER, TRANSFORMS, as_numbers, as_texts, choose_transform, indicator, robust_scale
+from segkit.matrix.transforms import (
+    OTHER,
+    TRANSFORMS,
+    as_numbers,
+    as_texts,
+    choose_transform,
+    indicator,
+    level_places,
+    robust_scale,
+)
 
 DEFAULT_FAMILY_WEIGHTS = {
     "value": 1.0,
@@ -148,7 +157,8 @@ def _family_weights(dictionary: pd.DataFrame, asked: dict[str, float]) -> dict[s
 def _fit_category(values: pd.Series, row: pd.Series) -> tuple[list[_Fitted], str]:
     """Return a category's columns, or why there are none."""
     levels = _levels(values)
-    indicators = {level: indicator(values, level, levels) for level in levels}
+    places = level_places(values, levels)
+    indicators = {level: indicator(places, place) for place, level in enumerate(levels)}
     shares = {level: float(has_level.mean()) for level, has_level in indicators.items()}
     commonest = max(shares, key=shares.get)
     if shares[commonest] >= NEAR_CONSTANT:

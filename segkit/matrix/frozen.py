@@ -8,7 +8,7 @@ import pandas as pd
 
 from segkit.errors import InputError
 from segkit.matrix.steps import Steps, hash_ids, jitter, keyed_uniform
-from segkit.matrix.transforms import TRANSFORMS, as_numbers, indicator, soft_bound
+from segkit.matrix.transforms import TRANSFORMS, as_numbers, indicator, level_places, soft_bound
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,14 @@ class Matrix:
         missing = [feature for feature in dict.fromkeys(needed) if feature not in features]
         if missing:
             raise InputError(f"features lack {', '.join(missing)}, which the matrix was fitted on: compute them first")
+        levels: dict[str, list[str]] = {}
         for column in self.fitted:
             if column.kind == "category":
-                levels = [other.level for other in self.fitted if other.feature == column.feature]
-                values = indicator(features[column.feature], column.level, levels)
+                levels.setdefault(column.feature, []).append(column.level)
+        places = {feature: level_places(features[feature], own) for feature, own in levels.items()}
+        for column in self.fitted:
+            if column.kind == "category":
+                values = indicator(places[column.feature], levels[column.feature].index(column.level))
             else:
                 values = as_numbers(features[column.feature], column.kind)
             if ids is not None:

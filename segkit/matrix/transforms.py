@@ -154,10 +154,18 @@ def as_texts(values: pd.Series) -> pd.Series:
     return values.astype("str").where(values.notna(), UNKNOWN)
 
 
-def indicator(values: pd.Series, level: str, levels: list[str]) -> np.ndarray:
-    """Return 1 where a customer has the level, NaN where a level is new and nothing was pooled."""
-    texts = as_texts(values)
-    new = ~texts.isin(levels)
-    if OTHER in levels:
-        texts, new = texts.mask(new, OTHER), new & False
-    return np.where(new, np.nan, texts == level)
+def level_places(values: pd.Series, levels: list[str]) -> np.ndarray:
+    """Return the place of each customer's level among `levels`; -1 where it is new and nothing was pooled.
+
+    Examples
+    --------
+    >>> level_places(pd.Series(["FR", "AT", None]), ["FR", "unknown"]).tolist()
+    [0, -1, 1]
+    """
+    places = pd.Index(levels, dtype="str").get_indexer(pd.Index(as_texts(values), dtype="str"))
+    return np.where(places < 0, levels.index(OTHER), places) if OTHER in levels else places
+
+
+def indicator(places: np.ndarray, place: int) -> np.ndarray:
+    """Return 1 where a customer has the level of that place, NaN where a level is new and nothing was pooled."""
+    return np.where(places < 0, np.nan, places == place)
