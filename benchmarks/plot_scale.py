@@ -56,6 +56,7 @@ def _panel(ax, lines: dict[str, pd.Series], title: str, what: str) -> None:
             print(f"{title}, {name}: {small:,} to {large:,} {what}, CPU to the power {power:.2f}")
     ax.set(xscale="log", yscale="log", title=title, xlabel=what, ylabel="CPU seconds")
     ax.set_xticks(sorted({size for cost in lines.values() for size in cost.index}), minor=False)
+    ax.set_ylim(10 ** math.floor(math.log10(ax.get_ylim()[0])))
     ax.minorticks_off()
     ax.xaxis.set_major_formatter(lambda size, _: f"{float(f'{size / 1e6:.1g}'):g} M" if size >= 1e6 else f"{size:,.0f}")
     ax.yaxis.set_major_formatter(lambda seconds, _: f"{seconds:,g}")
