@@ -81,6 +81,17 @@ def test_a_kept_month_says_where_it_was_judged_and_shows_no_empty_columns(months
     assert not march.shortlist.isna().all().any()
 
 
+def test_a_kept_model_that_is_older_than_a_horizon_is_judged_itself(card, months, monkeypatch, tmp_path):
+    monkeypatch.setattr("segkit.keep.CACHE", tmp_path)
+    monkeypatch.setattr("segkit.forward.horizon.HISTORY_DAYS", 30)
+    march = open_study(card[0], month="2025-03", previous=months[0], way="frozen", choice="kmeans-4", **SMALL)
+    assert march.trial.judgement.note.startswith("The model of 2025-02-28 was held against what came: its segments of")
+    assert "Its segments tell" in march.forward_sentence
+    assert march.chosen[["forward_value", "forward_value_low"]].notna().all()
+    assert march.verdict["evidence"]["forward_value"] == pytest.approx(march.chosen["forward_value"])
+    assert set(march.origins["origin"]) == {"2025-03-03"}
+
+
 def test_sizes_add_up_exactly_and_nobody_is_remodelled_by_a_kept_model(months):
     for study in months[1:]:
         sizes = study.net_sizes.set_index("segment_id")
