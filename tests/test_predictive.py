@@ -32,6 +32,7 @@ from segkit.methods.rules import predict_outcomes
 from segkit.parameters import Parameters
 from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, segments, tune_value_weight
 from segkit.predictive.evidence import gather_predictive_evidence, predictive_rules
+from segkit.predictive.models import learn_ramps
 from segkit.predictive.segments import cut_predictions
 from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
 from segkit.sources import read_orders
@@ -145,6 +146,19 @@ def test_an_outcome_of_chance_is_not_predictable_and_gives_no_candidates():
     models = learn_outcomes([chance], KINDS, shop(1).features, seed=0)
     assert models.outcomes["explained"]["next_spend"] < 0.02
     assert predictive_grid(models, max_segments=5) == []
+
+
+def test_what_those_with_an_outcome_hardly_vary_in_does_not_decide_about_the_others():
+    """Half of the customers have the outcome; but for one, none of them has what all of the others have."""
+    draw = np.random.default_rng(0)
+    has = np.r_[np.zeros(300), np.ones(300)]
+    has[0] = 1.0
+    Y = np.where(np.arange(600) < 300, draw.normal(size=600), np.nan)
+    Y[0] = 6.0
+    about = pd.DataFrame({"group": "behaviour", "loss": "binary"}, index=["answered"])
+    X = np.column_stack([has, draw.normal(size=600)])
+    knots, coefficients, offset, _ = learn_ramps(X, Y[:, None], np.ones(600), about, strengths=np.array([10.0]))
+    assert np.abs(predict_outcomes(X, knots, coefficients) - offset).max() < 2
 
 
 def test_learning_does_not_depend_on_the_order_of_rows():

@@ -196,6 +196,8 @@ def learn_ramps(X, Y, credible, dictionary: pd.DataFrame, strengths: np.ndarray 
     """
     knots = np.quantile(X, KNOTS, axis=0)
     ramps = np.concatenate([ramp_columns(column, at) for column, at in zip(X.T, knots.T, strict=True)], axis=1)
+    # On everybody's scale: what those with an outcome hardly vary in would else decide about those without.
+    spread = ramps.std(axis=0)
     coefficients, offset = np.zeros((ramps.shape[1], Y.shape[1])), np.zeros(Y.shape[1])
     table = dictionary[["group", "loss"]].assign(explained=0.0, strength=np.nan)
     known, share = ~np.isnan(Y), (dictionary["loss"] == "share").to_numpy()
@@ -208,7 +210,7 @@ def learn_ramps(X, Y, credible, dictionary: pd.DataFrame, strengths: np.ndarray 
         if len(weights) < 2 * len(KNOTS):
             continue
         given = None if strengths is None else strengths[places]
-        solved = _ridge(ramps[rows], Y[np.ix_(rows, places)], weights / weights.mean(), given)
+        solved = _ridge(ramps[rows], spread, Y[np.ix_(rows, places)], weights / weights.mean(), given)
         coefficients[:, places], offset[places], table.iloc[places, 2], table.iloc[places, 3] = solved
     return knots, coefficients, offset, table
 
@@ -227,11 +229,10 @@ def ramp_columns(column: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return np.clip(column[:, None], knots[:-1], knots[1:]) - knots[:-1]
 
 
-def _ridge(ramps, Y, weights, strengths: np.ndarray | None) -> tuple[np.ndarray, ...]:
+def _ridge(ramps, spread, Y, weights, strengths: np.ndarray | None) -> tuple[np.ndarray, ...]:
     """Return coefficients for outcomes in sds from their mean, offset, variance explained and strength."""
     n = len(ramps)
     centre, middle = np.average(ramps, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
-    spread = np.sqrt(np.average((ramps - centre) ** 2, axis=0, weights=weights))
     scale = np.sqrt(np.average((Y - middle) ** 2, axis=0, weights=weights))
     spread, scale = np.where(spread > 1e-9, spread, np.inf), np.where(scale > 1e-12, scale, np.inf)
     root = np.sqrt(weights)[:, None]
