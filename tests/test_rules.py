@@ -1,5 +1,6 @@
 """Rules of three conditions, and the model as SQL."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import sqlglot
 from segkit.baselines import RFM_MAPS
 from segkit.matrix import fit_matrix
 from segkit.methods import Candidate, Rule
+from segkit.methods.rules import predict_outcomes
 from segkit.rules import DIALECTS, rules_sql, segment_rules, translate_sql
 from segkit.rules.sql import replay_sql
 from segkit.segmentation import assign_customers, fit_segmentation
@@ -70,6 +72,24 @@ def test_the_sql_bends_its_lines_where_predicted_behaviour_does(shop, meaning):
         found = replay_sql(rules_sql(model, features), features)["segment_id"]
         assert found.tolist() == assign_customers(model, features)["segment_id"].tolist()
         assert found.nunique() > 2
+
+
+def test_layers_are_told_apart_by_one_sum_per_direction(shop, meaning):
+    base, draw = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0), np.random.default_rng(2)
+    width = len(base.matrix.fitted)
+    lines = {"knots": np.sort(draw.normal(size=(4, width)), axis=0), "coefficients": draw.normal(size=(3 * width, 2))}
+    lines["coefficients"][:, 0] *= 100
+    predicted = predict_outcomes(base.matrix.transform(shop), **lines)
+    low, *upper = np.quantile(predicted[:, 0], [0.15, 0.5, 0.85])
+    kinds = np.quantile(predicted[:, 1], [0.2, 0.8])
+    centres = np.array([[low, kinds.mean()], *([tier, kind] for tier in upper for kind in kinds)])
+    rule = Rule("nearest_prediction", {**lines, "centres": centres, "labels": np.array([0, 1, 2, 3, 0])})
+    model = replace(base, rule=rule)
+    statement = rules_sql(model, shop)
+    assert set(re.findall(r" AS (t\d)\b", statement)) == {"t0", "t1"}
+    found = replay_sql(statement, shop)["segment_id"]
+    assert found.tolist() == assign_customers(model, shop)["segment_id"].tolist()
+    assert found.nunique() == 4
 
 
 @pytest.mark.parametrize("candidate", [CANDIDATES[0], CANDIDATES[2]], ids=lambda one: one.candidate_id)
