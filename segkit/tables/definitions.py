@@ -91,7 +91,7 @@ TABLES: dict[str, Table] = {
             **_forward("will buy"),
             "recipe_agreement": number(
                 "adjusted Rand index between these segments and those of the same recipe one horizon back, which were "
-                "judged",
+                "judged; null where a kept model was judged itself",
                 "-1 to 1",
             ),
             "recipe_agreement_low": number("lower end of its 95 % interval", "-1 to 1"),
