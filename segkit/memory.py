@@ -14,10 +14,10 @@ VARIABLE = "SEGKIT_MEMORY"
 _ENGINES = "SEGKIT_ENGINES"  # side by side
 GB = 10**9
 LEAST = 1.4 * GB  # Python, its libraries and two processes beside, before the first customer
-PER_COMPARED = 8_000  # bytes of a customer that candidates are fitted on, in three processes
+PER_COMPARED = 15_000  # bytes of a customer that candidates are fitted on, in three processes, and of the orders held
 COMPARED = 50_000  # customers that candidates are fitted on at most; `segkit.study.choosing`
-PER_CUSTOMER = 2_100  # bytes: some fifty features, in the process of the run and in those of two notebooks
-ENGINE_SHARE = 0.5  # the rest is for the tables of customers that come out of it, and the fits; of a small limit
+PER_CUSTOMER = 1_850  # bytes: some fifty features, in the process of the run and in those of two notebooks
+ENGINE_SHARE = 0.4  # the rest is for the tables of customers that come out of it, and the fits; of a small limit
 LEAST_SHARE = 0.3  # less, so that these have the least that they need
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": GB, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -60,7 +60,7 @@ def engine_memory() -> str | None:
     ...     os.environ[VARIABLE] = limit
     ...     engine_memory()
     '600MB'
-    '3000MB'
+    '2400MB'
     >>> del os.environ[VARIABLE]
     """
     if not (text := os.environ.get(VARIABLE, "")):
@@ -76,7 +76,7 @@ def needed_memory(customers: int) -> int:
     Examples
     --------
     >>> needed_memory(1_000_000) / GB
-    3.9
+    4.0
     """
     return int(LEAST + min(customers, COMPARED) * PER_COMPARED + customers * PER_CUSTOMER)
 
@@ -89,7 +89,7 @@ def check_memory(customers: int) -> None:
     >>> os.environ[VARIABLE] = "2GB"
     >>> check_memory(1_000_000)
     Traceback (most recent call last):
-    segkit.errors.InputError: 1,000,000 customers need about 3.9 GB of memory, and the limit is 2GB: raise it ...
+    segkit.errors.InputError: 1,000,000 customers need about 4 GB of memory, and the limit is 2GB: raise it ...
     >>> del os.environ[VARIABLE]
     """
     limit, needed = os.environ.get(VARIABLE, ""), needed_memory(customers)

@@ -23,7 +23,7 @@ def test_the_engine_gets_its_share_and_two_side_by_side_get_half_each():
     limit_memory("4GB")
     alone = engine_memory()
     share_engine_memory(2)
-    assert (alone, engine_memory()) == ("2000MB", "1000MB")
+    assert (alone, engine_memory()) == ("1600MB", "800MB")
 
 
 def test_a_limit_too_small_for_anybody_is_refused_before_anything_is_read():
@@ -35,7 +35,7 @@ def test_a_limit_too_small_for_anybody_is_refused_before_anything_is_read():
 def test_more_customers_than_fit_are_refused_with_what_would_be_needed():
     limit_memory("4GB")
     check_memory(1_000_000)
-    with pytest.raises(InputError, match=r"2,000,000 customers need about 6 GB .*--memory 6.0GB"):
+    with pytest.raises(InputError, match=r"2,000,000 customers need about 5.85 GB .*--memory 5.9GB"):
         check_memory(2_000_000)
 
 
