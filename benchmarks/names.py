@@ -100,7 +100,7 @@ def main() -> None:
     asked = parser.parse_args()
     study = open_study(asked.dataset, asked.month, source=asked.source, choice=asked.choice)
     found = list(name_again(study, asked.seeds, asked.bootstraps))
-    table = compare_names(found, study.card.currency, study._days_counted)
+    table = compare_names(found, study.card.currency, study.days_counted)
     print(table.groupby("segment", sort=False)["again"].value_counts().to_string())
     print(table.groupby("kind")["same"].agg(["mean", "size"]).round(3).to_string())
     firm = table[table["jaccard"] >= 0.75]
