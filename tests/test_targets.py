@@ -1,11 +1,12 @@
 """What segments bring, whether they are targets, what could be tried."""
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 from segkit.handover import reachable_customers
-from segkit.plots import plot_kpis, plot_targets
+from segkit.plots import plot_kpis, plot_targets, use_style
 from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
 from segkit.targets.criteria import REACHED
 from segkit.targets.kpis import KPIS
@@ -155,7 +156,9 @@ def test_the_picture_names_its_axes(shop, halves):
 def test_the_picture_of_key_figures_has_a_panel_for_each_that_is_known(shop, halves):
     kpis = segment_kpis(shop.drop(columns="return_spend_share"), halves)
     kpis = kpis.assign(segment=kpis["segment_id"])
-    panels = [ax.get_title() for ax in plot_kpis(kpis)]
+    with matplotlib.rc_context():
+        use_style()
+        panels = [ax.get_title(loc="left") for ax in plot_kpis(kpis)]
     known = ["revenue per customer", "orders per customer", "retention", "campaign response", "discount rate"]
     assert panels == known
     assert [label.get_text() for label in plot_kpis(kpis)[0].get_yticklabels()] == ["S1", "S2"]
