@@ -53,6 +53,26 @@ Engine = Annotated[
 ]
 
 
+def _silence(asked: bool) -> bool:
+    if asked:
+        from segkit.progress import keep_quiet
+
+        keep_quiet()
+    return asked
+
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", callback=_silence, help="Print no progress: only the path of what was made.")
+]
+
+
+def _warn_of_stale(shelf: Path) -> None:
+    from segkit.shelf import finished_months, stale_months
+
+    for label, why in stale_months(finished_months(shelf)).items():
+        print(f"{label} is stale: {why}; segkit months makes it again", file=sys.stderr)
+
+
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -135,12 +155,12 @@ def report(
     source: Source = "",
     engine: Engine = "",
     memory: Memory = "",
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Run one month's study: notebooks, tables and report.html."""
     from segkit.parameters import split_settings
     from segkit.report import run_report
-    from segkit.shelf import finished_months, stale_months
 
     given = split_settings(settings or [])
     if choice:
@@ -148,8 +168,7 @@ def report(
     if seed is not None:
         given["seed"] = str(seed)
     page = run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given)
-    for label, why in stale_months(finished_months(page.parent.parent)).items():
-        print(f"{label} is stale: {why}; segkit months makes it again")
+    _warn_of_stale(page.parent.parent)
     print(page)
 
 
@@ -167,6 +186,7 @@ def months(
     source: Source = "",
     engine: Engine = "",
     memory: Memory = "",
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Run months in order, each held against the month before, and a page over all of them.
@@ -179,7 +199,10 @@ def months(
     given = split_settings(settings or [])
     if seed is not None:
         given["seed"] = str(seed)
-    print(run_months(dataset, first, last, source=source, out=out, **given))
+    tell = (lambda _: None) if quiet else print
+    page = run_months(dataset, first, last, source=source, out=out, tell=tell, **given)
+    _warn_of_stale(page.parent)
+    print(page)
 
 
 @app.command(epilog="Example: segkit score reports/complete-journey/2017-09 complete-journey --month 2017-10")

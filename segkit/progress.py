@@ -7,17 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _began: float | None = None  # the command line sets the clock; a notebook run by a machine has none and stays silent
+_quiet = False
 
 
 def use_plain_lines(on: bool = True) -> None:
     """Print a line when a step begins, with the time since now; standard error is for the one message of a failure."""
-    global _began
-    _began = time.perf_counter() if on else None
+    global _began, _quiet
+    _began, _quiet = time.perf_counter() if on else None, False
+
+
+def keep_quiet() -> None:
+    """Show neither lines nor bars until `use_plain_lines` is called again."""
+    global _began, _quiet
+    _began, _quiet = None, True
 
 
 def _somebody_watches() -> bool:
     # A Jupyter server names the session of each kernel it starts; papermill, nbclient and nbval don't.
-    return sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
+    return not _quiet and (sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ)
 
 
 @contextmanager

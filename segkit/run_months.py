@@ -49,8 +49,6 @@ def run_months(
             tell(f"{month}: done in {time.perf_counter() - start:.0f} s. {way['why']}")
         else:
             tell(f"{month}: is there, and nothing it depends on has changed")
-    for label, why in stale_months(finished_months(shelf)).items():
-        tell(f"{label}: stale, {why}")
     return write_series(shelf, card.title, card.currency)
 
 

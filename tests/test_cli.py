@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from segkit import cli
+from segkit.progress import progress_bar
 
 ORDERS = "customer_id,order_id,ordered_at,product_id,quantity,unit_price\n" + "".join(
     f"c{n % 3},o{n},2026-0{1 + n % 3}-1{n % 9},p{n % 5},1,{n + 1}.50\n" for n in range(60)
@@ -127,6 +129,25 @@ def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
     status, _, err = run(monkeypatch, capsys, "report", "complete-journey", "--month", "2017-09")
     assert status == 1
     assert err.startswith("segkit: RuntimeError: the disk is full")
+
+
+@pytest.mark.parametrize(("command", "days"), [("report", ["--month"]), ("months", ["--from", "2017-09", "--to"])])
+def test_quiet_leaves_nothing_but_the_path_and_what_is_stale_goes_beside_it(monkeypatch, capsys, command, days):
+    def make(*_, tell=str, **__):
+        with progress_bar("counting"):
+            tell("2017-09: being made")
+        return Path("shelf/2017-09/report.html")
+
+    monkeypatch.setattr(f"segkit.{'run_months' if command == 'months' else 'report'}.run_{command}", make)
+    monkeypatch.setattr("segkit.shelf.stale_months", lambda _: {"2017-10": "2017-09 has changed since"})
+    call = command, "complete-journey", *days, "2017-09"
+    status, out, err = run(monkeypatch, capsys, *call)
+    assert (status, err.count("\n")) == (0, 1)
+    assert "0:00  counting" in out
+    assert ("2017-09: being made" in out) == (command == "months")
+    assert out.endswith("\nshelf/2017-09/report.html\n")
+    assert "2017-10 is stale: 2017-09 has changed since" in err
+    assert run(monkeypatch, capsys, *call, "--quiet") == (0, "shelf/2017-09/report.html\n", err)
 
 
 @pytest.mark.parametrize("before", ["", "import numpy; "])
