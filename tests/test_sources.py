@@ -382,10 +382,19 @@ def test_a_check_shows_ledger_total_warnings_and_what_a_column_would_add(tmp_pat
     card = write(tmp_path, [*LINES, LINES[0]])
     shown = check_dataset(card, {"orders.channel": ["web_share"], "orders.category|products.category": ["x", "y"]})
     assert "total          23" in shown
-    assert "1 lines repeat another one" in shown
-    assert "1 lines break the contract" in shown
+    assert "1 line repeats another one in every column; kept" in shown
+    assert "1 line breaks the contract and is left out" in shown
     missing = "  orders.category or products.category  x, y\n  orders.channel                        web_share"
     assert shown.endswith(missing)
+
+
+def test_a_check_asks_for_the_currency_that_is_missing_and_calls_a_card_without_a_title_once(tmp_path):
+    shown = check_dataset(write(tmp_path, card=CARD.replace('currency = "EUR"', "")))
+    assert shown.startswith("shop\n")
+    assert '(amounts in no currency: set one at the top of shop.toml, such as currency = "EUR")' in shown
+    titled = check_dataset(write(tmp_path, card='title = "A shop"' + CARD))
+    assert titled.startswith("shop: A shop\n")
+    assert "(amounts in EUR)" in titled
 
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -35,7 +35,7 @@ def check_dataset(card: Card, wanted: Mapping[str, Sequence[str]] | None = None)
     (amounts in USD)
     <BLANKLINE>
     """
-    heading = f"{card.name}: {card.title}"
+    heading = card.name if card.title == card.name else f"{card.name}: {card.title}"
     if card.ready:
         return "\n".join([heading, "", *_describe_ready(read_ready(card))])
     with read_orders(card) as orders:
@@ -43,19 +43,22 @@ def check_dataset(card: Card, wanted: Mapping[str, Sequence[str]] | None = None)
 
 
 def _describe_orders(orders: Orders, wanted: Mapping[str, Sequence[str]]) -> list[str]:
-    lines = [*_ledger_lines(orders.ledger, orders.card.currency), ""]
+    card = orders.card
+    lines = _ledger_lines(orders.ledger, card.currency)
+    if not card.currency:
+        lines.append(f'(amounts in no currency: set one at the top of {card.path.name}, such as currency = "EUR")')
+    lines.append("")
     lines.append(f"days       {orders.first_day} to {orders.last_day}")
     for name, columns in orders.columns.items():
         lines.append(f"{name:10} {', '.join(columns)}")
     lines += [f"note       {note}" for note in orders.notes]
     lines += [f"left out   customers.{name}: {why}" for name, why in orders.left_out.items()]
     if orders.duplicates:
-        lines.append(f"warning    {orders.duplicates:,} lines repeat another one in every column; they are kept")
-    broken = len(orders.quarantine)
-    if broken:
-        lines.append(
-            f"warning    {broken:,} lines break the contract and are left out; a run lists them in its quarantine"
-        )
+        told = "line repeats" if orders.duplicates == 1 else "lines repeat"
+        lines.append(f"warning    {orders.duplicates:,} {told} another one in every column; kept all the same")
+    if broken := len(orders.quarantine):
+        told = "line breaks the contract and is" if broken == 1 else "lines break the contract and are"
+        lines.append(f"warning    {broken:,} {told} left out, and listed in the quarantine of a run")
     missing = _missing(orders.columns, wanted)
     if missing:
         lines += ["", "not there, and what it would add"]
