@@ -80,29 +80,35 @@ def tell_verdict(verdict: dict, forward: str) -> str:
 
     Examples
     --------
-    >>> evidence = {"comes_back": 0.94, "resamples": 100}
+    >>> evidence = {"comes_back": 0.94, "resamples": 100, "stability_jaccard_min": 0.784}
     >>> tell_verdict({"structure": "reproducible", "evidence": evidence}, "They tell nothing.")
-    'Customers shade into one another, and ... They are stable: each comes back in at least 94 of 100 resamples ...'
+    'Customers shade into one another, and ... They are stable: each comes back in at least 94 of 100 random draws of
+    the customers. A segment has come back where it and its match have at least half of their customers in common; on
+    average they have 78 % or more. They tell nothing.'
     >>> evidence = {"comes_back": 0.35, "resamples": 20, "stability_jaccard_min": 0.46}
     >>> tell_verdict({"structure": "constructive", "evidence": evidence}, "")
-    'Customers shade ... Not all of them come back: one did in only 7 of 20 resamples of the customers.'
+    'Customers shade ... Not all of them come back: one did in only 7 of 20 random draws of the customers. A ...'
     """
     return " ".join(filter(None, [_STRUCTURE.get(verdict["structure"], ""), _tell_return(verdict), forward]))
 
 
 def _tell_return(verdict: dict) -> str:
     evidence = verdict.get("evidence", {})
-    share, resamples = evidence.get("comes_back"), evidence.get("resamples")
-    if share is None or not resamples:
+    share, resamples, common = map(evidence.get, ("comes_back", "resamples", "stability_jaccard_min"))
+    if share is None or not resamples or common is None:
         return ""
     back = round(share * resamples)
-    if evidence.get("stability_jaccard_min", 1) < DISSOLVES:
-        return f"Not all of them come back: one did in only {back} of {resamples:.0f} resamples of the customers."
-    least = f"at least {back} of {resamples:.0f}" if back < resamples else f"all {resamples:.0f}"
-    least += " resamples of the customers"
+    means = (
+        "A segment has come back where it and its match have at least half of their customers in common; on average "
+    )
+    means += f"they have {percent(common, 0)} or more."  # the mean Jaccard index, of the segment where it is least
+    draws = f"{resamples:.0f} random draws of the customers"
+    if common < DISSOLVES:
+        return f"Not all of them come back: one did in only {back} of {draws}. {means}"
+    least = f"at least {back} of" if back < resamples else "all"
     if verdict["structure"] == "constructive":
-        return f"Each comes back in {least}, though with other borders."
-    return f"They are stable: each comes back in {least}."
+        return f"Each comes back in {least} {draws}, though with other borders. {means}"
+    return f"They are stable: each comes back in {least} {draws}. {means}"
 
 
 def tell_advice(verdict: dict) -> str:
