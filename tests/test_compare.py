@@ -92,7 +92,7 @@ def test_what_is_planted_is_proposed(compared, chosen):
 def test_every_candidate_has_a_reason(chosen):
     assert chosen["reason"].str.endswith(".").all()
     reasons = chosen.set_index("candidate_id")["reason"]
-    assert reasons["kmeans-2"] == "Not feasible: 2 segments, fewer than min_segments 3."
+    assert reasons["kmeans-2"] == "Not feasible: 2 segments, and at least 3 are wanted."
     assert reasons["kmeans-3"].startswith("Other families see much the same segments (adjusted Rand index 0.9")
     assert reasons["ward-3"].startswith("As agreed on, as far apart and as many segments as kmeans-3")
     assert "A rule to be beaten" in reasons["rfm-10"]
@@ -137,7 +137,7 @@ def test_the_analyst_may_choose_what_breaks_a_limit_and_it_is_said(compared):
     table = choose(compared.candidates, compared.labels, PARAMETERS, choice="kmeans-2").set_index("candidate_id")
     assert table.loc["kmeans-2", "chosen"]
     assert not table.loc["kmeans-2", "feasible"]
-    assert table.loc["kmeans-2", "reason"].endswith("It breaks a limit: 2 segments, fewer than min_segments 3.")
+    assert table.loc["kmeans-2", "reason"].endswith("It breaks a limit: 2 segments, and at least 3 are wanted.")
 
 
 def test_an_unknown_choice_is_refused_with_near_ones(compared):
@@ -161,9 +161,12 @@ def test_where_there_is_no_rfm_map_either_it_is_an_error_that_names_the_limits(c
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [
-        ({"min_segments": 4}, "3 segments, fewer than min_segments 4"),
-        ({"max_segments": 3, "min_segments": 2, "min_share": 0.21}, "has 50 of 250 customers, below min_share 21.0%"),
-        ({"min_customers": 51}, "has 50 of 250 customers, below min_customers 51"),
+        ({"min_segments": 4}, "3 segments, and at least 4 are wanted"),
+        (
+            {"max_segments": 3, "min_segments": 2, "min_share": 0.21},
+            "has 50 of 250 customers, and at least 21.0 % are wanted",
+        ),
+        ({"min_customers": 51}, "has 50 of 250 customers, and at least 51 are wanted"),
     ],
 )
 def test_a_limit_that_is_broken_is_named_with_its_figure(compared, limit, reason):
@@ -185,7 +188,7 @@ def test_customers_left_out_beyond_max_noise_are_a_reason():
     candidates = pd.DataFrame({"candidate_id": list(labels), "family": ["dbscan", "rfm"], "segments": [2, 1]})
     candidates = candidates.assign(noise_share=[0.25, 0.0], smallest_share=[0.25, 1.0], silhouette=0.5)
     table = choose(candidates, labels, Parameters(min_segments=2, min_customers=1))
-    assert table["reason"][0] == "Not feasible: it leaves out 25.0% of customers, above max_noise 20.0%."
+    assert table["reason"][0] == "Not feasible: it leaves out 25.0 % of customers, and at most 20.0 % are allowed."
 
 
 def test_agreement_is_with_other_families_of_about_as_many_segments():

@@ -128,20 +128,21 @@ def broken_limits(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Pa
         broken = []
         segments = f"{row.segments} segment{'' if row.segments == 1 else 's'}"
         if row.segments < parameters.min_segments:
-            broken.append(f"{segments}, fewer than min_segments {parameters.min_segments}")
+            broken.append(f"{segments}, and at least {parameters.min_segments} are wanted")
         if row.segments > parameters.max_segments:
-            broken.append(f"{segments}, more than max_segments {parameters.max_segments}")
+            broken.append(f"{segments}, and at most {parameters.max_segments} are wanted")
         if row.segments:
             everybody = getattr(row, "customers", len(labels))  # labels may be of a sample
             least = round(row.smallest_share * everybody)
             smallest = f"its smallest segment has {least:,} of {everybody:,} customers"
             if row.smallest_share < parameters.min_share:
-                broken.append(f"{smallest}, below min_share {parameters.min_share:.1%}")
+                broken.append(f"{smallest}, and at least {100 * parameters.min_share:.1f} % are wanted")
             elif least < parameters.min_customers:
-                broken.append(f"{smallest}, below min_customers {parameters.min_customers:,}")
+                broken.append(f"{smallest}, and at least {parameters.min_customers:,} are wanted")
         if row.noise_share > parameters.max_noise:
             broken.append(
-                f"it leaves out {row.noise_share:.1%} of customers, above max_noise {parameters.max_noise:.1%}"
+                f"it leaves out {100 * row.noise_share:.1f} % of customers, and at most "
+                f"{100 * parameters.max_noise:.1f} % are allowed"
             )
         least_stable = getattr(row, "stability_jaccard_min", np.nan)
         if least_stable < DISSOLVES:

@@ -97,7 +97,10 @@ TABLES: dict[str, Table] = {
             "recipe_agreement_low": number("lower end of its 95 % interval", "-1 to 1"),
             "recipe_agreement_high": number("upper end", "-1 to 1"),
             "feasible": boolean("whether its sizes and its noise are within the limits"),
-            "reason": text("why it is not feasible, or why it lost; for the chosen one why it won"),
+            "reason": text(
+                "why it is not feasible (by the limits min_segments, max_segments, min_share, min_customers and max_noise "
+                "in run.json), or why it lost; for the chosen one why it won"
+            ),
             "chosen": boolean("exactly one"),
         },
         sort=(),
