@@ -98,8 +98,8 @@ TABLES: dict[str, Table] = {
             "recipe_agreement_high": number("upper end", "-1 to 1"),
             "feasible": boolean("whether its sizes and its noise are within the limits"),
             "reason": text(
-                "why it is not feasible (by the limits min_segments, max_segments, min_share, min_customers and max_noise "
-                "in run.json), or why it lost; for the chosen one why it won"
+                "why it is not feasible (limits: min_segments, max_segments, min_share, min_customers, max_noise "
+                "in run.json) or why it lost; for the chosen one why it won"
             ),
             "chosen": boolean("exactly one"),
         },
