@@ -231,6 +231,7 @@ def test_a_day_before_the_first_line_is_refused(tmp_path):
         ("orders.parquet", b"PAR1....PAR1", "orders.parquet can't be read as parquet"),
         ("orders.xlsx", b"PK\x03\x04....", "orders.xlsx can't be read as an Excel file"),
         ("orders.csv", "who\nKäse\n".encode("latin-1"), r"not UTF-8.*encoding = \"latin-1\""),
+        ("orders.csv", b"who,order\r\n1,2\n3,4\n", "its lines don't all end alike"),
         ("orders.json", b"{}", "segkit reads CSV"),
     ],
 )
@@ -265,6 +266,15 @@ def test_many_files_of_a_pattern_are_one_table(tmp_path):
     with read_orders(card) as orders:
         assert orders.ledger["rows"].sum() == len(LINES)
         assert list(orders.inputs) == ["orders-1.csv", "orders-2.csv"]
+
+
+@pytest.mark.parametrize("within", ["\n", "\r\n"])
+@pytest.mark.parametrize("between", ["\n", "\r\n"])
+def test_a_heading_may_go_on_in_the_next_line_however_lines_end(tmp_path, within, between):
+    card = write(tmp_path, card=CARD.replace('"who"', "{ sql = \"columns('^who')\" }"))
+    header = HEADER.replace("who", f'"who{within}bought"')
+    (tmp_path / "orders.csv").write_bytes(between.join([header, *LINES, ""]).encode())
+    assert ledger(card)["rows"].sum() == len(LINES)
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "xlsx"])

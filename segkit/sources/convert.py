@@ -27,12 +27,14 @@ def sql_text(value: str) -> str:
 
 def convert_csv(path: Path, file: FileSource, target: str) -> None:
     """Write a CSV file as parquet, each column as a number or time where that loses nothing, else as text."""
-    separator, names = _read_header(path, file)
+    separator, names, line_end = _read_header(path, file)
     listed = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in names)
-    # Nothing is left to detection, which guesses from a sample and explains its failures badly.
+    # Nothing is left to detection, which guesses from a sample and explains its failures badly; of a line end, from the
+    # first one, which may lie within a name.
     reader = (
         f"read_csv({sql_text(str(path))}, auto_detect = false, header = true, delim = {sql_text(separator)}, "
-        f"quote = '\"', escape = '\"', encoding = {sql_text(file.encoding)}, columns = {{{listed}}})"
+        f"quote = '\"', escape = '\"', encoding = {sql_text(file.encoding)}, new_line = {sql_text(line_end)}, "
+        f"columns = {{{listed}}})"
     )
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     try:
@@ -53,15 +55,16 @@ def convert_csv(path: Path, file: FileSource, target: str) -> None:
         connection.close()
 
 
-def _read_header(path: Path, file: FileSource) -> tuple[str, list[str]]:
-    """Return the separator, the one that the header holds most often outside of quotes, and the names of columns."""
+def _read_header(path: Path, file: FileSource) -> tuple[str, list[str], str]:
+    """Return separator (the one that the header holds most often outside of quotes), columns, line end in SQL."""
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
     try:
         with opened(path, "rt", encoding=encoding, errors="replace", newline="") as stream:
-            first = stream.readline()
-            separator = file.separator or max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", first).count)
-            header = next(csv.reader(chain([first], stream), delimiter=separator))
+            read = [stream.readline()]
+            separator = file.separator or max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", read[0]).count)
+            lines = (read.append(line) or line for line in stream)  # a name may go on in the next
+            header = next(csv.reader(chain(read[:1], lines), delimiter=separator))
     except (OSError, EOFError, csv.Error, UnicodeError, StopIteration) as error:
         raise InputError(f"{path.name} can't be read as CSV: {error or 'it has no header'}") from None
     names: list[str] = []
@@ -70,7 +73,8 @@ def _read_header(path: Path, file: FileSource) -> tuple[str, list[str]]:
         while name.lower() in [other.lower() for other in names]:
             name += "_again"  # the engine tells columns apart without regard to case
         names.append(name)
-    return separator, names
+    line_end = read[-1].removeprefix(read[-1].rstrip("\r\n")) or "\n"
+    return separator, names, line_end.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _is_exact(name: str, kind: str) -> str:
@@ -97,6 +101,8 @@ def _explain_csv(path: Path, separator: str, message: str) -> str:
             f"{where}: {columns[2]} columns where the header has {columns[1]} (separator {separator!r}); "
             'quote texts that hold the separator, or set separator = "..." beside `source`'
         )
+    if "invalid state" in message:
+        return f"{where} can't be read as CSV; most likely its lines don't all end alike: save it anew"
     return f"{where} can't be read as CSV with the separator {separator!r}: {message.splitlines()[0]}"
 
 

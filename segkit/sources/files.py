@@ -18,7 +18,7 @@ CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
 
 _CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
 _EXCEL_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
-_READER = "1"  # part of the cache key: raise it when the same file would be read differently
+_READER = "2"  # part of the cache key: raise it when the same file would be read differently
 
 
 def parquet_files(file: FileSource, paths: list[Path]) -> list[Path]:
