@@ -27,7 +27,7 @@ _READS = {
     "category_meat_pckgd_share": "share of spend on packaged meat",
     "coupon_share": "price paid with coupons",
     "coupon_order_share": "orders with a coupon",
-    "relative_price": "price level",
+    "relative_price": "price in multiples of the usual",  # of the same categories
     "return_order_share": "orders with returns",
     "return_spend_share": "money returned",
     "store_count": "stores",
@@ -47,6 +47,8 @@ def label_of(feature):
     --------
     >>> label_of("spend"), label_of("household_size"), label_of("channel_web_share")
     ('spend', 'household size', 'share of orders by web')
+    >>> label_of("relative_price")  # 0.88 says nothing without what it is a multiple of
+    'price in multiples of the usual'
     """
     return _READS.get(feature, _plain(feature))
 

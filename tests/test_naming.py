@@ -1,7 +1,6 @@
 """Names: words only where figures back them, the same whatever the labels, never absurd."""
 
 import itertools
-import re
 
 import numpy as np
 import pandas as pd
@@ -160,13 +159,14 @@ def test_a_description_tells_size_money_rhythm_and_what_differs():
     assert ". They also differ by share of spend on drugstore goods (60 %, all customers 18 %)." in sentence
 
 
-def test_a_description_leads_with_what_differs_most_though_the_name_rests_on_something_else():
+def test_descriptions_tell_their_usual_figures_in_one_order_whatever_differs_most():
     features, segments = planted(
         planted_segments={"often": {"order_count": 90}, "rest": {}, "dear": {"spend": 9000, "order_count": 20}}
     )
     sentences = named(features, segments)[0]["description"].str.replace("\xa0", " ")
-    assert re.search(r"at the median: \d+ orders \(all customers [\d.]+\), ", sentences[0])
-    assert re.search(r"at the median: [\d,]+ USD spent \(all customers \d+ USD\), ", sentences[2])
+    assert sentences.str.contains(
+        r"at the median: [\d.]+ orders(?: \(.+?\))?, [\d,]+ USD spent(?: \(.+?\))?, last"
+    ).all()
 
 
 def test_names_of_one_run_differ_in_a_word_that_a_figure_backs_and_not_in_a_number():

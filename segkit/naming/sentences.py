@@ -62,22 +62,17 @@ def describe_segment(size, profile, backing=(), currency="", window_days=365):
 
 
 def _usual(profile, currency):
-    """Orders, spend and days since the last order beside those of all customers, the largest difference first."""
+    """Orders, spend and days since the last order beside those of all customers, in one order for every segment."""
     plain = profile[(profile["level"] == "") & profile["feature"].isin(list(_USUAL)) & profile["centre"].notna()]
-    if not {"order_count", "spend"} <= set(plain["feature"]):
+    rows = {row.feature: row for row in plain.itertuples(index=False)}
+    if not {"order_count", "spend"} <= set(rows):
         return []
-    certain = (plain["effect_low"] * plain["effect_high"] > 0).astype(float)
-    ranked = plain.loc[(certain * plain["effect_sd"].abs()).sort_values(ascending=False, kind="stable").index]
     told = []
-    for row in ranked.itertuples(index=False):
-        says, own, overall = (
-            _USUAL[row.feature],
-            *(figure(one, row.kind, currency) for one in (row.centre, row.overall)),
-        )
-        of_all = (
-            "" if own == overall else f" ({'' if any('(' in fact for fact in told) else 'all customers '}{overall})"
-        )
-        told.append(says(row.centre, own) + of_all)
+    for feature, says in _USUAL.items():
+        if row := rows.get(feature):
+            own, overall = (figure(one, row.kind, currency) for one in (row.centre, row.overall))
+            all_customers = "" if any("(" in fact for fact in told) else "all customers "
+            told.append(says(row.centre, own) + ("" if own == overall else f" ({all_customers}{overall})"))
     return told
 
 
