@@ -1,6 +1,8 @@
 """pyproject.toml, requirements.lock and environment.yml describe one environment."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -56,3 +58,16 @@ def test_conda_users_get_the_locked_versions_of_what_the_project_names():
 def test_what_is_installed_is_what_is_locked():
     locked = locked_versions()
     assert {need.name: version(need.name) for need in NEEDED} == {need.name: locked[need.name] for need in NEEDED}
+
+
+def test_building_the_environment_says_so_in_a_line_and_shows_nothing_else_but_a_failure(tmp_path):
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "python"  # new enough, but without what makes an environment
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "ensurepip is missing" >&2; exit 1; }\n')
+    python.chmod(0o755)
+    command = ["make", "--no-print-directory", "env", f"PYTHON={python}"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.stdout == "building the environment in .venv/ (about a minute)\n"
+    assert ended.stderr.startswith("ensurepip is missing\n")
+    assert ended.returncode == 2
