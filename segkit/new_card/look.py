@@ -17,7 +17,8 @@ class Look:
 
     name: str
     type: str
-    rows: int
+    rows: int  # that were looked at
+    all_rows: int
     filled_share: float
     distinct: int
     examples: tuple[str, ...]
@@ -61,7 +62,8 @@ class Look:
         return f"numbers ({max(1 - numbers, 0.001):.1%} not{such})"
 
     def __str__(self) -> str:
-        empty = f", {1 - self.filled_share:.0%} empty" if self.filled_share < 0.995 else ""
+        of = f" of the first {self.rows:,}" if self.rows < self.all_rows else ""
+        empty = f", {1 - self.filled_share:.0%}{of} empty" if self.filled_share < 0.995 else ""
         private = contact_name(self.name) or any("@" in example for example in self.examples)
         shown = f"; e.g. {', '.join(self.examples)}" if self.examples and not private else ""
         return f"{self.kind}, {self.distinct:,} different{empty}{shown}"
@@ -71,11 +73,11 @@ def look_at_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> lis
     """Return a look at each column of `relation`, over its first rows."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {relation} LIMIT {SAMPLE_ROWS}")
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE sample").fetchall()}
-    rows = connection.execute("SELECT count(*) FROM sample").fetchone()[0]
-    return [_look(connection, name, kind, rows) for name, kind in types.items()]
+    rows, all_rows = (connection.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in ("sample", relation))
+    return [_look(connection, name, kind, rows, all_rows) for name, kind in types.items()]
 
 
-def _look(connection, name: str, kind: str, rows: int) -> Look:
+def _look(connection, name: str, kind: str, rows: int, all_rows: int) -> Look:
     column = quote(name)
     written = missing_text(f"{column}::VARCHAR")
     value = number(column, kind) if is_number(kind) or kind == "VARCHAR" else "NULL::DOUBLE"
@@ -98,6 +100,7 @@ def _look(connection, name: str, kind: str, rows: int) -> Look:
         name,
         kind,
         rows,
+        all_rows,
         filled / max(rows, 1),
         distinct,
         tuple(" ".join(example[0].split())[:40] for example in examples),

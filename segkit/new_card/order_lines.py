@@ -19,7 +19,7 @@ _OPTIONAL_ROLES = ("discount", "coupon_discount", "category", "channel", "countr
 def draft_orders(connection, name: str, shown: str, source: FileSource, looks: list[Look], guess: Guess) -> str:
     """Return the card of a file of order lines."""
     roles = guess.roles
-    what = f"One row of the file is one order line.{_sampled(connection, looks)}"
+    what = f"One row of the file is one order line.{_sampled(looks)}"
     lines = head_lines(name, what, *_currency(looks, roles))
     lines += ["[orders]", *file_lines(shown, source), *_options(guess)]
     lines.append('[orders.columns]                # canonical name = source column, or { sql = "an expression" }')
@@ -51,10 +51,9 @@ def draft_orders(connection, name: str, shown: str, source: FileSource, looks: l
     )
 
 
-def _sampled(connection, looks: list[Look]) -> str:
+def _sampled(looks: list[Look]) -> str:
     """Return which rows were counted, where they are not all."""
-    rows = connection.execute("SELECT count(*) FROM rows").fetchone()[0]
-    seen = looks[0].rows
+    seen, rows = looks[0].rows, looks[0].all_rows
     return "" if rows == seen else f"\n# Counts and shares beside a column are of the first {seen:,} of {rows:,} rows."
 
 
@@ -62,7 +61,7 @@ def _currency(looks: list[Look], roles: dict[str, Look]) -> tuple[str, str]:
     """Return the currency and what says so: a column of it, or a code or sign in the name of a column of money."""
     for look in looks:
         if plain_name(look.name) in CURRENCY_COLUMNS and look.distinct == 1:
-            return look.examples[0], f"as column {look.name} says of all rows"
+            return look.examples[0], f"as column {look.name} says"
         if plain_name(look.name) in CURRENCY_COLUMNS and look.distinct:
             return (
                 "",
@@ -82,14 +81,14 @@ def _exclusions(connection, product: Look | None) -> list[str]:
     """Return an example of what to leave out: codes unlike the others where there are such, often postage and fees."""
     codes, told = "'POSTAGE', 'TEST'", []
     if product is not None and product.type == "VARCHAR":
-        code = f"trim({quote(product.name)})"
         rows = connection.execute(
-            f"SELECT {code} AS code, count(*) AS lines FROM sample WHERE NOT regexp_matches({code}, '[0-9]') "
-            "AND code <> '' GROUP BY code ORDER BY lines DESC, code"
+            f"WITH codes AS (SELECT trim({quote(product.name)}) AS code, count(*) AS lines FROM rows GROUP BY code) "
+            "SELECT code, lines, (SELECT count(*) FROM codes) FROM codes "
+            "WHERE code <> '' AND NOT regexp_matches(code, '[0-9]') ORDER BY lines DESC, code"
         ).fetchall()
-        if 0 < len(rows) <= MOST_ODD_CODES * product.distinct:
+        if rows and len(rows) <= MOST_ODD_CODES * rows[0][2]:
             rows = [row for row in rows if row[1] > 1][:MOST_CODES] or rows[:MOST_CODES]
-            codes = ", ".join(sql_text(code) for code, _ in rows)
+            codes = ", ".join(sql_text(row[0]) for row in rows)
             told = [
                 "# These products have no digit in their number; if they are postage, fees or tests, leave them out:"
             ]
