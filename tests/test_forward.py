@@ -132,7 +132,10 @@ def test_of_those_that_say_as_much_the_fewest_segments_win():
     best, reasons = propose_by_forward(candidates_of(LABELS), LABELS, Parameters(), shares_of(a3=0.3, b4=0.5, c5=0.51))
     assert best == "b4"
     assert "Says less" in reasons["a3"]
-    assert "hardly more than b4 (51 % of what can be known, b4 50 %), with 5 segments for 4" in reasons["c5"]
+    assert (
+        "more than b4 on the half used to choose (51 % of what can be known, b4 50 %), with 5 segments for 4"
+        in reasons["c5"]
+    )
     assert "1.0 points less than c5 (51 %), too little to count (standard error 0.0)" in reasons["b4"]
 
 
@@ -178,7 +181,10 @@ def test_the_choice_is_made_on_one_half_and_all_that_is_said_of_it_comes_from_th
     draws = {half: np.array(figures)[None, :, None] + np.zeros((9, 1, 3)) for half, figures in told.items()}
     shares = Shares(tuple(labels), draws)
     table = candidates_of(labels).assign(family=["kmeans"] * 3 + ["rfm"])
-    assert propose_by_forward(table, labels, Parameters(), shares)[0] == "kmeans-4"
+    best, reasons = propose_by_forward(table, labels, Parameters(), shares)
+    assert best == "kmeans-4"
+    assert reasons[best].startswith("On the half of the customers used to choose, it says 60 %")
+    assert reasons[best].endswith("On the other half it says 30 %.")
     assert tell_forward("kmeans-4", shares).startswith("They tell 30 %")
     assert advise_segmenting("kmeans-4", shares).text.startswith("use the RFM map")
 

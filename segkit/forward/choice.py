@@ -19,7 +19,8 @@ FORWARD_RULE = """\
 1. Forward skill: on one half of the customers, those whose share of what can be known about the days to come is within
    one standard error of the paired difference, or 0.02, of the best.
 2. Of these, natural ones if there are any.
-3. Of these, the fewest segments, then the simplest family, then the larger share. Figures are from the other half."""
+3. Of these, the fewest segments, then the simplest family, then the larger share.
+Reasons tell the shares of the half used to choose; all other figures are from the other half."""
 STRUCTURE_RULE = """\
 1. The natural candidate with the most segments.
 2. Where none is natural, the one with the most segments all of which are highly stable (mean Jaccard index of 0.85).
@@ -58,7 +59,8 @@ def propose_by_forward(
     >>> best
     'kmeans-2'
     >>> print(reasons["kmeans-3"])
-    Says hardly more than kmeans-2 (51 % of what can be known, kmeans-2 50 %), with 3 segments for 2.
+    Says hardly more than kmeans-2 on the half used to choose (51 % of what can be known, kmeans-2 50 %), with 3
+    segments for 2.
     """
     table = candidates.set_index("candidate_id")
     limits = broken_limits(candidates, labels, parameters)
@@ -96,7 +98,6 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
             reasons[name] = "What it says about the days to come could not be judged: its recipe needs longer history."
         elif name != best:
             reasons[name] = _why_not(name, best, first, table, rest, name in as_good.index, natural)
-    share = _percent(table.loc[best, "share"])
     lead, behind, error = "the most of all within the limits", *table.loc[best, ["behind", "error"]]
     if best != first:
         most = f"{first} ({_percent(table.loc[first, 'share'])})"
@@ -105,7 +106,10 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
             lead = f"{100 * behind:.1f} points less than {most}, too little to count (standard error {100 * error:.1f})"
     others = f"; simplest of the {len(as_good)} that say about as much" if len(as_good) > 1 else ""
     kind = ", natural" if best in natural else ""
-    reasons[best] = f"Says {share} of what can be known about the days to come, {lead}{kind}{others}."
+    share, other = _percent(table.loc[best, "share"]), shares.behind(best, "reporting").loc[best, "share"]
+    says = f"On the half of the customers used to choose, it says {share} of what can be known about the days to come"
+    beside = "" if pd.isna(other) else f". On the other half it says {_percent(other)}"
+    reasons[best] = f"{says}, {lead}{kind}{others}{beside}."
     return best, reasons
 
 
@@ -113,12 +117,12 @@ def _why_not(name, best, first, table, rest, as_good: bool, natural: list[str]) 
     own, other = _percent(table.loc[name, "share"]), _percent(table.loc[best, "share"])
     if not as_good:
         return (
-            f"Says less about the days to come: {own} of what can be known, {first} "
+            f"Says less about the days to come on the half used to choose: {own} of what can be known, {first} "
             f"{_percent(table.loc[first, 'share'])} "
             f"(standard error of the difference {100 * table.loc[name, 'error']:.1f} points)."
         )
     more = "hardly" if table.loc[best, "behind"] - table.loc[name, "behind"] > table.loc[best, "error"] else "no"
-    told = f"Says {more} more than {best} ({own} of what can be known, {best} {other})"
+    told = f"Says {more} more than {best} on the half used to choose ({own} of what can be known, {best} {other})"
     if natural and name not in natural:
         return f"{told}, and is a cut through a continuum, which {best} is not."
     if rest.loc[name, "segments"] > rest.loc[best, "segments"]:
