@@ -180,6 +180,15 @@ def test_names_of_one_run_differ_in_a_word_that_a_figure_backs_and_not_in_a_numb
     assert list(names.values()) == ["Less-recent shoppers", "More-recent shoppers", "Others"]
 
 
+def test_a_word_that_one_is_called_by_is_owed_to_those_of_its_noun_who_have_more_right_to_it():
+    fans = {"spend": 3000, "order_count": 60, "category_drug_gm_share": 0.7}
+    shops = {"fans": fans, "often": {"spend": 3000, "order_count": 35}, "a": {}, "b": {}, "few": {"spend": 60}}
+    names = named(*planted(planted_segments=shops))[0]["segment"]
+    assert names[:2].tolist() == ["Frequent drugstore big spenders", "Frequent big spenders"]
+    alike = named(*planted(planted_segments=shops | {"fans": fans | {"order_count": 35}}))[0]["segment"]
+    assert alike[:2].tolist() == ["Drugstore big spenders", "Frequent big spenders"]  # as often, for all one can tell
+
+
 def test_suggestions_follow_the_words():
     names, _ = named(*planted())
     assert names["action"][0].startswith("Protect them")

@@ -1,4 +1,4 @@
-"""Two segments of one name told apart: by the order in which they stand in a figure, lastly by a number."""
+"""Names beside each other: who is owed a word that another has, and two of one name told apart."""
 
 from collections import Counter
 
@@ -15,6 +15,39 @@ _COMPARED = (
 # Standard deviations that should lie between two of them. Where nowhere so much does, less will do: their intervals
 # leave no doubt about the order, and a number instead of the word would say nothing.
 LEAST_APART = 0.5
+
+
+def owed_words(found, names):
+    """Words that segments are not called by, though another of the same noun is that has less right to them.
+
+    Words are earned against all customers, and of those who spend much most order often. Where some of the big spenders
+    are called frequent, a reader takes the others to order less: so those who surely order more are called it too.
+
+    Parameters
+    ----------
+    found : dict
+        As `segkit.naming.words.find_words` returns it.
+    names : dict
+        Segment id to name.
+
+    Returns
+    -------
+    list
+        ``(segment_id, (word, row))``; the intervals of the two figures don't overlap.
+    """
+    nouns = {one: next((word for word, _ in found[one] if word.theme == "noun"), None) for one in names}
+    said = {one: names[one].lower().split() for one in names}
+    called = [(nouns[one], word, row) for one in names for word, row in found[one] if word.text.lower() in said[one]]
+    return [
+        (one, (word, row))
+        for one in names
+        for word, row in found[one]
+        if word.text.lower() not in said[one]
+        and any(
+            (noun, of) == (nouns[one], word) and (row.low > other.high if word.sign > 0 else row.high < other.low)
+            for noun, of, other in called
+        )
+    ]
 
 
 def tell_apart(names, profile, sizes, lasting):

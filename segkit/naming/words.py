@@ -6,7 +6,7 @@ from collections import Counter
 import pandas as pd
 
 from segkit.features import FEATURES
-from segkit.naming.apart import MOST_WORDS, tell_apart
+from segkit.naming.apart import MOST_WORDS, owed_words, tell_apart
 from segkit.naming.vocabulary import (
     BIG,
     MIDDLE,
@@ -110,9 +110,10 @@ def choose_names(found, profile, sizes, lasting=None):
     """A unique name for each segment, from the words that are true of it.
 
     A name is the noun for what they spend, where that differs, and the strongest other word. More words come only
-    where two segments would share a name: then the one with the strongest further word takes it, and so on; a
-    short name rests on fewer comparisons and so outlasts a resample or another month. Where words run out, the
-    order of the segments in a figure tells them apart, and only if nothing does a number.
+    where two segments would share a name, then the one with the strongest further word takes it, and so on; or where
+    a segment is owed a word that another of its noun is called by (`owed_words`). A short name rests on fewer
+    comparisons and so outlasts a resample or another month. Where words run out, the order of the segments in a
+    figure tells them apart, and only if nothing does a number.
 
     Parameters
     ----------
@@ -132,16 +133,22 @@ def choose_names(found, profile, sizes, lasting=None):
     segments = [name for name in sizes["segment_id"] if name != UNSEGMENTED]
     lasting = {} if lasting is None else lasting
     free = [segment for segment in segments if segment not in lasting]
-    count = dict.fromkeys(segments, 1)
+    found, count = dict(found), dict.fromkeys(segments, 1)
     while True:
         names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments} | lasting
         shared = [segment for segment in free if Counter(names.values())[names[segment]] > 1]
-        longer = {segment: _further(found[segment], count[segment]) for segment in shared}
-        longer = {segment: pair for segment, pair in longer.items() if pair}
+        longer = [(segment, pair) for segment in shared if (pair := _further(found[segment], count[segment]))]
+        longer = longer or [
+            (segment, pair)
+            for segment, pair in owed_words(found, names)
+            if segment in free and _further(found[segment], count[segment])
+        ]
         if not longer:
             break
-        strongest = min(longer, key=lambda segment: _rank(longer[segment]))
-        count[strongest] += 1
+        segment, pair = min(longer, key=lambda one: _rank(one[1]))
+        taken = [*_modifiers(found[segment])[: count[segment]], pair]
+        found[segment] = taken + [other for other in found[segment] if other not in taken]
+        count[segment] += 1
     for segment in [one for one in free if Counter(names.values())[names[one]] > 1]:
         count[segment] = 1  # more words did not tell them apart, and leave no room for one that does
         names[segment] = _phrase(_picked(found[segment], 1), plain)
