@@ -289,7 +289,7 @@ def test_a_frozen_model_is_judged_itself_by_days_that_it_had_not_seen(tmp_path):
     told = [each.figures().set_index("candidate_id")["forward_value"]["kmeans-2"] for each in (found, nothing)]
     assert told[0] > 0.9 > 0.1 > told[1]
     assert "The model of 2020-07-28 was held against what came" in found.note
-    assert set(found.shares.candidates) == {"rfm-10", "tiers-5", "kmeans-2", "rfm-scores-2"}
+    assert set(found.shares.candidates) == {"rfm-10", "tiers-5", "kmeans-2", "rfm-scores-2", "behaviour-2"}
     assert found.recipes["agreement"].isna().all()  # no recipe was fitted again
 
 

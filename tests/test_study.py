@@ -1,13 +1,17 @@
 """A whole study of a small shop, and of a small survey: what reconciles, what is the same again, what is refused."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from segkit.errors import InputError
+from segkit.forward.skill import HALVES, Shares
 from segkit.progress import use_plain_lines
 from segkit.results import describe_run, write_tables
 from segkit.study import open_study
+from segkit.study.choosing import ChoosingSteps
 from segkit.tables import TABLES, describe_tables
 
 SMALL = {"max_segments": 4, "min_customers": 10, "bootstraps": 10, "seed": 1}
@@ -209,3 +213,19 @@ def test_a_survey_whose_outcome_is_chance_is_advised_against_on_top(tmp_path, mo
     assert study.chosen["reason"].startswith("No segmentation comes back from other customers; this is the steadiest")
     assert study.origins.empty
     assert study.unseen.empty
+
+
+def test_the_peer_of_a_segmentation_that_leaves_customers_out_has_a_segment_more():
+    class Judged(ChoosingSteps):
+        chosen = pd.Series({"candidate_id": "hdbscan-50", "segments": 3})
+        trial = SimpleNamespace(
+            judgement=SimpleNamespace(
+                shares=Shares(
+                    ("hdbscan-50", "rfm-scores-3", "rfm-scores-4", "behaviour-4"),
+                    dict.fromkeys(HALVES, np.full((9, 4, 3), 0.5)),
+                ),
+                recipes=pd.DataFrame({"candidate_id": ["hdbscan-50"], "segments": [4]}),
+            )
+        )
+
+    assert list(object.__new__(Judged).equal_terms.index) == ["hdbscan-50", "rfm-scores-4", "behaviour-4"]

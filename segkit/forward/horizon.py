@@ -7,11 +7,11 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from segkit.baselines import fit_rfm
 from segkit.evidence.agreement import adjusted_rand, agreement_bounds, contingency
 from segkit.evidence.recipes import Progress, run_tasks, stream
 from segkit.features import CustomerFeatures, count_customers, customer_features
 from segkit.forward.ceiling import best_ceiling
+from segkit.forward.companions import count_segments, like_behaviour, like_rfm
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 from segkit.matrix import fit_matrix
 from segkit.matrix.steps import sample_customers
@@ -58,8 +58,9 @@ class Judgement:
     note : str
         A sentence on what was judged, or why nothing could be and from which month on it can.
     shares : Shares or None
-        Figures of candidates, of k-means on the three RFM scores with as many segments (``rfm-scores-5``), and of
-        predictive segmentations with other weights of value (``predictive-8, value x 2``).
+        Figures of candidates, of k-means with as many segments on the three RFM scores (``rfm-scores-5``) and on the
+        behavioural columns (``behaviour-5``), and of predictive segmentations with other weights of value
+        (``predictive-8, value x 2``).
     outcomes : DataFrame
         ``candidate_id, outcome, group, skill, low, high, ceiling``, of the reporting half of the customers.
     ceilings : DataFrame
@@ -68,7 +69,7 @@ class Judgement:
         ``candidate_id, segments`` (one horizon back; those left out count as one), ``agreement`` (adjusted Rand index
         with the delivered segments, over customers of both days; its 95 % interval is ``_low, _high``).
     customers : int
-        As of the day it was judged from.
+        That the figures of the reporting half are of.
     """
 
     note: str
@@ -207,7 +208,7 @@ def judge_candidates(
     skill = judge_labels(past, _with_companions(past, labels, parameters), parameters)
     return Judgement(
         _note(past, labels), skill.shares, _outcomes(skill, labels), skill.ceilings,
-        describe_recipes(labels, delivered), past.customers,
+        describe_recipes(labels, delivered), int((~skill.chooses).sum()),
     )  # fmt: skip
 
 
@@ -258,29 +259,17 @@ def _labels(X, dequantised, candidates: list[Candidate], seed: int) -> list[tupl
 
 
 def _with_companions(past: Past, labels: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
-    """Return the labels with those of k-means on RFM scores, and of predictive segments with other weights."""
-    companions = dict(like_rfm(past, sorted(set(count_segments(labels))), parameters).items())
+    """Return the labels with those of peers of as many segments, and of predictive segments with other weights."""
+    ks = sorted(set(count_segments(labels)))
+    companions = {}
+    for like in (like_rfm, like_behaviour):
+        companions |= dict(like(past.features, ks, parameters.seed).items())
     if past.models is not None and past.models.weights().any():
         Z, k = past.models.matrix.transform(past.features.table), min(SHOWN_SEGMENTS, parameters.max_segments)
         for weight in VALUE_WEIGHTS:
             fit = fit_predictive(past.models, Z, seed=parameters.seed, k=k, value_weight=weight)
             companions[f"predictive-{k}, value x {weight:g}"] = fit.labels
     return pd.concat([labels, pd.DataFrame(companions, index=labels.index)], axis=1)
-
-
-def like_rfm(past: Past, ks: list[int], parameters: Parameters) -> pd.DataFrame:
-    """Return labels of k-means on the three RFM scores (``rfm-scores-5``): rules on equal terms, k for k."""
-    rfm = fit_rfm(past.features.table)
-    if rfm is None:
-        return pd.DataFrame(index=past.features.table.index)
-    scores = rfm.assign(past.features.table)[["r", "f", "m"]].to_numpy("float64")
-    found = {f"rfm-scores-{k}": METHODS["kmeans"](scores, seed=parameters.seed, k=int(k)).labels for k in ks if k > 1}
-    return pd.DataFrame(found, index=past.features.table.index)
-
-
-def count_segments(labels: pd.DataFrame) -> pd.Series:
-    """Return by candidate_id how many segments there are; customers left out count as one, as they do in the skill."""
-    return labels.nunique()
 
 
 def describe_recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:

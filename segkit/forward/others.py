@@ -7,13 +7,12 @@ import pandas as pd
 
 from segkit.evidence.recipes import Progress
 from segkit.forward.ceiling import best_ceiling
+from segkit.forward.companions import count_segments, like_behaviour, like_rfm
 from segkit.forward.horizon import (
     Judgement,
     Past,
-    count_segments,
     describe_recipes,
     judge_labels,
-    like_rfm,
     look_back,
     refit_candidates,
 )
@@ -36,8 +35,9 @@ def earlier_origins(
 
     One block per origin before that of `segkit.forward.look_back`, the latest first, as far back as the data allow:
     customers of one period share its weather, which no interval over customers shows. `candidates` are few, such as
-    the chosen one and the baselines; k-means on the RFM scores joins them, with as many segments as the first has.
-    Of all customers: nothing is chosen here. Where the data begin too late to learn from, predictive ones are missing.
+    the chosen one and the baselines; k-means on the RFM scores joins them, with as many segments as the first has
+    (customers left out count as one). Of all customers: nothing is chosen here. Where the data begin too late to learn
+    from, predictive ones are missing.
     """
     tables = []
     for number in range(1, most + 1):
@@ -45,9 +45,11 @@ def earlier_origins(
         if past is None:
             break
         labels = refit_candidates(past, candidates, parameters)
-        like = like_rfm(past, [candidates[0].params.get("k", 0)], parameters)
+        first = candidates[0]
+        segments = count_segments(labels).get(first.candidate_id, first.params.get("k", 0))
+        like = like_rfm(past.features, [segments], parameters.seed)
         figures = judge_labels(past, pd.concat([labels, like], axis=1), parameters, choosing=False).shares.figures()
-        for name, told in (("customers", past.customers), ("until", str(past.until)), ("origin", str(past.origin))):
+        for name, told in (("customers", len(labels)), ("until", str(past.until)), ("origin", str(past.origin))):
             figures.insert(0, name, told)
         tables.append(figures)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["origin", "until", "candidate_id"])
@@ -78,7 +80,7 @@ def judge_frozen(
     fitted : date
         The last day that the model knows.
     rules : list of Candidate
-        To hold it against; k-means on the RFM scores joins them, with as many segments.
+        To hold it against; k-means with as many segments joins them, on the RFM scores and on the behavioural columns.
     """
     if fitted > as_of - timedelta(days=parameters.horizon_days):
         return None
@@ -87,8 +89,9 @@ def judge_frozen(
         return None
     labels = refit_candidates(past, rules, parameters)
     labels[then.name] = then.reindex(labels.index, fill_value=-1)
-    like = like_rfm(past, [int(count_segments(labels)[then.name])], parameters)
-    skill = judge_labels(past, pd.concat([labels, like], axis=1), parameters, choosing=False)
+    ks = [int(count_segments(labels)[then.name])]
+    peers = [like(past.features, ks, parameters.seed) for like in (like_rfm, like_behaviour)]
+    skill = judge_labels(past, pd.concat([labels, *peers], axis=1), parameters, choosing=False)
     outcomes, everybody = skill.outcomes(), skill.shares.draws["all"]
     note = (
         f"The model of {fitted} was held against what came: its segments of {past.customers:,} customers as of "
@@ -97,7 +100,7 @@ def judge_frozen(
     return Judgement(
         note, Shares(skill.shares.candidates, dict.fromkeys(HALVES, everybody)),
         outcomes[outcomes["candidate_id"].isin(labels.columns)].reset_index(drop=True), skill.ceilings,
-        describe_recipes(labels, labels.iloc[:, :0]), past.customers,
+        describe_recipes(labels, labels.iloc[:, :0]), len(skill.customers),
     )  # fmt: skip
 
 

@@ -98,7 +98,8 @@ def plot_frontier(candidates, beside=None, ax=None):
         With ``_low, _high`` of the figures, the chosen one and the rules have their intervals drawn as a cross.
     beside : DataFrame, optional
         ``candidate_id, forward_value, forward_behaviour`` of segmentations that are no candidates, such as
-        `study.companions`: predictive ones are joined by a line, from the least weight of value to the most.
+        `study.companions`: predictive ones are joined by a line, from the least weight of value to the most; rings
+        are k-means on RFM scores, triangles k-means on the behavioural columns.
     ax : Axes, optional
 
     Returns
@@ -110,11 +111,10 @@ def plot_frontier(candidates, beside=None, ax=None):
     layered = judged["candidate_id"].str.startswith("layers-")
     judged = judged.assign(kind=judged["family"].mask(layered, "layers"))
     if beside is not None and len(beside):
-        rules = beside["candidate_id"].str.startswith("rfm-scores-")
-        weighted = beside[~rules]
-        ax.plot(weighted["forward_value"], weighted["forward_behaviour"], "-", color=QUIET, lw=1, alpha=0.7)
-        rfm = beside[rules]
-        ax.plot(rfm["forward_value"], rfm["forward_behaviour"], "o", color=QUIET, markersize=4, mfc="none", alpha=0.7)
+        for start, style in (("predictive-", "-"), ("rfm-scores-", "o"), ("behaviour-", "^")):
+            own = beside[beside["candidate_id"].str.startswith(start)]
+            drawn = {"color": QUIET, "lw": 1, "markersize": 4, "mfc": "none", "alpha": 0.7}
+            ax.plot(own["forward_value"], own["forward_behaviour"], style, **drawn)
     _draw_crosses(ax, judged)
     tops = []
     for kind in [kind for kind in FAMILY_NAMES if (judged["kind"] == kind).any()]:

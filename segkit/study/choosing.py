@@ -179,7 +179,7 @@ class ChoosingSteps(WaySteps):
 
     @property
     def companions(self) -> pd.DataFrame:
-        """What was judged beside the candidates: k-means on RFM scores, and predictive segments by weight of value."""
+        """What was judged beside the candidates: k-means on RFM scores and on behaviour, predictive ones by weight."""
         shown = ["candidate_id", *FORWARD]
         shares = self.trial.judgement.shares
         if shares is None:
@@ -189,7 +189,7 @@ class ChoosingSteps(WaySteps):
 
     @property
     def equal_terms(self) -> pd.DataFrame:
-        """The chosen candidate beside the rules, and k-means on the three RFM scores with as many segments.
+        """The chosen candidate beside the rules, and k-means on the RFM scores and on behaviour with as many segments.
 
         Index candidate_id; what each tells, and by how much the chosen one is ahead of it (``ahead_value``,
         ``ahead_behaviour``), each with the ends of its 95 % interval: of differences the paired one.
@@ -197,7 +197,8 @@ class ChoosingSteps(WaySteps):
         chosen, shares = self.chosen["candidate_id"], self.trial.judgement.shares
         if shares is None or chosen not in shares.candidates:
             return pd.DataFrame(columns=list(FORWARD)).rename_axis("candidate_id")
-        names = dict.fromkeys([chosen, *(rule.candidate_id for rule in RULES), f"rfm-scores-{self.chosen['segments']}"])
+        peers = [f"{name}-{self._judged_segments}" for name in ("rfm-scores", "behaviour")]
+        names = dict.fromkeys([chosen, *(rule.candidate_id for rule in RULES), *peers])
         table = shares.figures("reporting").set_index("candidate_id")
         table = table.loc[[name for name in names if name in table.index]]
         for name in table.index.drop(chosen):
@@ -205,6 +206,12 @@ class ChoosingSteps(WaySteps):
                 ends = {"": row.gain, "_low": row.low, "_high": row.high}
                 table.loc[name, [f"ahead_{row.group}{end}" for end in ends]] = list(ends.values())
         return table
+
+    @property
+    def _judged_segments(self) -> int:
+        """How many segments the chosen recipe made where it was judged; customers left out count as one."""
+        recipes = self.trial.judgement.recipes.set_index("candidate_id")["segments"]
+        return int(recipes.get(self.chosen["candidate_id"], self.chosen["segments"]))
 
     @property
     def unseen(self) -> pd.DataFrame:
@@ -218,7 +225,7 @@ class ChoosingSteps(WaySteps):
         judged = judgement.shares
         if judged is None or self.as_of is None:
             return pd.DataFrame(columns=list(TABLES["origins"].columns))
-        table, k = self.candidates.set_index("candidate_id"), int(self.chosen["segments"])
+        table, k = self.candidates.set_index("candidate_id"), self._judged_segments
         ids = dict.fromkeys([self.chosen["candidate_id"], f"kmeans-{k}", *(rule.candidate_id for rule in RULES)])
         tried = [
             Candidate(one, table["family"][one], json.loads(table["params"][one])) for one in ids if one in table.index

@@ -124,7 +124,7 @@ TABLES: dict[str, Table] = {
         {
             "origin": text("day up to which features were known"),
             "until": text("last day judged by"),
-            "customers": integer("customers as of the origin", "customers"),
+            "customers": integer("customers that the figures are of", "customers"),
             "candidate_id": text("a candidate, or rfm-scores-k: k-means on the three RFM scores"),
             **_forward("buy"),
         },
