@@ -113,11 +113,13 @@ def new_card(
 ) -> None:
     """Look at a file, guess which column is what, and write a commented card to finish."""
     from segkit.cards import read_card
-    from segkit.new_card import write_new_card
+    from segkit.new_card import open_questions, write_new_card
 
     path = write_new_card(file, name, table=table)
     card = read_card(path)
     asked = "" if card.currency or card.ready else ", fill in the currency"
+    for question in open_questions(path.read_text(encoding="utf-8")):
+        print(f"To decide: {question}")
     print(f"Wrote {path}: read its comments, correct what is wrong{asked}, then try\n  segkit check {path.stem}")
 
 

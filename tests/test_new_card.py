@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from segkit.cards import CARDS, read_card
 from segkit.errors import InputError
-from segkit.new_card import draft_card, write_new_card
+from segkit.new_card import draft_card, open_questions, write_new_card
 from segkit.sources import read_orders, read_ready
 
 
@@ -223,3 +224,73 @@ def test_the_card_drafted_for_the_published_retail_data_needs_no_edit(tmp_path):
     with read_orders(read_card(tmp_path / "shop.toml")) as orders:
         sale = orders.ledger.set_index("reason").loc["sale"]
     assert sale.round(2).tolist() == [407_664, 19_213, 4_312, 8_832_003.27]
+
+
+def german_lines(total, discount="money per line", rows=500):
+    """Return a German shop's lines whose discount and total are as told; every tenth line is a return."""
+    draw = random.Random(2)
+    lines = []
+    for number in range(rows):
+        pieces, price = draw.randint(1, 5) * (-1 if number % 10 == 0 else 1), draw.randint(200, 9000) / 100
+        off = draw.choice([0, 0, 0.05, 0.1, 0.25])
+        per = {"money per line": abs(pieces) * price, "money per piece": price, "percent": 100}.get(discount, 1)
+        off_written = round(off * per, 2)
+        taken = off_written * {"money per piece": abs(pieces)}.get(discount, 1)
+        taken = off * abs(pieces) * price if discount in ("percent", "rate") else taken
+        sign = 1 if pieces > 0 else -1
+        sums = {"after": pieces * price - sign * taken, "before": pieces * price, "neither": draw.randint(1, 99)}
+        when = f"{1 + number % 28:02d}.{1 + number % 12:02d}.2026 12:00"
+        who = f"{number % 50:03d}", f"B{1000 + number // 2}", when, f"P{number % 30}"
+        lines.append((*who, pieces, price, off_written, round(sums[total], 2)))
+    names = ["Kundennr", "Bestellnr", "Bestelldatum", "Artikelnr", "Menge", "Einzelpreis", "Rabatt", "Gesamtbetrag"]
+    return pd.DataFrame(lines, columns=names)
+
+
+def write_german(lines, folder):
+    off = lines["Rabatt"].map(lambda number: f"{number:g}".replace(".", ","))  # 0, not 0,00, as spreadsheets write it
+    lines.assign(Rabatt=off).to_csv(folder / "orders.csv", index=False, sep=";", decimal=",")
+    return drafted(folder), (folder / "drafted.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("discount", "told"),
+    [
+        ("money per line", "money per line"),
+        ("money per piece", "money per piece"),
+        ("percent", "a rate in percent"),
+        ("rate", "a rate from 0 to 1"),
+    ],
+)
+def test_a_total_that_equals_price_less_discount_is_the_amount_and_tells_what_the_discount_is(tmp_path, discount, told):
+    lines = german_lines("after", discount)
+    card, text = write_german(lines, tmp_path)
+    assert columns(card)["amount"] == "Gesamtbetrag"
+    assert f"equals Menge x Einzelpreis less Rabatt ({told}) in 100% of rows: after discount" in text
+    assert open_questions(text) == []
+    gross, net = lines["Menge"] * lines["Einzelpreis"], lines["Gesamtbetrag"]
+    assert gross.sum() > 1.05 * net.sum()
+    with read_orders(card) as orders:
+        assert orders.ledger["amount"].sum() == pytest.approx(net.sum())
+        found = orders.connection.execute("SELECT sum(discount)::DOUBLE FROM orders").fetchone()[0]
+    assert found == pytest.approx(gross.abs().sum() - net.abs().sum(), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("total", "doubt"),
+    [
+        ("before", "Gesamtbetrag is Menge x Einzelpreis also where Rabatt isn't 0"),
+        ("neither", "no column equals Menge x Einzelpreis, with or without Rabatt"),
+        ("", "no column equals Menge x Einzelpreis, with or without Rabatt"),
+    ],
+)
+def test_an_amount_that_may_include_the_discount_is_asked_about_with_the_sql_that_takes_it_off(tmp_path, total, doubt):
+    lines = german_lines(total or "after")
+    _, text = write_german(lines if total else lines.drop(columns="Gesamtbetrag"), tmp_path)
+    (question,) = open_questions(text)
+    assert question.startswith(f"amount may still include the discount: {doubt}")
+    if total == "neither":
+        return
+    way = re.search("write (amount = .*)$", question)[1]
+    (tmp_path / "mended.toml").write_text(re.sub("^(amount|unit_price) = .*$", lambda _: way, text, flags=re.M))
+    with read_orders(read_card(tmp_path / "mended.toml")) as orders:
+        assert orders.ledger["amount"].sum() == pytest.approx(german_lines("after")["Gesamtbetrag"].sum())

@@ -211,6 +211,14 @@ def test_a_bad_file_is_refused_with_the_way_out(tmp_path, changes, message):
         read_orders(write(tmp_path, **changes))
 
 
+def test_no_discount_is_an_empty_cell_also_among_decimal_commas(tmp_path):
+    lines = ["1,A,2024-01-05,p,1,1,", '1,B,2024-01-05,p,1,1,"0,50"'] * 5
+    card = CARD.replace("[orders]", '[orders]\ndecimal = ","') + 'discount = "off"\n'
+    with read_orders(write(tmp_path, lines, f"{HEADER},off", card)) as orders:
+        assert orders.ledger["reason"].tolist() == ["sale"]
+        assert float(orders.connection.execute("SELECT sum(discount) FROM orders").fetchone()[0]) == 2.5
+
+
 def test_a_day_before_the_first_line_is_refused(tmp_path):
     lines = [line for line in LINES if ",," not in line]  # a line without a date belongs to every day
     with pytest.raises(InputError, match="no order lines up to 2023-12-31; all 21 are later"):

@@ -88,9 +88,9 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
         looks = look_at_columns(connection, "rows")
         if not looks or not looks[0].rows:
             raise InputError(f"{source.name} has no rows")
-        if any(look.comma_share > 0.5 for look in looks):
+        if any(look.has_commas for look in looks):
             source = replace(source, decimal=",")
-        guess = guess_roles(connection, looks)
+        guess = guess_roles(connection, looks, source.decimal)
         shown = source.source if source.in_database else _shown_path(path.absolute(), folder)
         customers = _customer_id(connection, looks, guess)
         if customers is not None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from segkit.cards import quote
 from segkit.new_card.look import Look
+from segkit.new_card.money import Money, settle_money
 from segkit.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score
 from segkit.sources.explain import fitting_formats
 
@@ -19,13 +20,15 @@ class Guess:
     names: Look | None = None
     rejected: dict[str, str] = field(default_factory=dict)
     date_formats: list[str] = field(default_factory=list)
+    money: Money = Money({}, ())
 
 
-def guess_roles(connection, looks: list[Look]) -> Guess:
+def guess_roles(connection, looks: list[Look], decimal: str = ".") -> Guess:
     """Return the likeliest column for each role of an order line; each column plays one role at most.
 
     Names decide between columns that could play a role; whether a column could is decided by what is in it: a date
-    that can be read, numbers where a number is needed, no gaps where the contract allows none.
+    that can be read, numbers (with that `decimal` mark) where a number is needed, no gaps where the contract allows
+    none; and what an amount and a discount are, by what they add up to.
     """
     guess = Guess()
     scores = []
@@ -47,7 +50,7 @@ def guess_roles(connection, looks: list[Look]) -> Guess:
             guess.roles[role] = look
             taken.add(look.name)
     _guess_by_content(connection, guess, looks, taken)
-    _settle_amount(connection, guess)
+    _settle_amount(connection, guess, looks, decimal)
     _guess_names(connection, guess, looks)
     for look in (*guess.roles.values(), *filter(None, [guess.names])):
         guess.rejected.pop(look.name, None)
@@ -109,22 +112,32 @@ def _guess_by_content(connection, guess: Guess, looks: list[Look], taken: set[st
             taken.add(dates[0].name)
 
 
-def _settle_amount(connection, guess: Guess) -> None:
+def _settle_amount(connection, guess: Guess, looks: list[Look], decimal: str) -> None:
     """Keep either the amount of a line or its unit price; an amount that repeats within orders is an order's total."""
-    amount, price, order = (guess.roles.get(role) for role in ("amount", "unit_price", "order_id"))
-    if amount is not None and order is not None:
-        same, orders = connection.execute(
-            "SELECT count(*) FILTER (amounts = 1), count(*) FROM "
-            f"(SELECT count(DISTINCT {quote(amount.name)}) AS amounts FROM sample "
-            f"GROUP BY {quote(order.name)} HAVING count(*) > 2)"
-        ).fetchone()
-        if orders and same > 0.9 * orders:
-            guess.rejected[amount.name] = "is the same on all lines of an order: an order's total, not a line's amount"
-            del guess.roles["amount"]
-            amount = None
-    if amount is not None and price is not None:
-        guess.rejected[price.name] = f"could be unit_price, but {amount.name} is the amount already"
-        del guess.roles["unit_price"]
+    roles, order = guess.roles, guess.roles.get("order_id")
+    named = [look for look in looks if name_score(look.name, SYNONYMS["amount"])]
+    totals = {look.name for look in named if order is not None and _repeats(connection, look, order)}
+    for name in totals - {look.name for role, look in roles.items() if role != "amount"}:
+        guess.rejected[name] = "is the same on all lines of an order: an order's total, not a line's amount"
+    if "amount" in roles and roles["amount"].name in totals:
+        del roles["amount"]
+    guess.money = settle_money(connection, looks, roles, totals, decimal)
+    by_name = {look.name: look for look in looks}
+    for role, name in zip(("amount", "discount"), guess.money.used, strict=False):
+        roles[role] = by_name[name]
+    if {"amount", "unit_price"} <= set(roles):
+        price = roles.pop("unit_price")
+        guess.rejected[price.name] = f"could be unit_price, but {roles['amount'].name} is the amount already"
+
+
+def _repeats(connection, amount: Look, order: Look) -> bool:
+    """Return whether a column is the same on all lines of nearly every order of some lines."""
+    same, orders = connection.execute(
+        "SELECT count(*) FILTER (amounts = 1), count(*) FROM "
+        f"(SELECT count(DISTINCT {quote(amount.name)}) AS amounts FROM sample "
+        f"GROUP BY {quote(order.name)} HAVING count(*) > 2)"
+    ).fetchone()
+    return orders > 0 and same > 0.9 * orders
 
 
 def _guess_names(connection, guess: Guess, looks: list[Look]) -> None:

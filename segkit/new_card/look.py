@@ -22,8 +22,9 @@ class Look:
     filled_share: float
     distinct: int
     examples: tuple[str, ...]
-    numbers_share: float  # can be read as numbers
+    numbers_share: float  # can be read as numbers, with the decimal mark that most of them have
     comma_share: float  # are texts with a decimal comma
+    percent_share: float  # are numbers with a percent sign
     dates_share: float  # can be read as dates without being told the format
     whole: bool
     low: float | None
@@ -37,6 +38,11 @@ class Look:
         return self.type.startswith(("TIMESTAMP", "DATE"))
 
     @property
+    def has_commas(self) -> bool:
+        """Return whether its numbers are written with a decimal comma, all of them or those that aren't whole."""
+        return self.comma_share > 0 and self.is_money_like
+
+    @property
     def is_text(self) -> bool:
         """Return whether the column is text that isn't numbers throughout."""
         return self.type == "VARCHAR" and self.numbers_share < 0.95
@@ -44,7 +50,7 @@ class Look:
     @property
     def is_money_like(self) -> bool:
         """Return whether the column can be a number with any fraction."""
-        return not self.is_date and self.type != "BOOLEAN" and max(self.numbers_share, self.comma_share) > 0.95
+        return not self.is_date and self.type != "BOOLEAN" and self.numbers_share > 0.95
 
     @property
     def kind(self) -> str:
@@ -55,11 +61,10 @@ class Look:
             return "yes or no"
         if not self.is_money_like:
             return "text"
-        numbers = max(self.numbers_share, self.comma_share)
-        if numbers == 1 or self.comma_share > 0.5:
+        if self.numbers_share == 1:
             return "numbers"
         such = f", such as {self.no_number}" if self.no_number else ""
-        return f"numbers ({max(1 - numbers, 0.001):.1%} not{such})"
+        return f"numbers ({max(1 - self.numbers_share, 0.001):.1%} not{such})"
 
     def __str__(self) -> str:
         of = f" of the first {self.rows:,}" if self.rows < self.all_rows else ""
@@ -80,14 +85,23 @@ def look_at_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> lis
 def _look(connection, name: str, kind: str, rows: int, all_rows: int) -> Look:
     column = quote(name)
     written = missing_text(f"{column}::VARCHAR")
-    value = number(column, kind) if is_number(kind) or kind == "VARCHAR" else "NULL::DOUBLE"
-    comma = f"regexp_full_match(trim({written}), '-?[0-9.]+,[0-9]+')" if kind == "VARCHAR" else "false"
-    filled, distinct, numbers, commas, dates, whole, low, high, negative, no_number = connection.execute(f"""
-        SELECT count(shown), count(DISTINCT shown), count(value), count(*) FILTER (comma),
+    commas, points, percents = 0, 0, 0
+    if kind == "VARCHAR":
+        commas, points, percents = connection.execute(
+            "SELECT count(*) FILTER (regexp_full_match(shown, '-?[0-9.]+,[0-9]+')), "
+            "count(*) FILTER (regexp_full_match(shown, '-?[0-9,]*[.][0-9]+')), "
+            "count(*) FILTER (regexp_full_match(shown, '-?[0-9.,]+ ?%')) "
+            f"FROM (SELECT trim({written}) AS shown FROM sample)"
+        ).fetchone()
+    # a spreadsheet writes 12,50 but 12: whole numbers belong to those with a comma
+    decimal = "," if commas > points else "."
+    value = number(column, kind, decimal) if is_number(kind) or kind == "VARCHAR" else "NULL::DOUBLE"
+    filled, distinct, numbers, dates, whole, low, high, negative, no_number = connection.execute(f"""
+        SELECT count(shown), count(DISTINCT shown), count(value),
             count(TRY_CAST(shown AS TIMESTAMP)) FILTER (NOT regexp_full_match(shown, '[0-9.]+')),
             coalesce(bool_and(value = floor(value)), false), min(value), max(value), count(*) FILTER (value < 0),
             max(shown) FILTER (value IS NULL)
-        FROM (SELECT {written} AS shown, {value} AS value, {comma} AS comma FROM sample)
+        FROM (SELECT {written} AS shown, {value} AS value FROM sample)
     """).fetchone()
     if whole:
         written = f"regexp_replace({written}, '\\.0$', '')"  # 13085.0 is a float only because some are missing
@@ -105,7 +119,8 @@ def _look(connection, name: str, kind: str, rows: int, all_rows: int) -> Look:
         distinct,
         tuple(" ".join(example[0].split())[:40] for example in examples),
         numbers / known,
-        commas / known,
+        commas / known if decimal == "," else 0.0,
+        percents / known,
         dates / known,
         whole,
         low,

@@ -3,7 +3,7 @@
 from segkit.cards import FileSource, quote
 from segkit.new_card.guess import REQUIRED_ROLES, Guess
 from segkit.new_card.look import Look
-from segkit.new_card.parts import file_lines, head_lines, toml_text
+from segkit.new_card.parts import DECIDE, file_lines, head_lines, toml_text
 from segkit.new_card.synonyms import CURRENCIES, CURRENCY_COLUMNS, CURRENCY_SIGNS, plain_name
 from segkit.sources.convert import sql_text
 
@@ -28,6 +28,7 @@ def draft_orders(connection, name: str, shown: str, source: FileSource, looks: l
     money = "amount" if "amount" in roles else "unit_price"
     lines += _column(money, roles, guess)
     lines.append("# (amount: the line's money after discount, negative for returns; unit_price: times quantity)")
+    lines += [f"{DECIDE}{guess.money.warning}"] if guess.money.warning else []
     lines += _returns(connection, roles)
     for role in _OPTIONAL_ROLES:
         if role in roles:
@@ -149,7 +150,9 @@ def _column(role: str, roles: dict[str, Look], guess: Guess) -> list[str]:
             return [f"{role} = {{ sql = {toml_text(sql)} }}    # {why}"]
         return [f'{role} = "TO BE NAMED"    # not found: write the name of the column here']
     look = roles[role]
-    return [f"{role} = {_expression(role, look)}    # {look}{_remark(role, look)}"]
+    sql, why = guess.money.expressions.get(role, ("", ""))
+    written = _expression(role, look) if sql in ("", quote(look.name)) else f"{{ sql = {toml_text(sql)} }}"
+    return [f"{role} = {written}    # {look}{_remark(role, look)}{f'; {why}' if why else ''}"]
 
 
 def _expression(role: str, look: Look) -> str:

@@ -4,6 +4,8 @@ import json
 
 from segkit.cards import FileSource
 
+DECIDE = "# TO DECIDE: "  # begins what the file can't answer; the command line repeats it
+
 
 def toml_text(text: str) -> str:
     """Return `text` in quotes, as TOML writes it.
@@ -40,3 +42,8 @@ def file_lines(shown: str, source: FileSource) -> list[str]:
     if source.decimal == ",":
         lines.append('decimal = ","                  # numbers such as 1.234,50')
     return lines
+
+
+def open_questions(text: str) -> list[str]:
+    """Return what a drafted card leaves to be decided."""
+    return [line.removeprefix(DECIDE) for line in text.splitlines() if line.startswith(DECIDE)]

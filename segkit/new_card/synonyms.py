@@ -56,7 +56,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "amount": _words(
         """
         line_total line_amount line_subtotal sales_value net_amount net_sales product_net_revenue item_revenue
-        extended_price amount sales revenue order_item_total umsatz zeilensumme betrag gesamtpreis summe
+        extended_price amount sales revenue order_item_total umsatz zeilensumme zeilenbetrag positionsbetrag
+        positionssumme gesamtbetrag betrag gesamtpreis endbetrag endpreis nettobetrag bruttobetrag summe gesamt
         montant_ligne montant chiffre_affaires total_linea importe monto gross_amount total_price subtotal
         total value
         """

@@ -62,6 +62,9 @@ def canonical_columns(
         for column in {"discount", "coupon_discount"} & set(sql):
             if as_sql.is_number(types[column]):
                 sql[column] = f"coalesce({sql[column]}, 0)"
+            elif types[column] == "VARCHAR":  # an empty cell is none, but one that can't be read is a breach
+                empty = f"coalesce(trim({table.columns[column]}), '') = ''"
+                sql[column] = f"CASE WHEN {empty} THEN 0 ELSE {sql[column]} END"
     if name == "customers":
         return sql
     order = dict.fromkeys((*REQUIRED[name], "amount", "is_return", *OPTIONAL[name]))
