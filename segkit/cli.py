@@ -226,7 +226,7 @@ def score(
 ) -> None:
     """Assign customers with the frozen model of a finished run; nothing is fitted."""
     from segkit.prose import tell_sizes
-    from segkit.score import score_customers, write_scores
+    from segkit.score import check_place, score_customers, write_scores
 
     place = out or run / f"scores-{month or 'own'}.parquet"
     if engine and engine != "duckdb":
@@ -235,6 +235,8 @@ def score(
         print(tell_sizes(score_in_cluster(run, dataset, place, month=month, source=source, engine=engine)))
         print(place)
         return
+    if out or run.is_dir():  # else it is the run that is missing
+        check_place(place)
     scores = score_customers(run, dataset, month=month, source=source)
     print(tell_sizes(scores["segment"].value_counts()))
     print(write_scores(scores, place))

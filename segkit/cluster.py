@@ -16,6 +16,7 @@ from segkit.features.custom import custom_features
 from segkit.features.customers import customer_statement
 from segkit.features.recipe import recipe_features
 from segkit.features.stages import open_stages
+from segkit.places import check_writable
 from segkit.score import known_customers, left_out_why, open_model, without_orders_why
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 from segkit.sources import Orders, read_orders
@@ -65,6 +66,7 @@ def score_in_cluster(
         raise InputError(f"--out {out}: there is no folder {out.parent}")
     if out.is_file():
         raise InputError(f"--out {out} is a file, and a cluster writes a folder of parquet files: name another place")
+    check_writable(out.parent, f"--out {out}")
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
     beside = out.with_name(f".{out.name}-{os.getpid()}")
     with read_orders(card, day, engine=engine) as orders:

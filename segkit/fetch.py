@@ -11,6 +11,7 @@ from pathlib import Path
 
 from segkit.cards import Card, read_card
 from segkit.errors import InputError
+from segkit.places import check_writable
 from segkit.progress import progress_bar
 from segkit.sources.files import digest_file
 
@@ -50,6 +51,7 @@ def fetch_dataset(name: str | Path) -> str:
     wanted = card.fetch.get("member_sha256") or ("" if "member" in card.fetch else card.fetch["sha256"])
     if wanted and target.is_file() and digest_file(target) == wanted:
         return f"{target} is there already, and its checksum is right"
+    check_writable(target.parent)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".fetch-", dir=target.parent))
     try:

@@ -18,6 +18,7 @@ from segkit.cards import ROOT, read_card
 from segkit.errors import InputError
 from segkit.keep import code_digest
 from segkit.memory import share_engine_memory
+from segkit.places import check_writable
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
 from segkit.rules import rules_sql
@@ -65,6 +66,7 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
     """
     start = time.perf_counter()
     shelf = Path(out or ROOT / "reports").resolve() / read_card(dataset, source or None).name
+    check_writable(shelf, f"--out {out}" if out else "")
     before = month_before(shelf, month)
     previous = str(before.folder) if before else ""
     study = open_study(dataset, month=month, as_of=as_of, source=source, previous=previous, **settings)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segkit.cards import ROOT, read_card
 from segkit.errors import InputError
+from segkit.places import check_writable
 from segkit.report import made_by, run_report
 from segkit.results import has_same_data
 from segkit.series import write_series
@@ -38,6 +39,7 @@ def run_months(
     months = months_between(first, last)
     card = read_card(dataset, source or None)
     shelf = Path(out or ROOT / "reports").resolve() / card.name
+    check_writable(shelf, f"--out {out}" if out else "")
     for month in months:
         done = finished_months(shelf)
         reason = _why_run(month, done, stale_months(done), dataset, source, settings)

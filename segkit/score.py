@@ -10,6 +10,7 @@ from segkit.cards import Card, read_card
 from segkit.errors import InputError
 from segkit.features import CustomerFeatures, customer_features
 from segkit.handover import write_csv
+from segkit.places import check_writable
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 from segkit.sources import Orders, read_orders, read_ready
 from segkit.study import last_day_counted
@@ -128,17 +129,8 @@ def _left_out(customers: pd.Index, why: str) -> pd.DataFrame:
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> Path:
-    """Write scored customers as parquet or CSV, by the ending of `path`; whole or not at all.
-
-    Raises
-    ------
-    InputError
-        Another ending, or a folder that doesn't exist.
-    """
-    if path.suffix not in (".parquet", ".csv"):
-        raise InputError(f"--out {path}: scored customers are written as .parquet or .csv")
-    if not path.parent.is_dir():
-        raise InputError(f"--out {path}: there is no folder {path.parent}")
+    """Write scored customers as parquet or CSV, by the ending of `path`; whole or not at all; see `check_place`."""
+    check_place(path)
     beside = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         if path.suffix == ".csv":
@@ -149,3 +141,20 @@ def write_scores(scores: pd.DataFrame, path: Path) -> Path:
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file that scored customers can't be written to.
+
+    Raises
+    ------
+    InputError
+        An ending other than .parquet and .csv, a folder in its place, or a folder that isn't there or is closed.
+    """
+    if path.suffix not in (".parquet", ".csv"):
+        raise InputError(f"--out {path}: scored customers are written as .parquet or .csv")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise InputError(f"--out {path} is a folder: name a file in it")
+    check_writable(path.parent, f"--out {path}")

@@ -1,5 +1,6 @@
 """The command line from outside: exit status, one message, nothing written."""
 
+import json
 import os
 import subprocess
 import sys
@@ -110,6 +111,31 @@ def test_a_spoilt_card_or_file_is_named_with_the_way_out(monkeypatch, capsys, sh
         (shop / name).write_text(orders)
     message = refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", "--month", "2026-03")
     assert words in message
+
+
+@pytest.mark.parametrize("out", ["/etc/passwd", "/etc/passwd/x", "/proc/x"])
+@pytest.mark.parametrize("command", ["report", "months", "score", "handover"])
+def test_a_place_that_cannot_be_written_to_is_named_before_any_work(monkeypatch, capsys, shop, command, out):
+    (shop / "run").mkdir()
+    record = {
+        "dataset": "shop",
+        "month": "2026-03",
+        "as_of": "2026-03-31",
+        "card": str(shop / "shop.toml"),
+        "source": "",
+    }
+    record["parameters"] = {"handover_floor": 2, "min_confidence": 0.0}
+    (shop / "run" / "run.json").write_text(json.dumps(record))
+    arguments = {
+        "report": [shop / "shop.toml", "--month", "2026-03"],
+        "months": [shop / "shop.toml", "--from", "2026-03", "--to", "2026-03"],
+        "score": [shop / "run", shop / "shop.toml"],
+        "handover": [shop / "run"],
+    }
+    out = f"{out}/a.csv" if command == "score" else out
+    status, said, message = run(monkeypatch, capsys, command, *arguments[command], "--out", out)
+    assert (status, said, message.count("\n")) == (2, "", 1)
+    assert message.startswith(f"segkit: --out {out}")
 
 
 def test_check_prints_the_ledger_and_writes_nothing(monkeypatch, capsys, shop):

@@ -14,6 +14,7 @@ ROOMS = (
         "errors",
         "memory",
         "parameters",
+        "places",
         "progress",
         "tables",
         "privacy",

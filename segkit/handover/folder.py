@@ -13,6 +13,7 @@ from segkit.errors import InputError
 from segkit.handover.audience import HANDED, audience, read_contacts
 from segkit.handover.platforms import PLATFORMS, Platform
 from segkit.handover.star import RELATIONS, star_schema
+from segkit.places import check_writable
 from segkit.rules import DIALECTS, translate_sql
 from segkit.sources import read_orders
 from segkit.tables import read_table, write_json
@@ -84,6 +85,7 @@ def hand_over(
     place = Path(out or run / "handover").resolve()
     if place.exists() and not (place / "handover.json").exists() and (place.is_file() or any(place.iterdir())):
         raise InputError(f"--out {out} holds other files, which a handover would replace: name a new or empty folder")
+    check_writable(place.parent, f"--out {out or place}")
     beside = place.with_name(f".{place.name}-{os.getpid()}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)

@@ -16,6 +16,7 @@ from segkit.new_card.guess import Guess, guess_roles
 from segkit.new_card.look import Look, look_at_columns
 from segkit.new_card.order_lines import draft_orders
 from segkit.new_card.synonyms import CUSTOMER_IDS, name_score, plain_name
+from segkit.places import check_writable
 from segkit.sources.contacts import contact_name
 from segkit.sources.databases import copy_databases
 from segkit.sources.files import parquet_files, scan
@@ -47,6 +48,7 @@ def write_new_card(file: str | Path, name: str = "", folder: Path = CARDS, table
     path = folder / f"{name}.toml"
     if path.exists():
         raise InputError(f"there is a card {path.name} already; choose another name with --name, or remove it")
+    check_writable(folder)
     text = draft_card(file, name, folder, table)
     path.write_text(text, encoding="utf-8")
     return path
