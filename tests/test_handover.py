@@ -65,6 +65,7 @@ def run(tmp_path):
     assignments["rfm_segment"] = "Champions"
     sizes = assignments.groupby(["segment_id", "segment"]).size().rename("customers").reset_index()
     sizes = sizes.assign(customer_share=0.5, revenue=-3.5, revenue_share=0.5, description="+1 more", rule="spend < 9")
+    sizes = sizes.assign(rule_precision=0.9, rule_recall=0.4)
     features = pd.DataFrame({"customer_id": list("abcdefgh"), "spend": 9.5})
     for name, table in {"assignments": assignments, "segments": sizes, "features": features}.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet")
@@ -138,6 +139,7 @@ def test_the_star_holds_every_customer_and_segment_once(run):
     assert star["dim_customer"]["customer_id"].is_unique
     assert set(star["fact_customer_month"]["segment_id"]) == set(star["dim_segment"]["segment_id"])
     assert star["fact_segment_month"]["customers"].sum() == len(star["fact_customer_month"]) == 8
+    assert star["dim_segment"][["rule_precision", "rule_recall"]].values.tolist() == [[0.9, 0.4]] * 3
 
 
 def test_a_shop_without_addresses_gets_tables_and_sql_and_says_so(run, tmp_path):

@@ -5,11 +5,14 @@ import pandas as pd
 RELATIONS = """\
 | table | one row per | joins |
 |---|---|---|
-| `dim_segment` | segment | `segment_id` |
+| `dim_segment` | segment: name, description, rule and how far it holds | `segment_id` |
 | `dim_customer` | customer | `customer_id` |
 | `dim_month` | month of the run | `month` |
 | `fact_segment_month` | segment and month: customers, revenue, shares | `segment_id`, `month` |
 | `fact_customer_month` | customer and month: segment, confidence, features | `customer_id`, `segment_id`, `month` |
+
+`rule_precision` is the share of the customers matched by a `rule` who belong to the segment, `rule_recall` the share of
+the segment that it matches, both 0 to 1: a rule describes a segment, and only as far as these say.
 
 Every relationship is many to one, from the fact table to the dimension. Append the fact tables of further months.
 """
@@ -27,7 +30,7 @@ def star_schema(
     features, assignments, segments : DataFrame
         As in the run's ``tables/``.
     """
-    told = ["segment_id", "segment", "description", "rule"]
+    told = ["segment_id", "segment", "description", "rule", "rule_precision", "rule_recall"]
     sizes = ["segment_id", "customers", "customer_share", "revenue", "revenue_share"]
     placed = assignments[["customer_id", "segment_id", "confidence"]].merge(features, on="customer_id")
     placed.insert(0, "month", month)
