@@ -98,17 +98,21 @@ def veil_few(table: pd.DataFrame, counts=None, theirs=(), fewest: int = FEWEST_S
     return table.assign(**veiled, **{name: table[name].mask(few.any(axis=1)) for name in theirs})
 
 
-def veiled_share(share: float, customers: int, fewest: int = FEWEST_SHOWN) -> float:
-    """Return a share of people moved so far from 0 and 1 that it doesn't tell of fewer than `fewest` of them.
+def veiled_share(share: float, customers: int, decimals: int = 1, fewest: int = FEWEST_SHOWN) -> str:
+    """Return a share of people in percent, as a bound where fewer than `fewest` of them make or miss it, none included.
+
+    Nothing is said of fewer than twice as many, of whom such a bound would tell nothing.
 
     Examples
     --------
-    >>> veiled_share(0.995, 200), veiled_share(0.5, 200), veiled_share(0.0, 200)
-    (0.95, 0.5, 0.0)
+    >>> veiled_share(0.5, 200), veiled_share(0.995, 200), veiled_share(1.0, 146), veiled_share(0.0, 200)
+    ('50.0 %', 'over 95 %', 'over 93 %', 'under 5 %')
+    >>> veiled_share(0.5, 18)
+    ''
     """
-    count = round(share * customers)
-    if 0 < count < fewest:
-        return min(fewest / customers, 1.0)
-    if 0 < customers - count < fewest:
-        return max(1 - fewest / customers, 0.0)
-    return share
+    if share != share or customers < 2 * fewest:
+        return ""
+    count, bound = round(share * customers), 100 * fewest / customers
+    if count < fewest:
+        return f"under {np.ceil(bound):.0f} %"
+    return f"over {np.floor(100 - bound):.0f} %" if customers - count < fewest else f"{100 * share:.{decimals}f} %"

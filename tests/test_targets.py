@@ -1,5 +1,7 @@
 """What segments bring, whether they are targets, what could be tried."""
 
+from types import SimpleNamespace
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 
 from segkit.handover import reachable_customers
 from segkit.plots import plot_kpis, plot_targets, use_style
+from segkit.study.worth import WorthSteps
 from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
 from segkit.targets.criteria import REACHED
 from segkit.targets.kpis import KPIS
@@ -65,6 +68,19 @@ def test_revenue_of_the_segments_adds_up_to_all_revenue(shop, halves):
 def test_nothing_is_said_of_fewer_than_ten_customers(shop, halves):
     kpis = segment_kpis(shop, halves)
     assert np.isnan(figure(kpis, "S2", "campaign_response"))  # nine were sent one
+
+
+def test_the_reports_table_bounds_a_retention_of_few_and_has_no_returns_where_nobody_returned_anything(shop, halves):
+    shop = pd.concat([shop, shop.set_axis([f"d{i:02}" for i in range(20)])])
+    halves = pd.concat([halves, halves.set_axis(shop.index[20:])])
+    segments = pd.DataFrame({"segment_id": ["S1", "S2"], "segment": ["Loyal", "Away"]})
+    study = SimpleNamespace(kpis=segment_kpis(shop, halves), segments=segments)
+    study._by_name = lambda table: WorthSteps._by_name(study, table)
+    table = WorthSteps.kpi_table.fget(study)
+    assert "return_rate" not in table
+    assert table["retention"].tolist() == ["over 50 %", "under 50 %"]  # nobody of twenty lost, nobody kept
+    study.kpis = segment_kpis(shop.assign(return_spend_share=0.1), halves)
+    assert WorthSteps.kpi_table.fget(study)["return_rate"].tolist() == pytest.approx([0.1, 0.1])
 
 
 def test_a_shop_without_campaigns_or_discounts_has_no_such_figures(shop, halves):

@@ -61,7 +61,17 @@ def key_figures(figures: dict[str, str]) -> Piece:
 
 
 def page_table(
-    table: pd.DataFrame, name: str, *, counts=(), shares=(), money=(), numbers=(), people=(), theirs=(), labels=None
+    table: pd.DataFrame,
+    name: str,
+    *,
+    counts=(),
+    shares=(),
+    money=(),
+    numbers=(),
+    texts=(),
+    people=(),
+    theirs=(),
+    labels=None,
 ) -> Piece:
     """Return a table for readers: figures aligned and rounded, headings in words.
 
@@ -73,6 +83,8 @@ def page_table(
         Name of the table within the page; fixed, so that the same table gives the same HTML.
     counts, shares, money, numbers : collections of str
         Columns shown as whole numbers, percentages, amounts without small coins, numbers with two decimals.
+    texts : collection of str
+        Columns of figures that are texts already, aligned as figures.
     people : collection of str
         Columns that count customers: 1 to 9 are shown as "fewer than 10", since so few could be told.
     theirs : collection of str
@@ -96,6 +108,7 @@ def page_table(
     shown = GT(table, id=f"sk-{name}").cols_label(labels)
     shown = shown.fmt_integer([*counts, *people]).fmt_percent(list(shares), decimals=1, incl_space=True)
     shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=2)
+    shown = shown.cols_align("right", list(texts)) if texts else shown
     shown = shown.sub_missing(missing_text="").tab_options(
         table_font_size="14px",
         table_width="100%",

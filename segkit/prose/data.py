@@ -1,6 +1,6 @@
 """Sentences about the data: what was read and left out, how far it reaches, who brings the revenue."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,25 @@ def tell_ledger(ledger: pd.DataFrame, currency: str = "") -> str:
         f"{count:,} {reason_in_words(reason)} ({percent(count / total)})" for reason, count in others.items()
     )
     return f"{text}. Left out: {listed}."
+
+
+def tell_ledger_days(first_day: date, as_of: date, days_counted: int) -> str:
+    """Return which days the ledger counts where segments are made of fewer; nothing where they are the same.
+
+    Examples
+    --------
+    >>> tell_ledger_days(date(2017, 1, 1), date(2017, 10, 31), 273)
+    'These are the rows of all days up to 2017-10-31; the revenue above is that of the 273 days from 2017-02-01 on.'
+    >>> tell_ledger_days(date(2017, 1, 1), date(2017, 10, 31), 304)
+    ''
+    """
+    after = as_of - timedelta(days=days_counted)
+    if first_day > after:
+        return ""
+    return (
+        f"These are the rows of all days up to {as_of}; the revenue above is that of the {days_counted} days from "
+        f"{after + timedelta(days=1)} on."
+    )
 
 
 def tell_only_returned(people: int, amount: float, currency: str = "") -> str:

@@ -7,10 +7,11 @@ import pandas as pd
 from segkit.labels import label_of
 from segkit.prose.figures import money
 
+# lever: what is tried, and what the sum is
 _TRIED = {
-    "win back": "winning back {}",
-    "smaller discounts": "smaller discounts for {}",
-    "fewer returns": "fewer returns from {}",
+    "win back": ("winning back {}", "what they paid in {}, times the share who have not ordered lately"),
+    "smaller discounts": ("smaller discounts for {}", "all discounts they got in {}"),
+    "fewer returns": ("fewer returns from {}", "all that they returned in {}"),
 }
 
 
@@ -36,23 +37,27 @@ def tell_targets(targets: pd.DataFrame) -> str:
     return text
 
 
-def tell_levers(levers: pd.DataFrame, currency: str = "") -> str:
-    """Return where the most money is at stake, and how much of it could be tested.
+def tell_levers(levers: pd.DataFrame, currency: str, days: int) -> str:
+    """Return which idea touches the most money and what that sum is, which is no effect, and how many can be tested.
 
     Examples
     --------
     >>> row = {"segment": "Loyal", "lever": "smaller discounts", "at_stake": 1200.0, "can_test": False}
-    >>> tell_levers(pd.DataFrame([row]), "EUR")
-    'Most is at stake in smaller discounts for Loyal: at most 1,200 EUR. No effect is measured; 0 of 1 could ...'
+    >>> print(tell_levers(pd.DataFrame([row]), "EUR", 273).replace(". ", ".\\n"))
+    The idea that touches the most money: smaller discounts for Loyal (all discounts they got in 273 days: 1,200 EUR).
+    How much of it they would change is not known: nothing has been tested.
+    0 of 1 ideas have enough customers for a test within their own segment.
     """
     valued = levers[levers["at_stake"].notna()]
     if valued.empty:
         return "The data don't say what is at stake with any lever."
     first = valued.iloc[0]
-    tried = _TRIED[first["lever"]].format(first["segment"])
+    tried, touched = _TRIED[first["lever"]]
     return (
-        f"Most is at stake in {tried}: at most {money(first['at_stake'], currency)}. No effect is measured; "
-        f"{int(levers['can_test'].sum())} of {len(levers)} could be tested within their own segment."
+        f"The idea that touches the most money: {tried.format(first['segment'])} ({touched.format(f'{days} days')}: "
+        f"{money(first['at_stake'], currency)}). How much of it they would change is not known: nothing has been "
+        f"tested. {int(levers['can_test'].sum())} of {len(levers)} ideas have enough customers for a test within their "
+        "own segment."
     )
 
 

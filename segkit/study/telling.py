@@ -6,7 +6,7 @@ import pandas as pd
 
 from segkit.explore import only_returned
 from segkit.privacy import FEWEST_SHOWN
-from segkit.prose import money, tell_advice, tell_choice, tell_coverage, tell_only_returned
+from segkit.prose import money, tell_advice, tell_choice, tell_coverage, tell_ledger_days, tell_only_returned
 from segkit.study.months import MonthSteps
 
 
@@ -31,6 +31,11 @@ class TellingSteps(MonthSteps):
             figures[f"revenue in {self.days_counted} days"] = money(self._revenue.sum(), self.card.currency)
             figures["last day counted"] = str(self.as_of)
         return figures
+
+    @property
+    def days_in_ledger(self) -> str:
+        """Which days the ledger counts, in a sentence; nothing where they are those of the segments."""
+        return "" if self.as_of is None else tell_ledger_days(self.orders.first_day, self.as_of, self.days_counted)
 
     @property
     def only_returned(self) -> str:

@@ -24,15 +24,19 @@ class WorthSteps(SegmentSteps):
     def kpi_table(self) -> pd.DataFrame:
         """The key figures that are known of any segment, a row per segment, for readers.
 
-        A share of people that fewer than ten are in, or not in, is moved to ten.
+        Retention is a share of people, so it is a text: a bound where fewer than ten make or miss it. Returns are
+        left out where nobody ever returned anything: such data seldom have them.
         """
-        known = self.kpis[~self.kpis["kpi"].isin(["revenue", "discount_cost"])].dropna(subset="figure").copy()
-        people = known["kpi"] == "retention"  # the others are no shares of people
-        known.loc[people, "figure"] = [
-            veiled_share(row.figure, row.customers) for row in known[people].itertuples(index=False)
-        ]
+        known = self.kpis[~self.kpis["kpi"].isin(["revenue", "discount_cost"])].dropna(subset="figure")
+        if not known.loc[known["kpi"] == "return_rate", "figure"].any():
+            known = known[known["kpi"] != "return_rate"]
         order = list(dict.fromkeys(known["kpi"]))
-        return known.pivot_table(index="segment_id", columns="kpi", values="figure")[order].pipe(self._by_name)
+        table = known.pivot_table(index="segment_id", columns="kpi", values="figure")[order]
+        if "retention" in table:  # the others are no shares of people
+            people = known[known["kpi"] == "retention"].set_index("segment_id")
+            told = [veiled_share(row.figure, row.customers) for row in people.itertuples()]
+            table["retention"] = pd.Series(told, index=people.index, dtype="str")
+        return self._by_name(table)
 
     def _by_name(self, table: pd.DataFrame) -> pd.DataFrame:
         named = self.segments.set_index("segment_id")["segment"]
