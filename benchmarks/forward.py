@@ -3,7 +3,8 @@
 Run: ``python benchmarks/forward.py [YYYY-MM ...]``; by default every month whose predictive candidates can be judged.
 Prints, for each month and for all together, the figures of the predictive family, their ratios to those of k-means on
 every feature at full weight and of the RFM map, and how well models of the past predict; ``forward.csv`` has
-the ratios.
+the ratios. ``python benchmarks/forward.py halves`` asks instead what 2017-09 would have said had its customers been
+halved otherwise, or been others.
 
 Intervals are 95 % of 1,000 bootstrap samples of customers; both sides of a ratio are of the same sample, and a customer
 counts as often in every month. The segments are those made of the customers as they are. K-means ends elsewhere from
@@ -13,6 +14,7 @@ other starts, so its figure, and the candidate's, are also given as the mean ove
 import calendar
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,14 +23,15 @@ import pandas as pd
 
 from segkit.cards import read_card
 from segkit.compare.comparison import RULES
-from segkit.evidence.recipes import stream
-from segkit.forward import look_back
+from segkit.evidence.recipes import resample_rows, stream
+from segkit.forward import look_back, propose_by_forward
 from segkit.forward.horizon import Past, judge_labels, refit_candidates
 from segkit.forward.skill import GROUPS, INTERVAL, REPLICATES, ForwardSkill
 from segkit.matrix import fit_matrix
 from segkit.methods import METHODS, Candidate
 from segkit.parameters import Parameters
 from segkit.predictive import fit_predictive, predictive_grid
+from segkit.predictive.evidence import learning_recipe
 from segkit.predictive.models import stable_outcomes
 from segkit.sources import read_orders
 
@@ -37,6 +40,8 @@ MONTHS = ["2017-09", "2017-10", "2017-11", "2017-12"]  # earlier, models of the 
 UNSEEN = ["2017-10", "2017-11"]  # had no part in finding the recipe
 SEEDS = range(10)
 SEEDED = ("layers-7", "layers-9")  # what is compared over all seeds
+COME_BACK = ("layers-5", "layers-7", "layers-9", "predictive-3", "predictive-4", "predictive-5")  # on 2017-09
+HALVINGS, SAMPLES = range(20), 40
 
 
 def label_customers(past: Past, grid: list[Candidate], parameters: Parameters) -> pd.DataFrame:
@@ -124,14 +129,64 @@ def measure_models(past: Past) -> pd.DataFrame:
     return pd.DataFrame(rows, index=names, columns=["models of the past", "ceiling, same period"])
 
 
+def judge_again(candidate: str = "layers-7", month: str = "2017-09") -> None:
+    """Print how the candidate's figures, and whether it is taken, vary over halves, and over samples, of customers.
+
+    Each seed halves the customers anew (and draws other folds and bootstrap samples); nothing is fitted again. Those
+    that may be taken are predictive ones that come back in the report of that month, and k-means. Then its recipe is
+    fitted on bootstrap samples of customers, and what these segments tell varies beside what it does with its own.
+    """
+    parameters, past = Parameters(), look_at(month)
+    grid = {one.candidate_id: one for one in predictive_grid(past.models, max_segments=12)}
+    tried = [grid[name] for name in COME_BACK]
+    tried += [Candidate(f"kmeans-{k}", "kmeans", {"k": k}) for k in (3, 4)]
+    labels = refit_candidates(past, [*RULES, *tried], parameters)
+    table = pd.DataFrame({"candidate_id": list(labels), "segments": labels.nunique().to_numpy(), "noise_share": 0.0})
+    table["smallest_share"] = [labels[name].value_counts(normalize=True).min() for name in labels]
+    table["family"] = [one.family for one in [*RULES, *tried]]
+    rows = []
+    for seed in HALVINGS:
+        shares = judge_labels(past, labels, replace(parameters, seed=seed)).shares
+        told = shares.figures("reporting").set_index("candidate_id").loc[candidate]
+        ahead = shares.gains(candidate, "rfm-10", "reporting").set_index("group").loc["value"]
+        row = {"taken": propose_by_forward(table, labels, parameters, shares)[0]}
+        row |= told[["forward_value", "forward_behaviour", "forward_share"]].to_dict()
+        rows.append(row | {"below RFM map": ahead["high"] < 0, "above RFM map": ahead["low"] > 0})
+    halved = pd.DataFrame(rows)
+    print(
+        f"{month}, {candidate}, {len(halved)} halvings", halved.describe().loc[["mean", "std", "min", "max"]].round(3)
+    )
+    print(halved["taken"].value_counts(), halved[["below RFM map", "above RFM map"]].sum(), sep="\n")
+    customers = past.features.table.sort_index()
+    recipe, wide = learning_recipe(past.models, customers, grid[candidate].params)
+    for number in range(SAMPLES):
+        rows = resample_rows(len(wide), halves=False, seed=0, number=number)
+        found = recipe.fit(wide[rows], seed=number, dequantised=None).rule.assign(wide)[0]
+        labels[f"sample {number}"] = pd.Series(found, index=customers.index)
+    shares = judge_labels(past, labels, parameters).shares
+    own, samples = shares.candidates.index(candidate), [name.startswith("sample") for name in shares.candidates]
+    for half in ("reporting", "all"):
+        fixed, made = (
+            shares.draws[half][1:, own].std(axis=0, ddof=1),
+            shares.draws[half][0, samples].std(axis=0, ddof=1),
+        )
+        widths = np.sqrt(1 + (made / fixed) ** 2)
+        print(half, "sd of customers", fixed.round(4), "of segments", made.round(4), "wider by", widths.round(2))
+
+
+def look_at(month: str) -> Past:
+    """Return what was known one horizon before the end of a month, and what came after."""
+    year, number = map(int, month.split("-"))
+    as_of = date(year, number, calendar.monthrange(year, number)[1])
+    with read_orders(read_card("complete-journey"), as_of) as orders:
+        return look_back(orders, as_of, Parameters(), jobs=1)
+
+
 def main(months: list[str]) -> None:
     """Print the figures of each month and of all together: of the half of the customers that reports, and of all."""
     parameters, skills, tables = Parameters(), {}, []
     for month in months:
-        start, (year, number) = time.process_time(), map(int, month.split("-"))
-        as_of = date(year, number, calendar.monthrange(year, number)[1])
-        with read_orders(read_card("complete-journey"), as_of) as orders:
-            past = look_back(orders, as_of, parameters, jobs=1)
+        start, past = time.process_time(), look_at(month)
         grid = predictive_grid(past.models, max_segments=12)
         labels = label_customers(past, grid, parameters)
         judged = {half: judge_labels(past, labels, parameters, choosing=half != "all") for half in ("reporting", "all")}
@@ -152,4 +207,4 @@ def main(months: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or MONTHS)
+    judge_again() if sys.argv[1:] == ["halves"] else main(sys.argv[1:] or MONTHS)
