@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from segkit.naming import name_segments
+from segkit.naming.actions import OTHERWISE
 from segkit.naming.apart import MOST_WORDS, tell_apart
 from segkit.naming.vocabulary import NOUNS, READING, WEIGHT, WORDS
 from segkit.profile import profile_segments, size_segments
@@ -232,6 +233,21 @@ def test_two_segments_are_not_given_the_same_advice_where_another_fits():
     big = {"spend": 3000}
     names, _ = named(*planted(planted_segments={"a": big, "b": big | {"order_count": 60}, "c": {}, "d": {}}))
     assert names["action"][:2].is_unique
+
+
+@pytest.mark.parametrize(("orders", "basket", "big_shops"), [(12, 60, True), (12, 20, False), (60, 60, False)])
+def test_an_idea_for_big_shops_needs_a_bigger_basket_than_all_have_and_no_more_orders(orders, basket, big_shops):
+    special = {"lines_per_order": 40, "order_count": orders}
+    features, segments = planted(planted_segments={"a": special, "b": {}, "c": {}})
+    features["mean_order_value"] = np.where(segments == "S1", basket, 30.0)
+    meaning = pd.concat([dictionary(), pd.DataFrame({"family": "basket", "kind": "money"}, ["mean_order_value"])])
+    profile = profile_segments(features, meaning.fillna({"unit": ""}), segments)
+    action = name_segments(profile, size_segments(segments, features["spend"]))[0]["action"][0]
+    assert action.startswith("Write ahead of their next big shop") == big_shops
+
+
+def test_who_gets_no_idea_of_their_own_is_not_said_to_have_nothing_that_sets_them_apart():
+    assert "apart" not in " ".join(OTHERWISE)
 
 
 def test_a_name_that_lasts_is_kept_and_the_others_get_names_beside_it():

@@ -143,6 +143,28 @@ def test_a_card_has_ten_customers_behind_each_figure_and_says_of_how_many_it_is_
     assert who["known_share"].iloc[0] == pytest.approx(30 / (segments == "S2").sum())
 
 
+def test_a_card_tells_a_bound_where_few_of_a_segment_are_otherwise_and_shows_only_what_surely_differs():
+    features, meaning, segments = customers()
+    features.loc[segments.index[segments == "S1"], "age"] = ["old"] * ((segments == "S1").sum() - 3) + ["young"] * 3
+    told = cards(features, meaning, segments).query("section == 'who'").set_index("segment_id")
+    assert told.loc["S1", "text"] == "old (over\xa094\xa0%)"
+    alike = features.assign(age=["old", "young"] * 200)
+    sizes = size_segments(segments, features["spend"]).assign(segment="Some", action="", caution="")
+    page = persona_cards(sizes, cards(alike, meaning, segments), None, {"S1": "#000000", "S2": "#111111"}).html
+    assert "<dt>age</dt>" not in page
+
+
+def test_a_lift_is_bold_only_where_its_lower_end_is_clearly_above_one():
+    products = pd.DataFrame({"segment_id": "S1", "level": "product", "item": ["sure", "maybe"], "customers": 20})
+    products = products.assign(lift=2.0, low=[1.5, 1.02], high=4.1, more=True)
+    features, meaning, segments = customers()
+    sizes = size_segments(segments, features["spend"]).assign(segment="Some", action="", caution="")
+    told = cards(features, meaning, segments)
+    page = persona_cards(sizes, told, products, {"S1": "#000000", "S2": "#111111"}).html
+    assert "<dt>sure</dt><dd>2.0 times" in page
+    assert "<dt>maybe</dt><dd class=like>2.0 times" in page
+
+
 def test_what_sets_apart_is_certain_and_says_one_thing_once():
     features, meaning, segments = customers()
     features["largest_order_value"] = features["spend"] * 1.1
@@ -155,7 +177,8 @@ def test_what_sets_apart_is_certain_and_says_one_thing_once():
 
 def test_a_section_that_no_segment_has_is_on_no_card_and_texts_of_the_data_are_escaped():
     features, meaning, segments = customers()
-    told = cards(features.assign(age="<b>old</b>"), meaning, segments)
+    ages = np.where(segments == "S1", "<b>old</b>", "young")
+    told = cards(features.assign(age=ages), meaning, segments)
     sizes = size_segments(segments, features["spend"]).assign(segment="Some & others", action="Do it.", caution="")
     page = persona_cards(sizes, told, None, {"S1": "#000000", "S2": "#111111"}).html
     assert "Campaigns" not in page

@@ -60,7 +60,8 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None):
     ranked = sizes.sort_values(["revenue", "customers", "segment_id"], ascending=[False, False, True])
     for segment_id in ranked["segment_id"]:  # the one that brings most has the first choice of an action
         taken = [action for action, _ in ways.values()]
-        ways[segment_id] = suggest_action(found[segment_id], chosen[segment_id][1], taken)
+        own = profile[profile["segment_id"] == segment_id]
+        ways[segment_id] = suggest_action(found[segment_id], chosen[segment_id][1], own, taken)
     for size in sizes.itertuples(index=False):
         own = profile[profile["segment_id"] == size.segment_id]
         backing = [row.feature for _, row in chosen[size.segment_id][1]]

@@ -4,6 +4,8 @@ The rules are read from the top; the first whose words all hold gives the sugges
 practice, not results: whether any of it pays is for an experiment to say, as the report does above them.
 """
 
+from operator import gt, le
+
 _URGENT = ("stage", "trend", "noun")  # count for what to do even where the name has no room for them
 
 # words that must all be true of the segment (alternatives by "|"), what to do, what not to do
@@ -81,7 +83,7 @@ RULES = (
     (
         ("Occasional",),
         "Give a reason to come back sooner: reminders at the usual gap, a small next-order benefit.",
-        "Don't expect big baskets to follow by themselves.",
+        "Don't pay more for a visit than it brings.",
     ),
     (
         ("Growing",),
@@ -99,6 +101,11 @@ RULES = (
         "Don't pay for visits that they make anyway.",
     ),
 )
+# What an idea says of how they order must also be so in the figures beside it on the card: theirs, all customers'.
+IN_FIGURES = {
+    "Top-up": {"mean_order_value": le},
+    "Stock-up|Big-ticket": {"mean_order_value": gt, "order_count": le},  # big shops, with time between them
+}
 BY_THEME = {
     "taste": ("Lead with what they like, then its neighbours.", "Don't send the general newsletter first."),
     "timing": ("Send when they shop.", "Don't read the time of day as a taste."),
@@ -107,8 +114,8 @@ BY_THEME = {
     "who": ("Choose range and pictures that fit their households.", "Don't address anyone by a guessed attribute."),
 }
 OTHERWISE = (
-    "Treat them as usual; they are the yardstick for the others.",
-    "Don't spend on a treatment of their own before something sets them apart.",
+    "Treat them as usual, and measure the others against them.",
+    "Don't pay for a treatment of their own before a test shows what it brings.",
 )
 LEFT_OUT = (
     "Use the nearest segment where one is needed.",
@@ -116,13 +123,15 @@ LEFT_OUT = (
 )
 
 
-def suggest_action(found, picked, taken=()):
+def suggest_action(found, picked, figures, taken=()):
     """What to do and what not to do with a segment.
 
     Parameters
     ----------
     found, picked : list
         ``(word, row)`` of every word that is true of the segment, strongest first, and of those in its name.
+    figures : DataFrame
+        The segment's rows of the profile: ``feature, level, centre, overall``.
     taken : collection of str
         Actions for other segments: two segments that are to be treated alike are no two segments, so that another
         action is looked for first.
@@ -134,19 +143,30 @@ def suggest_action(found, picked, taken=()):
 
     Examples
     --------
-    >>> suggest_action([], [])
-    ('Treat them as usual; they are the yardstick for the others.', "Don't spend on a treatment ...")
+    >>> import pandas as pd
+    >>> suggest_action([], [], pd.DataFrame({"feature": [], "level": [], "centre": [], "overall": []}))
+    ('Treat them as usual, and measure the others against them.', "Don't pay for a treatment of their own ...")
     """
-    fitting = [*_fitting(found, picked), OTHERWISE]
+    plain = figures[(figures["level"] == "") & figures["centre"].notna()].set_index("feature")
+    fitting = [*_fitting(found, picked, plain), OTHERWISE]
     return next((way for way in fitting if way[0] not in taken), fitting[0])
 
 
-def _fitting(found, picked):
+def _fitting(found, picked, figures):
     """Every action and caution whose words are true of the segment, those of its name and of what is urgent first."""
     urgent = [pair for pair in found if pair[0].theme in _URGENT]
     for pairs in (picked + urgent, found):
         true = {word.text for word, _ in pairs}
         for needed, action, caution in RULES:
-            if all(true & set(words.split("|")) for words in needed):
+            if all(true & set(words.split("|")) and _in_figures(words, figures) for words in needed):
                 yield action, caution
     yield from (BY_THEME[word.theme] for word, _ in found if word.theme in BY_THEME)
+
+
+def _in_figures(words, figures):
+    """Whether the figures, as far as they are known, are as an idea for these words says."""
+    return all(
+        compare(figures.at[feature, "centre"], figures.at[feature, "overall"])
+        for feature, compare in IN_FIGURES.get(words, {}).items()
+        if feature in figures.index
+    )

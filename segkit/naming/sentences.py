@@ -3,6 +3,7 @@
 import math
 
 from segkit.labels import label_of
+from segkit.privacy import veiled_share
 from segkit.profile import FEWEST_KNOWN
 
 MOST_DIFFERENCES = 3
@@ -105,12 +106,12 @@ def unsaid(row, currency="", window_days=365):
     """
     capped = row.feature in _CAPPED and not row.centre < CAPPED_SHARE * window_days
     same = figure(row.centre, row.kind, currency) == figure(row.overall, row.kind, currency)
-    return row.feature in _UNSAID or row.feature.endswith("_other_share") or capped or same
+    return row.feature in _UNSAID or row.feature.endswith("_other_share") or capped or same or not own_figure(row)
 
 
 def _difference(row, currency):
     label = label_of(row.feature)
-    centre, overall = (figure(amount, row.kind, currency) for amount in (row.centre, row.overall))
+    centre, overall = own_figure(row, currency), figure(row.overall, row.kind, currency)
     if row.level:
         return f"{label} {row.level} ({centre} of those known, {overall} of all)"
     return f"{label} ({centre}, all customers {overall})"
@@ -141,6 +142,13 @@ def figure(amount, kind, currency=""):
     if kind == "money":
         return money(amount, currency)
     return number(amount) if kind in ("count", "days") else f"{amount:,.2f}"
+
+
+def own_figure(row, currency=""):
+    """A segment's figure in a row of the profile, as a bound where it is a share of people that few make or miss."""
+    people = row.level or row.kind == "binary"
+    bound = veiled_share(row.centre, row.customers).replace(" ", "\xa0") if people else "0"
+    return figure(row.centre, row.kind, currency) if bound[:1].isdigit() else bound
 
 
 def money(amount, currency):

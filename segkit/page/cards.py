@@ -58,8 +58,8 @@ def persona_cards(
         As for `segment_cards`; S0 gets no card.
     personas : DataFrame
         ``segment_id, section, label, text, overall_text, low, high, overall, customers, known_share, differs``. A
-        section that no segment has is left out everywhere, and so is of when and how they shop what reads the same for
-        all customers, or may be the same.
+        section that no segment has is left out everywhere, and so is, but for what sets them apart, what reads the
+        same for all customers or may be the same: whose interval holds their figure.
     products : DataFrame, optional
         ``segment_id, level, item, customers, lift, low, high, more``, the surest first.
     colours : dict
@@ -84,6 +84,7 @@ _SECTIONS = (
 )
 MOST_LINES = 6  # of a section
 MOST_CATEGORIES = 2  # before products
+CERTAIN_LIFT = 1.2  # of the lower end of a lift's interval: what is surely that much more is bold
 
 
 def _persona(segment, typical: pd.DataFrame, parts: str, colour: str) -> str:
@@ -113,7 +114,7 @@ def _section(title: str, rows: pd.DataFrame) -> str:
     if rows.empty:
         nothing = "Nothing that is certain." if title == _SECTIONS[0][0] else "Known of too few to tell."
         return f"<section><h4>{title}</h4><p>{nothing}</p></section>"
-    same = rows["overall"].between(rows["low"], rows["high"]) & rows["section"].isin(["when", "how"])
+    same = rows["overall"].between(rows["low"], rows["high"]) & (rows["section"] != "apart")
     unlike = rows[(rows["text"] != rows["overall_text"]) & ~same].head(MOST_LINES)
     known = rows["known_share"].max()
     note = f" <small>known of {100 * known:.0f} %</small>" if title == "Who they are" and known < 0.995 else ""
@@ -124,7 +125,7 @@ def _section(title: str, rows: pd.DataFrame) -> str:
     )
     return (
         f"<section><h4>{title}{note}</h4>"
-        + (f"<dl>{lines}</dl>" if lines else "<p>As all customers.</p>")
+        + (f"<dl>{lines}</dl>" if lines else "<p>No sure difference from all customers.</p>")
         + "</section>"
     )
 
@@ -134,7 +135,8 @@ def _bought(products: pd.DataFrame) -> str:
     categories = products[products["level"] == "category"].head(MOST_CATEGORIES)
     shown = pd.concat([categories, products[products["level"] == "product"]]).head(MOST_LINES)
     lines = "".join(
-        f"<dt>{escape(row.item.capitalize() if row.item.isupper() else row.item)}</dt><dd>{row.lift:.1f} times</dd>"
+        f"<dt>{escape(row.item.capitalize() if row.item.isupper() else row.item)}</dt>"
+        f"<dd{'' if row.low >= CERTAIN_LIFT else ' class=like'}>{row.lift:.1f} times</dd>"
         f"<dd class='all'>{row.low:.1f} to {row.high:.1f}</dd>"
         for row in shown.itertuples()
     )

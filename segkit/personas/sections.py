@@ -3,7 +3,7 @@
 import pandas as pd
 
 from segkit.labels import label_of
-from segkit.naming.sentences import figure, group_of, known, unsaid
+from segkit.naming.sentences import figure, group_of, known, own_figure, unsaid
 from segkit.profile import FEWEST_KNOWN, UNSEGMENTED, sort_ids
 
 SECTIONS = ("apart", "typical", "when", "how", "who", "campaigns")
@@ -77,7 +77,7 @@ def segment_personas(
         own = profile[(profile["segment_id"] == segment_id) & (profile["customers"] >= FEWEST_KNOWN)]
         own = own[(own["level"] == "") | (own["centre"] * own["customers"] >= FEWEST_KNOWN)]
         for section, picked in _picked(own, counts[segment_id], currency, window_days):
-            rows += [_row(segment_id, section, row, counts[segment_id], currency) for row in picked]
+            rows += [_row(segment_id, section, row, counts[segment_id], currency) for row in picked if own_figure(row)]
             if section == "apart":
                 medoid = typical[typical["segment_id"] == segment_id]
                 rows += [_typical(row, about.loc[row.feature, "kind"], currency) for row in medoid.itertuples()]
@@ -127,7 +127,7 @@ def _most_common(levels: pd.DataFrame, fewest: float = 0) -> list:
 
 
 def _row(segment_id: str, section: str, row, customers: int, currency: str) -> dict:
-    text = figure(row.centre, row.kind, currency)
+    text = own_figure(row, currency)
     return {
         "segment_id": segment_id,
         "section": section,
