@@ -59,10 +59,11 @@ def _plain(feature):
     Examples
     --------
     >>> _plain("category_drug_gm_share"), _plain("gift_order_share")
-    ('share of spend on drug gm', 'gift orders')
+    ('share of spend on Drug gm', 'gift orders')
     """
     if feature.startswith("category_"):
-        return "share of spend on " + feature[9:].removesuffix("_share").replace("_", " ")
+        category = feature[9:].removesuffix("_share").replace("_", " ")
+        return "share of spend on " + (category if category == "other" else category[:1].upper() + category[1:])
     if feature.startswith("channel_"):
         return "share of orders by " + feature[8:].removesuffix("_share").replace("_", " ")
     if feature.endswith("_order_share"):

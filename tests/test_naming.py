@@ -246,6 +246,15 @@ def test_an_idea_for_big_shops_needs_a_bigger_basket_than_all_have_and_no_more_o
     assert action.startswith("Write ahead of their next big shop") == big_shops
 
 
+def test_two_segments_of_different_tastes_are_each_told_their_own():
+    meaning = pd.concat([dictionary(), pd.DataFrame({"family": "taste", "kind": "share"}, ["category_küche_share"])])
+    features, segments = planted(planted_segments={"a": {"category_drug_gm_share": 0.6}, "b": {}, "c": {}})
+    features["category_küche_share"] = np.where(segments == "S2", 0.6, 0.1)
+    profile = profile_segments(features, meaning.fillna({"unit": ""}), segments)
+    action = name_segments(profile, size_segments(segments, features["spend"]))[0]["action"]
+    assert [one.partition("(")[2].partition(")")[0] for one in action[:2]] == ["Drugstore", "Küche"]
+
+
 def test_who_gets_no_idea_of_their_own_is_not_said_to_have_nothing_that_sets_them_apart():
     assert "apart" not in " ".join(OTHERWISE)
 

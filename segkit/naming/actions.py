@@ -107,7 +107,7 @@ IN_FIGURES = {
     "Stock-up|Big-ticket": {"mean_order_value": gt, "order_count": le},  # big shops, with time between them
 }
 BY_THEME = {
-    "taste": ("Lead with what they like, then its neighbours.", "Don't send the general newsletter first."),
+    "taste": ("Lead with what they buy more of ({}), then its neighbours.", "Don't send the general newsletter first."),
     "timing": ("Send when they shop.", "Don't read the time of day as a taste."),
     "habit": ("Time messages to how they order.", "Don't send everything to everybody on the same day."),
     "place": ("Speak of their store, channel or country.", "Don't assume that it explains what they buy."),
@@ -160,7 +160,10 @@ def _fitting(found, picked, figures):
         for needed, action, caution in RULES:
             if all(true & set(words.split("|")) and _in_figures(words, figures) for words in needed):
                 yield action, caution
-    yield from (BY_THEME[word.theme] for word, _ in found if word.theme in BY_THEME)
+    for word, _ in found:
+        if word.theme in BY_THEME:
+            action, caution = BY_THEME[word.theme]
+            yield action.format(word.text), caution
 
 
 def _in_figures(words, figures):

@@ -67,7 +67,7 @@ def tell_rule(rule: str) -> str:
     Examples
     --------
     >>> tell_rule("category_fuel_share >= 7 % and order_count < 33 and country = Germany")
-    'share of spend on fuel at least 7 % and orders below 33 and country Germany'
+    'share of spend on Fuel at least 7 % and orders below 33 and country Germany'
     """
     signs = {">=": " at least ", "<": " below ", "=": " "}
     return re.sub(r"(^| and )(\w+) (>=|<|=) ", lambda part: f"{part[1]}{label_of(part[2])}{signs[part[3]]}", rule)
