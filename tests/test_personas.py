@@ -148,6 +148,9 @@ def test_a_card_tells_a_bound_where_few_of_a_segment_are_otherwise_and_shows_onl
     features.loc[segments.index[segments == "S1"], "age"] = ["old"] * ((segments == "S1").sum() - 3) + ["young"] * 3
     told = cards(features, meaning, segments).query("section == 'who'").set_index("segment_id")
     assert told.loc["S1", "text"] == "old (over\xa094\xa0%)"
+    known = features["age"].where(features.index.isin(segments.index[segments == "S1"][:30]) | (segments == "S2"))
+    few = cards(features.assign(age=known.replace("young", "old")), meaning, segments).query("section == 'who'")
+    assert few["segment_id"].tolist() == []  # over 66 % of thirty says nothing beside 100 % of all
     alike = features.assign(age=["old", "young"] * 200)
     sizes = size_segments(segments, features["spend"]).assign(segment="Some", action="", caution="")
     page = persona_cards(sizes, cards(alike, meaning, segments), None, {"S1": "#000000", "S2": "#111111"}).html

@@ -145,10 +145,16 @@ def figure(amount, kind, currency=""):
 
 
 def own_figure(row, currency=""):
-    """A segment's figure in a row of the profile, as a bound where it is a share of people that few make or miss."""
-    people = row.level or row.kind == "binary"
-    bound = veiled_share(row.centre, row.customers).replace(" ", "\xa0") if people else "0"
-    return figure(row.centre, row.kind, currency) if bound[:1].isdigit() else bound
+    """A segment's figure in a row of the profile; of people whom few are like or unlike, a bound.
+
+    Nothing where the bound doesn't tell it from that of all customers.
+    """
+    bound = veiled_share(row.centre, row.customers) if row.level or row.kind == "binary" else "0"
+    if bound[:1].isdigit():
+        return figure(row.centre, row.kind, currency)
+    side, _, percentage = bound.removesuffix(" %").partition(" ")
+    telling = bound and (float(percentage) - 100 * row.overall) * (1 if side == "over" else -1) >= 0
+    return bound.replace(" ", "\xa0") if telling else ""
 
 
 def money(amount, currency):
