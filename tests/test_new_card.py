@@ -67,7 +67,7 @@ def test_a_german_export_with_its_dates_commas_and_umlauts_needs_no_edit(tmp_pat
     lines.columns = ["Bestellnummer", "Bestelldatum", "Kundennr.", "Artikelnummer", "Stückzahl", "Einzelpreis", "Land"]
     lines.to_csv(tmp_path / "orders.csv", index=False, sep=";", decimal=",", encoding="latin-1")
     card = drafted(tmp_path)
-    assert card.tables["orders"].date_format == "%d.%m.%Y %H:%M"
+    assert card.tables["orders"].date_format == ("%d.%m.%Y %H:%M",)
     assert columns(card)["country"] == "Land"
     with read_orders(card) as orders:
         assert orders.ledger["amount"].sum() == pytest.approx((lines["Stückzahl"] * lines["Einzelpreis"]).sum())
@@ -294,3 +294,21 @@ def test_an_amount_that_may_include_the_discount_is_asked_about_with_the_sql_tha
     (tmp_path / "mended.toml").write_text(re.sub("^(amount|unit_price) = .*$", lambda _: way, text, flags=re.M))
     with read_orders(read_card(tmp_path / "mended.toml")) as orders:
         assert orders.ledger["amount"].sum() == pytest.approx(german_lines("after")["Gesamtbetrag"].sum())
+
+
+def test_dates_in_several_formats_are_read_by_as_many_and_an_open_order_of_day_and_month_is_asked_about(tmp_path):
+    lines = some_orders("%d.%m.%Y 12:00")
+    lines.columns = ["order_id", "order_date", "customer_id", "sku", "qty", "price"]
+    iso = pd.to_datetime(lines["order_date"], format="%d.%m.%Y %H:%M")
+    lines["order_date"] = lines["order_date"].where(lines.index % 3 > 0, iso.dt.strftime("%Y-%m-%d"))
+    lines["order_date"] = lines["order_date"].where(lines.index % 5 > 0, iso.dt.strftime("%d.%m.%y"))
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    card = drafted(tmp_path)
+    assert set(card.tables["orders"].date_format) == {"%d.%m.%Y %H:%M", "%Y-%m-%d", "%d.%m.%y"}
+    with read_orders(card) as orders:
+        assert orders.ledger["reason"].tolist() == ["sale", "return"]
+        assert [orders.first_day, orders.last_day] == [iso.min().date(), iso.max().date()]
+    lines.assign(order_date="05/06/2026").to_csv(tmp_path / "orders.csv", index=False)
+    assert drafted(tmp_path).tables["orders"].date_format == ("%d/%m/%Y",)
+    (question,) = open_questions((tmp_path / "drafted.toml").read_text())
+    assert question == "day or month first: no day in order_date is beyond 12, so %m/%d/%Y would fit too"

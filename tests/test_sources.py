@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import zipfile
 from datetime import date
 from decimal import Decimal
@@ -194,6 +195,8 @@ columns = { customer_id = "who", campaign_id = "mailing", sent_at = "at", respon
         ({"card": CARD.replace("[orders]", '[orders]\nseparator = ";"')}, r"only one column, .*separator"),
         ({"lines": []}, "orders.csv has no rows"),
         ({"lines": ["1,A,05.01.2024 10:00,p,1,1"] * 5}, r"5 of 5 lines have no date.*date_format = \"%d.%m.%Y %H:%M\""),
+        ({"lines": ["1,A,the 5th,p,1,1"] * 5}, r"'the 5th'.*ordered_at = \{ sql = '''coalesce\(try_strptime\(\"at\""),
+        ({"lines": ["1,A,,p,1,1"] * 5}, r"for example empty\)"),
         ({"lines": ['1,A,2024-01-05,p,1,"1,50"'] * 5}, r"no amount that can be read.*'1,50'.*decimal = \",\""),
         ({"lines": ["1,A,2024-01-05,p,1,£2"] * 5}, r"no amount.*'£2'.*Give an expression"),
         ({"lines": ["1,A,1704448800,p,1,1"] * 5}, "seconds since 1970: write it as.*make_timestamp"),
@@ -217,6 +220,16 @@ def test_no_discount_is_an_empty_cell_also_among_decimal_commas(tmp_path):
     with read_orders(write(tmp_path, lines, f"{HEADER},off", card)) as orders:
         assert orders.ledger["reason"].tolist() == ["sale"]
         assert float(orders.connection.execute("SELECT sum(discount) FROM orders").fetchone()[0]) == 2.5
+
+
+@pytest.mark.parametrize("given", ["", 'date_format = "%d.%m.%Y %H:%M"'])
+def test_mixed_dates_are_counted_shown_and_read_by_the_list_of_formats_that_the_message_gives(tmp_path, given):
+    lines = [f"1,A{n},{'2026-10-31' if n % 3 else '31.10.2026 12:00'},p,1,1" for n in range(30)] + ["1,Z,,p,1,1"]
+    with pytest.raises(InputError, match=r"(11|21) of 31 lines have no date.*empty") as refused:
+        read_orders(write(tmp_path, lines, card=CARD.replace("[orders]", f"[orders]\n{given}")))
+    way = re.search(r"[Ss]et (date_format = \[.*\]) in \[orders\]", str(refused.value))[1]
+    rows = ledger(write(tmp_path, lines, card=CARD.replace("[orders]", f"[orders]\n{way}")))["rows"]
+    assert rows.to_dict() == {"sale": 30, "bad_date": 1}
 
 
 def test_a_day_before_the_first_line_is_refused(tmp_path):

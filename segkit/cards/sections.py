@@ -82,7 +82,7 @@ class TableSource:
     sql: str | None
     columns: dict[str, str]
     exclude: dict[str, str] = field(default_factory=dict)
-    date_format: str | None = None
+    date_format: tuple[str, ...] = ()  # tried in order
     time_zone: str | None = None
 
     @property
@@ -131,6 +131,18 @@ def _names(section: dict, key: str, path: Path, where: str) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f'{path.name}: {where} needs a list of columns for `{key}`, such as ["age", "visits"]')
     return tuple(names)
+
+
+def _read_formats(section: dict, path: Path, where: str) -> tuple[str, ...]:
+    """Return the formats of dates, which a card gives as a text or as a list of texts."""
+    given = section.get("date_format", [])
+    formats = [given] if isinstance(given, str) else given
+    if not isinstance(formats, list) or not all(isinstance(one, str) and "%" in one for one in formats):
+        raise InputError(
+            f"{path.name}: {where} needs a format in quotes, or a list of them, for `date_format`, such as "
+            f'["%d.%m.%Y %H:%M", "%Y-%m-%d"], not {given!r}'
+        )
+    return tuple(formats)
 
 
 def _read_file(section: dict, path: Path, where: str) -> FileSource:
@@ -211,7 +223,7 @@ def read_table(section, name: str, path: Path) -> TableSource:
         sql=read_text(section, "sql", path, where),
         columns=columns,
         exclude=exclude,
-        date_format=read_text(section, "date_format", path, where),
+        date_format=_read_formats(section, path, where),
         time_zone=read_text(section, "time_zone", path, where),
     )
 

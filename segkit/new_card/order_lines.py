@@ -6,6 +6,7 @@ from segkit.new_card.look import Look
 from segkit.new_card.parts import DECIDE, file_lines, head_lines, toml_text
 from segkit.new_card.synonyms import CURRENCIES, CURRENCY_COLUMNS, CURRENCY_SIGNS, plain_name
 from segkit.sources.convert import sql_text
+from segkit.sources.dates import as_in_card
 
 _FALLBACKS = {  # what stands in for a column that isn't there, and what that means
     "quantity": ("1", "no such column found: every line counts as one piece"),
@@ -126,9 +127,11 @@ def _options(guess: Guess) -> list[str]:
     """Return date_format and time_zone where the file needs them."""
     lines = []
     if guess.date_formats:
-        other = f"; {guess.date_formats[1]} would fit too" if len(guess.date_formats) > 1 else ""
-        lines.append(f"date_format = {toml_text(guess.date_formats[0])}    # of ordered_at{other}: check day and month")
-        if "%z" in guess.date_formats[0]:
+        lines.append(f"{as_in_card(guess.date_formats)}    # of ordered_at: check day and month")
+        if guess.other_formats:
+            when, others = guess.roles["ordered_at"].name, " and ".join(guess.other_formats)
+            lines.append(f"{DECIDE}day or month first: no day in {when} is beyond 12, so {others} would fit too")
+        if any("%z" in one for one in guess.date_formats):
             lines.append('# time_zone = "Europe/Paris"    # where the shop is; otherwise times are turned into UTC')
     when = guess.roles.get("ordered_at")
     if when is not None and when.type == "TIMESTAMP WITH TIME ZONE":

@@ -153,14 +153,18 @@ def moment(expression: str, kind: str, source: TableSource) -> str:
         return expression if kind == "TIMESTAMP" else f"({expression})::TIMESTAMP"
     written = f"({expression})::VARCHAR"
     if source.date_format:
-        parsed = f"try_strptime({written}, {sql_text(source.date_format)})"
-        if "%z" in source.date_format:  # an instant; keep it one
-            parsed = f"try_strptime({written}, {sql_text(source.date_format)})::TIMESTAMP WITH TIME ZONE"
-            return f"({parsed}) AT TIME ZONE {sql_text(source.time_zone or 'UTC')}"
-        return parsed
+        tries = [_strptime(written, one, source.time_zone) for one in source.date_format]
+        return tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})"
     if source.time_zone:
         return f"TRY_CAST({written} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {sql_text(source.time_zone)}"
     return f"TRY_CAST({written} AS TIMESTAMP)"
+
+
+def _strptime(written: str, date_format: str, time_zone: str | None) -> str:
+    parsed = f"try_strptime({written}, {sql_text(date_format)})"
+    if "%z" in date_format:  # an instant; keep it one
+        return f"({parsed}::TIMESTAMP WITH TIME ZONE) AT TIME ZONE {sql_text(time_zone or 'UTC')}"
+    return parsed
 
 
 def number(expression: str, kind: str, decimal: str = ".") -> str:

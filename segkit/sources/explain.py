@@ -3,7 +3,7 @@
 import pandas as pd
 
 from segkit.cards import TableSource
-from segkit.sources.convert import sql_text
+from segkit.sources.dates import as_in_card, date_formats, undecided
 
 # What the canonical column is called that each breach is about.
 _ABOUT = {
@@ -28,35 +28,6 @@ _SAYS = {
     "negative_amount": "a negative amount though is_return is false",
     "positive_return": "a positive amount though is_return is true",
 }
-_FORMATS = (
-    "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%d/%m/%Y",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%Y %I:%M:%S %p",
-    "%m/%d/%Y %I:%M %p",
-    "%m/%d/%Y",
-    "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y",
-    "%d-%m-%Y %H:%M:%S",
-    "%d-%m-%Y %H:%M",
-    "%d-%m-%Y",
-    "%Y-%m-%d %H:%M:%S %z",
-    "%Y%m%d",
-    "%Y%m%d%H%M%S",
-    "%d %b %Y",
-    "%d %B %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d-%b-%Y",
-    "%d/%m/%y",
-    "%m/%d/%y",
-    "%d.%m.%y",
-    "%d/%m/%y %H:%M",
-    "%m/%d/%y %H:%M",
-)
 
 
 def explain_breaches(connection, table: TableSource, rows: pd.Series, where: str) -> str:
@@ -70,27 +41,26 @@ def explain_breaches(connection, table: TableSource, rows: pd.Series, where: str
         column = "coupon_discount"
     expression = table.columns[column]
     shown = [row[0] for row in connection.execute(
-        f"SELECT coalesce(({expression})::VARCHAR, 'nothing') AS shown FROM judged_orders "
+        f"SELECT ({expression})::VARCHAR AS shown FROM judged_orders "
         'WHERE "=reason" = ? GROUP BY shown ORDER BY count(*) DESC, shown LIMIT 3', [reason]
     ).fetchall()]  # fmt: skip
     others = [f"{name} {count:,.0f}" for name, count in rows.items() if count and name != reason]
     return (
         f"{where}: {rows[reason]:,.0f} of {total:,} lines have {_SAYS[reason]} ({column} = {expression}; "
-        f"for example {', '.join(map(repr, shown))}){'; also ' + ', '.join(others) if others else ''}. "
+        f"for example {', '.join(map(_shown, shown))}){'; also ' + ', '.join(others) if others else ''}. "
         f"At most 5 % may break the contract. {_way_out(connection, reason, expression, table, shown)}"
     )
 
 
 def _way_out(connection, reason: str, expression: str, table: TableSource, shown: list[str]) -> str:
-    if reason == "bad_date":
-        fitting = fitting_formats(connection, "all_orders", expression)
-        if fitting:
-            either = " or ".join(f'date_format = "{one}"' for one in fitting)
-            return f"Set {either} in [orders]"
-        return 'Set date_format = "..." in [orders], such as "%d.%m.%Y %H:%M"'
-    if reason in ("bad_quantity", "bad_amount", "bad_discount") and any("," in one for one in shown):
+    if reason in ("bad_date", "date_before_1990") and (way := _other_formats(connection, reason, expression, table)):
+        return way
+    if reason in ("bad_quantity", "bad_amount", "bad_discount") and any("," in (one or "") for one in shown):
         return 'With a decimal comma, set decimal = "," in [orders]'
     ways = {
+        "bad_date": "Write the date as SQL that reads it, such as "
+        f"ordered_at = {{ sql = '''coalesce(try_strptime({expression}, '%d.%m.%Y %H:%M'), "
+        f"try_strptime({expression}, '%Y-%m-%d'))''' }}, or exclude these lines with a reason in [orders.exclude]",
         "date_before_1990": "Exclude these lines with a reason in [orders.exclude], or mend the dates",
         "negative_amount": "Let is_return be true for them, leave is_return out (then negative amounts are returns), "
         "or exclude them with a reason in [orders.exclude]",
@@ -106,15 +76,25 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
     )
 
 
-def fitting_formats(connection, relation: str, expression: str) -> list[str]:
-    """Return the common date formats that read a sample of the texts best; two where day and month can't be told."""
-    tries = ", ".join(f"count(try_strptime(shown, {sql_text(one)}))" for one in _FORMATS)
-    counts = connection.execute(
-        f"SELECT {tries} FROM (SELECT ({expression})::VARCHAR AS shown FROM {relation} "
-        f"WHERE ({expression}) IS NOT NULL LIMIT 10000)"
-    ).fetchone()
-    best = max(counts)
-    return [one for one, count in zip(_FORMATS, counts, strict=True) if best and count == best][:2]
+def _shown(text: str | None) -> str:
+    """Return an example as a message shows it."""
+    return "empty" if text is None or not text.strip() else repr(text)
+
+
+def _other_formats(connection, reason: str, expression: str, table: TableSource) -> str:
+    """Return the formats to add to the card's for the lines whose date can't be read; "" where none is usual."""
+    lines = "SELECT ({})::VARCHAR AS shown FROM judged_orders WHERE \"=reason\" {} '{}' LIMIT 10000"
+    unread, others = (
+        f"SELECT shown FROM ({lines.format(expression, one, reason)}) AS some_lines" for one in ("=", "<>")
+    )
+    known = table.date_format or date_formats(connection, others)[0]
+    formats, _ = date_formats(connection, unread, known)
+    if set(formats) <= set(known):
+        return ""
+    turned = undecided(connection, f"{unread} UNION ALL {others}", formats)
+    doubt = f"; no day is beyond 12, so day and month may be the other way round: {', '.join(turned)}" if turned else ""
+    begin = f"They don't fit {as_in_card(table.date_format)}: set" if table.date_format else "Set"
+    return f"{begin} {as_in_card(formats)} in [orders]{doubt}"
 
 
 def explain_numeric_date(connection, relation: str, expression: str, where: str) -> str:
