@@ -106,7 +106,7 @@ def customer_outcomes(
     columns, connection = orders.columns, orders.connection
     by_name = {feature.name: feature for feature in recipe_features(recipe)}
     wanted = [by_name["order_count"], by_name["spend"], *_share_features(recipe)]
-    with open_stages(connection, columns, as_of, until, prices=False):
+    with open_stages(connection, columns, as_of, until, prices=False, custom=False):
         outcomes = customer_table(connection, wanted, columns, as_of, until).add_prefix("next_")
     outcomes.insert(0, "orders_again", 1.0)
     if customers is not None:

@@ -89,7 +89,7 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     if orders.as_of is not None and orders.as_of < as_of:
         raise InputError(f"{card.name}: its orders were read as of {orders.as_of}, before {as_of}; read them anew")
     prices = recipe is None or "relative_price" in recipe["features"]
-    with open_stages(connection, columns, after, as_of, prices):
+    with open_stages(connection, columns, after, as_of, prices, bool(card.custom_features)):
         if not connection.execute("SELECT count(*) FROM order_stage WHERE purchase_lines > 0").fetchone()[0]:
             raise InputError(
                 f"{card.name}: nobody ordered from {as_of - timedelta(days=window_days - 1)} to {as_of}; its orders "

@@ -50,7 +50,8 @@ def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 
     possible += custom_features(card.custom_features, [feature.name for feature in possible], card.name)
     features = present_features(possible, recipe["features"], columns, card.name)
     after = as_of - timedelta(days=window_days)
-    stages = stage_statements(columns, after, as_of, "relative_price" in recipe["features"])
+    prices = "relative_price" in recipe["features"]
+    stages = stage_statements(columns, after, as_of, prices, bool(card.custom_features))
     inside = ",\n".join(f"{name} AS ({statement}\n)" for name, statement in stages.items())
     own = customer_statement(features, columns, after, as_of).strip().removeprefix("WITH ")
     return translate(f"WITH {inside},\n{own}", dialect)

@@ -85,7 +85,7 @@ def choose_recipe(connection: duckdb.DuckDBPyConnection, columns: dict[str, list
         recipe["country"] = of_orders("country", MOST_COUNTRIES)
     attributes = [column for column in columns.get("customers", []) if column != "customer_id"]
     recipe["attributes"], recipe["refused"] = _choose_attributes(connection, attributes)
-    times = "SELECT count(*) FROM order_stage WHERE extract(hour FROM ordered_at) > 0"
+    times = "SELECT count(*) FROM order_stage WHERE hour_of_day > 0"
     recipe["time_of_day"] = connection.execute(times).fetchone()[0] > 0
     return recipe
 

@@ -10,8 +10,6 @@ from datetime import date, timedelta
 
 import duckdb
 
-_MONDAY = "DATE '1900-01-01'"  # counted from a Monday, a weekday has the same number in every engine
-
 # Sums of money stay exact; 18 digits keep them in 8 bytes, which halves the time of what follows.
 _MONEY = "DECIMAL(18, 4)"
 
@@ -31,7 +29,9 @@ def has_column(columns: dict[str, list[str]], need: str) -> bool:
     return any(column in columns.get(table, ()) for table, column in (one.split(".") for one in need.split("|")))
 
 
-def stage_statements(columns: dict[str, list[str]], after: date, until: date, prices: bool = True) -> dict[str, str]:
+def stage_statements(
+    columns: dict[str, list[str]], after: date, until: date, prices: bool = True, custom: bool = True
+) -> dict[str, str]:
     """Return the SELECT of each intermediate table, over the lines dated after `after` and up to `until`.
 
     Parameters
@@ -42,19 +42,21 @@ def stage_statements(columns: dict[str, list[str]], after: date, until: date, pr
         The window: the first day is not in it, the last one is. Days are counted back from `until`.
     prices : bool
         Whether prices will be compared, which takes the logarithm of every line's.
+    custom : bool
+        Whether a card's own features may ask for the id and the time of an order; segkit's never do.
 
     Returns
     -------
     dict
-        ``order_stage`` has customer_id, order_id, ordered_at, days_before, weekday (0 is Monday), hour_of_day,
-        purchase_lines, return_lines, net, bought (net without returned lines), and, where the orders have them,
-        discount, coupon_discount (both of lines that are not returns), channel, country, store_id.
+        ``order_stage`` has customer_id, with `custom` order_id and ordered_at, days_before, weekday (0 is Monday),
+        hour_of_day, purchase_lines, return_lines, net, bought (net without returned lines), and, where the orders
+        have them, discount, coupon_discount (both of lines that are not returns), channel, country, store_id.
         ``taste_stage``, only if there are categories or own brands: customer_id, category, bought, bought_log (bought
         times its logarithm), purchase_lines, with `prices` log_price (sum over these lines, in millionths), with own
         brands branded and own_brand (money on products whose brand is known, and on own ones).
     """
     lines = window_lines(after, until)
-    statements = {"order_stage": _order_stage(columns, lines, until)}
+    statements = {"order_stage": _order_stage(columns, lines, until, custom)}
     if any(has_column(columns, need) for need in ("orders.category", "products.category", "products.own_brand")):
         statements["taste_stage"] = _taste_stage(columns, lines, prices)
     return statements
@@ -67,9 +69,10 @@ def open_stages(
     after: date,
     until: date,
     prices: bool = True,
+    custom: bool = True,
 ) -> Iterator[None]:
     """Make the intermediate tables of a window on `connection` for as long as the block lasts."""
-    statements = stage_statements(columns, after, until, prices)
+    statements = stage_statements(columns, after, until, prices, custom)
     try:
         for stage, statement in statements.items():
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {stage} AS {statement}")
@@ -92,7 +95,7 @@ def _money(expression: str, name: str) -> str:
     return f"CAST(sum({expression}) AS {_MONEY}) AS {name}"
 
 
-def _order_stage(columns: dict[str, list[str]], lines: str, until: date) -> str:
+def _order_stage(columns: dict[str, list[str]], lines: str, until: date, custom: bool) -> str:
     present = columns["orders"]
     discounts = [
         f"coalesce(CAST(sum(CASE WHEN is_return THEN 0 ELSE {column} END) AS {_MONEY}), 0) AS {column}"
@@ -106,18 +109,28 @@ def _order_stage(columns: dict[str, list[str]], lines: str, until: date) -> str:
         "order_id",
         "min(ordered_at) AS ordered_at",
         "count(CASE WHEN is_return THEN NULL ELSE 1 END) AS purchase_lines",
-        "count(CASE WHEN is_return THEN 1 END) AS return_lines",
+        "count(*) AS lines",
         _money("amount", "net"),
         _money("CASE WHEN is_return THEN 0 ELSE amount END", "bought"),
         *discounts,
         *places,
     ]
+    days_before = f"CAST(date_diff('day', CAST(ordered_at AS DATE), DATE '{until}') AS INTEGER)"
+    kept = [
+        "customer_id",
+        *(["order_id", "ordered_at"] if custom else []),
+        f"{days_before} AS days_before",
+        # A day earlier is six weekdays later; engines number weekdays each in their own way.
+        f"CAST(({until.weekday()} + 6 * {days_before}) % 7 AS SMALLINT) AS weekday",
+        "CAST(extract(hour FROM ordered_at) AS SMALLINT) AS hour_of_day",
+        "purchase_lines",
+        "lines - purchase_lines AS return_lines",
+        "net",
+        "bought",
+        *(column for column in ("discount", "coupon_discount", "channel", "country", "store_id") if column in present),
+    ]
     return f"""
-SELECT
-    *,
-    CAST(date_diff('day', CAST(ordered_at AS DATE), DATE '{until}') AS INTEGER) AS days_before,
-    CAST(date_diff('day', {_MONDAY}, CAST(ordered_at AS DATE)) % 7 AS SMALLINT) AS weekday,
-    CAST(extract(hour FROM ordered_at) AS SMALLINT) AS hour_of_day
+SELECT {", ".join(kept)}
 FROM (
     SELECT {", ".join(sums)}
     FROM ({lines}) AS lines
