@@ -61,7 +61,9 @@ def _watch(command: list[str]) -> list[dict]:
     meter = _Meter(process.pid)
     rows, step, last = [], "starting", meter.read()
     for line in process.stdout:
-        if found := re.match(r" *\d+:\d\d  (.+)", line):  # a step begins, and the one before it has ended
+        if found := re.match(
+            r" *\d+:\d\d  (\S.*)", line
+        ):  # a step begins, and the one before it ended; indented: how far
             now = meter.read()
             rows.append(_row(step.split(" kmeans")[0], last, now))
             print(*rows[-1].values(), sep="  ", flush=True)

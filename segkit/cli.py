@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from segkit.errors import InputError
+from segkit.stopping import stopping_when_asked
 
 app = typer.Typer(
     name="segkit",
@@ -282,7 +283,10 @@ def fetch(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend ends it with status 2, one of segkit's own with 1."""
+    """Run the command line; an error that the user can mend ends it with status 2, one of segkit's own with 1.
+
+    A signal that asks for an end, such as Ctrl-C's, ends it with 128 + the signal's number: 130, or 143 for SIGTERM.
+    """
     from segkit.progress import use_plain_lines
 
     use_plain_lines()
@@ -290,7 +294,8 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
-        app(prog_name="segkit", standalone_mode=False)
+        with stopping_when_asked():
+            app(prog_name="segkit", standalone_mode=False)
     except typer.TyperException as error:  # an unknown option, a missing argument
         context = getattr(error, "ctx", None)
         print(
@@ -303,9 +308,6 @@ def main() -> None:
             raise
         print(f"segkit: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("segkit: stopped; nothing was written", file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         if debug:
             raise

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 _began: float | None = None  # the command line sets the clock; a notebook run by a machine has none and stays silent
 _quiet = False
+LINE_SECONDS = 30  # between two lines on how far a step has come
 
 
 def use_plain_lines(on: bool = True) -> None:
@@ -41,10 +42,9 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
     >>> use_plain_lines(False)
     """
     if _began is not None:
-        minutes, seconds = divmod(int(time.perf_counter() - _began), 60)
-        print(f"{minutes:4}:{seconds:02}  {text}", flush=True)
+        _print(text)
     if not _somebody_watches():
-        yield lambda done, total, what="": None
+        yield _tell_seldom() if _began is not None else lambda done, total, what="": None
         return
     from tqdm import tqdm  # the text bar: a widget would stay in the saved notebook
 
@@ -56,3 +56,21 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
             bar.update(done - bar.n)
 
         yield report
+
+
+def _print(text: str) -> None:
+    minutes, seconds = divmod(int(time.perf_counter() - _began), 60)
+    print(f"{minutes:4}:{seconds:02}  {text}", flush=True)
+
+
+def _tell_seldom() -> Callable[[int, int, str], None]:
+    """Return a ``report`` that prints an indented line every `LINE_SECONDS`: how much is done of what."""
+    told = time.perf_counter()
+
+    def report(done: int, total: int, what: str = "") -> None:
+        nonlocal told
+        if _began is not None and time.perf_counter() - told >= LINE_SECONDS:
+            told = time.perf_counter()
+            _print(f"  {what or 'done'}: {100 * done // total} %" if total else f"  {what}")
+
+    return report

@@ -5,13 +5,14 @@ import os
 import platform
 import resource
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.resources import files
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from segkit.cards import ROOT, read_card
@@ -25,6 +26,7 @@ from segkit.rules import rules_sql
 from segkit.series import write_series
 from segkit.shelf import month_before
 from segkit.sources import one_snapshot
+from segkit.stopping import temporary
 from segkit.study import Study, open_study
 from segkit.study.earlier import HISTORY
 from segkit.tables import describe_tables, write_json
@@ -151,8 +153,14 @@ def _execute_all(notebooks: list[Path], arguments: dict, target: Path, failed: P
 
 def _begin() -> None:
     """Silence a kernel's own chatter; what goes wrong comes back as an exception. Two share the memory."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     share_engine_memory(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _end_with_parent() -> None:
+    parent_process().join()  # of a run that is killed nothing goes on; a kernel ends with the process that started it
+    os._exit(1)
 
 
 def _execute(notebook: Path, target: Path, arguments: dict) -> str:
@@ -223,15 +231,14 @@ def _record(described: dict, seconds: float) -> dict:
 @contextmanager
 def _building(shelf: Path, label: str):
     """A hidden folder to build a run in; whatever happens, it does not stay."""
-    for left in shelf.glob(f".building-{label}-*"):
+    for left in shelf.glob(".building-*"):
         if not _alive(int(left.name.rsplit("-", 1)[1])):  # of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
     building = shelf / f".building-{label}-{os.getpid()}"
-    building.mkdir()
     try:
-        yield building
+        with temporary(building):
+            yield building
     finally:
-        shutil.rmtree(building, ignore_errors=True)
         if not any(shelf.iterdir()):
             shelf.rmdir()
 

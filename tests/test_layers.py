@@ -16,6 +16,7 @@ ROOMS = (
         "parameters",
         "places",
         "progress",
+        "stopping",
         "tables",
         "privacy",
         "labels",

@@ -1,0 +1,37 @@
+"""Who asks a run to stop is obeyed, and told so by the status, whatever the work makes of it."""
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+WORK = """
+import subprocess, sys, time
+from pathlib import Path
+from segkit.stopping import stopping_when_asked, temporary
+with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"):
+    child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)
+    print(child.pid, flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            if sys.argv[2] == "minded":
+                raise ValueError("what a library makes of it")
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("taken", ["minded", "swallowed"])
+def test_a_signal_ends_the_work_with_its_status_one_line_and_nothing_left(tmp_path, number, status, taken):
+    command = [sys.executable, "-c", WORK, str(tmp_path), taken]
+    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = int(work.stdout.readline())
+    work.send_signal(number)
+    _, said = work.communicate(timeout=20)
+    assert (work.returncode, said.count("\n")) == (status, 1)
+    assert said.startswith("segkit: stopped; ")
+    assert list(tmp_path.iterdir()) == []
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
