@@ -66,7 +66,7 @@ class Trial:
     stability : DataFrame
         ``candidate_id, label, jaccard, low, high, dissolved`` of the resampled candidates.
     pairs : DataFrame
-        ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated``.
+        ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated, note``.
     verdicts : DataFrame
         ``candidate_id, structure, why``.
     judgement : Judgement

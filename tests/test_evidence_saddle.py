@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs, make_moons
 
 from segkit.evidence import Recipe, candidate_recipe, gather_evidence, separated_pairs
 from segkit.evidence.density_tree import density_tree, passes
-from segkit.evidence.saddle import decide, holm, saddle_test
+from segkit.evidence.saddle import _power, decide, holm, saddle_test
 from segkit.evidence.strata import find_strata
 from segkit.methods.fit import finish
 from segkit.methods.rules import centre_rule
@@ -54,16 +54,35 @@ def test_a_saddle_between_far_lumps_is_empty_and_its_interval_excludes_a_shallow
     assert pair["low"] == 0 < pair["high"] < 0.5
 
 
-def test_no_needs_evidence_and_a_pair_too_small_is_undetermined():
+def test_no_needs_power_and_every_other_pair_that_is_not_separated_is_undetermined():
     pairs = pd.DataFrame(
         {
-            "p_single": [0.001, 0.3, 0.3, 0.9, 0.001],
-            "own_side": [1.0, 1.0, 1.0, 1.0, 0.7],
-            "power": [0.3, 0.3, 0.9, 0.3, 0.3],
-            "low": [0.0, 0.2, 0.4, 0.6, 0.1],
+            "p_single": [0.001, 0.3, 0.3, 0.9, 0.001, 0.001],
+            "own_side": [1.0, 1.0, 1.0, 1.0, 0.7, 0.7],
+            "power": [0.3, 0.3, 0.8, 0.79, 0.79, 0.8],
         }
     )
-    assert decide(pairs)["separated"].tolist() == ["yes", "undetermined", "no", "no", "no"]
+    found = decide(pairs)["separated"].tolist()
+    assert found == ["yes", "undetermined", "no", "undetermined", "undetermined", "no"]
+
+
+def test_power_is_that_of_the_first_step_of_holm():
+    alone, of_many = (_power(np.array([120]), 0.05 / pairs)[0] for pairs in (1, 21))
+    assert (round(alone, 2), round(of_many, 2)) == (0.81, 0.41)
+    points, truth = two_lumps()
+    three = np.where((truth == 1) & (points[:, 1] > 0), 2, truth)
+    one, several = (saddle_test(density_tree(points), labels, points + 0.01) for labels in (truth, three))
+    assert several["power"].max() < one["power"].max()
+
+
+def test_a_lump_and_its_slope_have_no_second_mode_and_no_ratio():
+    points = np.random.default_rng(0).normal(size=(600, 2))
+    rule = centre_rule(np.array([[0.0, 0.0], [3.0, 0.0]]))  # the second is the first one's slope
+    halves = {"halves-2": Recipe(lambda X, **_: finish(rule, X))}
+    pair = separated_pairs(points, halves, None, seed=0).pairs.iloc[0]
+    assert np.isnan(pair[["ratio", "low", "high"]].astype(float)).all()
+    assert pair["p"] > 0.5
+    assert (pair["separated"], pair["note"]) == ("undetermined", "no second mode")
 
 
 def test_holm_leaves_what_is_unknown_alone():
@@ -144,7 +163,8 @@ def test_segments_that_half_of_the_customers_do_not_show_are_not_all_separated()
     blurred = {"kmeans-3": Recipe(three.fit, halved=two.fit)}
     found = separated_pairs(X, blurred, {"kmeans-3": three.fit(X, seed=0, dequantised=None)}, seed=0)
     assert found.candidates[["segments_in_half", "all_separated"]].to_numpy().tolist() == [[2, False]]
-    assert found.pairs["separated"].tolist().count("undetermined") == 2
+    lost = found.pairs.query("separated == 'undetermined'")["note"].tolist()
+    assert lost == ["not both found in half of the customers"] * 2
 
 
 @pytest.mark.parametrize("columns", [3, 8])
@@ -185,7 +205,9 @@ def test_a_pair_apart_only_by_a_shared_value_is_said_to_be_so():
     separation = evidence(
         separated_pairs, X, {"kmeans-2": KMEANS["kmeans-2"]}, dequantised=dequantised, features=features
     )
-    assert separation.pairs[["separated", "separated_by"]].to_numpy().tolist() == [["no", "coupon_share"]]
+    pair = separation.pairs.iloc[0]
+    assert pair["separated"] != "yes"
+    assert (pair["separated_by"], pair["note"]) == ("coupon_share", "apart only by shared values of coupon_share")
     assert not separation.candidates["all_separated"].any()
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from segkit.evidence.agreement import match_labels
 from segkit.evidence.density_tree import DensityTree, density_tree
 from segkit.evidence.recipes import Progress, Recipe, run_tasks, sample_rows, stream, take, two_halves
-from segkit.evidence.saddle import decide, holm, passed, saddle_test
+from segkit.evidence.saddle import POWER, decide, holm, passed, saddle_test
 from segkit.evidence.strata import FEWEST, StratumTest, find_strata
 
 SEPARATION_LIMIT = 20_000  # customers in the test, both halves together
@@ -33,8 +33,8 @@ class Separation:
         pass), ``sample_size``.
     pairs : DataFrame
         ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated`` (yes, no, undetermined),
-        ``separated_by, sample_size``, and from `saddle_test` ``pass_customers, mode_customers, p_single, own_side,
-        power``.
+        ``note`` (why there is no ratio, or why a valley does not count; else empty), ``separated_by, sample_size``, and
+        from `saddle_test` ``pass_customers, mode_customers, p_single, own_side, power``.
     """
 
     candidates: pd.DataFrame
@@ -60,7 +60,8 @@ def separated_pairs(
     coordinates of the learning half, since no density can be told in more. For segments of any shape it is that of
     the fit, above 6 dimensions the first 6 principal components. A pair that is separated is tested again within the
     largest stratum of each feature whose shared values differ between the two: what vanishes there is separated
-    by that feature, by definition, and does not count.
+    by that feature, by definition, and does not count; like every other pair, it is called undetermined where there are
+    too few customers to say no.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def separated_pairs(
 _HALF = ["segments_in_half", "separated_share", "undetermined", "all_separated", "separated_by", "splits"]
 _ROW = ["candidate_id", "segments", *_HALF, "sample_size"]
 _OWN = ["segment_a", "segment_b"]
-_TESTED = ["ratio", "low", "high", "p", "separated", "separated_by"]
+_TESTED = ["ratio", "low", "high", "p", "separated", "note", "separated_by"]
 _COUNTED = ["pass_customers", "mode_customers", "p_single", "own_side", "power"]
 _PAIR_COLUMNS = ["candidate_id", *_OWN, *_TESTED, *_COUNTED, "sample_size"]
 
@@ -202,7 +203,8 @@ def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Spa
         tested = decide(saddle_test(space.tree, labels[learning], space.counting))
         tested["separated_by"] = _separated_by(tested, space, labels[learning], cloud)
         by_definition = tested["separated_by"] != ""
-        tested.loc[by_definition, "separated"] = "no"
+        powerful = tested["power"] >= POWER
+        tested.loc[by_definition, "separated"] = np.where(powerful[by_definition], "no", "undetermined")
         all_separated = bool(len(found) == segments and passed(tested).all() and not by_definition.any())
     pairs = _own_pairs(tested, segments).assign(candidate_id=name, sample_size=len(cloud.X))[_PAIR_COLUMNS]
     row = {
@@ -234,7 +236,10 @@ def _own_pairs(pairs: pd.DataFrame, segments: int) -> pd.DataFrame:
     pairs = own.merge(pairs, on=["segment_a", "segment_b"], how="left")
     pairs["separated"] = pairs["separated"].astype(object).where(pairs["separated"].notna(), "undetermined")
     pairs["separated_by"] = pairs["separated_by"].astype(object).where(pairs["separated_by"].notna(), "")
-    return pairs
+    shared, unseen, one_mode = pairs["separated_by"] != "", pairs["p"].isna(), pairs["low"].isna()
+    by = "apart only by shared values of " + pairs["separated_by"]
+    notes = [by, "not both found in half of the customers", "no second mode"]
+    return pairs.assign(note=np.select([shared, unseen, one_mode], notes, ""))
 
 
 def _splits(cloud: _Cloud, labels: np.ndarray, found: np.ndarray, seed: int) -> list[int]:

@@ -163,7 +163,7 @@ class SegmentSteps(ChoosingSteps):
         """Whether a valley lies between two segments of a resampled candidate."""
         table = self.trial.pairs
         named = {column: self._ids_of(table, column) for column in ("segment_a", "segment_b")}
-        return table.assign(**named)[list(TABLES["pairs"].columns)]
+        return table.assign(**named).reindex(columns=list(TABLES["pairs"].columns))  # a kept model may be older
 
     @cached_property
     def _assigned(self) -> pd.DataFrame:
