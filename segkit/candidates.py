@@ -68,7 +68,7 @@ class Trial:
     pairs : DataFrame
         ``candidate_id, segment_a, segment_b`` (labels), ``ratio, low, high, p, separated, note``.
     verdicts : DataFrame
-        ``candidate_id, structure, why``.
+        ``candidate_id, structure, why, copula_ari``.
     judgement : Judgement
     unseen : DataFrame
         ``candidate_id, outcome, group, skill, unseen`` (each with ``_low, _high``), ``ceiling`` of the proposed
@@ -261,7 +261,7 @@ class _Gatherer:
         for part in found:
             candidates = fill_in(candidates, part.stability.candidates[["candidate_id", *STABILITY]])
             candidates = fill_in(candidates, part.separation.candidates[["candidate_id", "separated_share"]])
-            candidates = fill_in(candidates, part.verdicts[["candidate_id", "structure"]])
+            candidates = fill_in(candidates, part.verdicts[["candidate_id", "structure", "copula_ari"]])
         return candidates, _tables(found)
 
     def _recipe(self, name: str):

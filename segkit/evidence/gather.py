@@ -26,7 +26,7 @@ class Evidence:
         ``candidate_id, null`` (spherical, copula), ``observed, null_ari`` (the largest computed), ``samples``
         (computed), ``exceeded, sample_size``; only for candidates that it decides about, else empty.
     verdicts : DataFrame
-        ``candidate_id, structure, why``.
+        ``candidate_id, structure, why, copula_ari`` (NaN where that null was not asked for).
     """
 
     stability: Stability
@@ -78,10 +78,11 @@ def weigh_evidence(
                 if not nulls[null].exceeded:
                     break
         verdict = candidate_verdict(separated[name], stable[name], **nulls)
-        verdicts.append({"candidate_id": name, "structure": verdict.structure, "why": verdict.why})
+        copula_ari = nulls["copula"].null.max() if nulls["copula"] is not None else np.nan
+        verdicts.append([name, verdict.structure, verdict.why, copula_ari])
     return Evidence(
         stability,
         separation,
         pd.DataFrame(comparisons),
-        pd.DataFrame(verdicts, columns=["candidate_id", "structure", "why"]),
+        pd.DataFrame(verdicts, columns=["candidate_id", "structure", "why", "copula_ari"]),
     )

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from segkit.evidence.verdict import CORRELATION_ALONE, STABLE
 from segkit.prose.figures import number_word, percent
 
 MOST_NAMED = 3  # segments in the headline
@@ -61,11 +62,7 @@ def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:
     )
 
 
-_STRUCTURE = {
-    "natural": "These segments are natural: few customers lie between them.",
-    "reproducible": "Customers shade into one another, and these segments are cuts through that continuum.",
-    "constructive": "Customers shade into one another: these segments are cuts made where they are useful.",
-}
+_CUTS = {"reproducible": "cuts through a continuum", "constructive": "cuts made where they are useful"}
 
 
 def tell_verdict(verdict: dict, forward: str) -> str:
@@ -82,14 +79,29 @@ def tell_verdict(verdict: dict, forward: str) -> str:
     --------
     >>> evidence = {"comes_back": 0.94, "resamples": 100, "stability_jaccard_min": 0.784}
     >>> tell_verdict({"structure": "reproducible", "evidence": evidence}, "They tell nothing.")
-    'Customers shade into one another, and ... They are stable: each comes back in at least 94 of 100 random draws of
-    the customers. A segment has come back where it and its match have at least half of their customers in common; on
-    average they have 78 % or more. They tell nothing.'
-    >>> evidence = {"comes_back": 0.35, "resamples": 20, "stability_jaccard_min": 0.46}
+    'No gap was found between these segments: take them as cuts through a continuum. They are stable: each comes back in
+    at least 94 of 100 random draws of the customers. A segment has come back where it and its match have at least half
+    of their customers in common (a Jaccard index of 0.5); on average they have 78 % or more. They tell nothing.'
+    >>> evidence = {"comes_back": 1.0, "resamples": 20, "stability_jaccard_min": 0.7, "doubtful": 3}
     >>> tell_verdict({"structure": "constructive", "evidence": evidence}, "")
-    'Customers shade ... Not all of them come back: one did in only 7 of 20 random draws of the customers. A ...'
+    'No gap ... with other borders. A ... they have 70 % or more. Below 75 % the borders of a segment are doubtful;
+    those of three are.'
     """
-    return " ".join(filter(None, [_STRUCTURE.get(verdict["structure"], ""), _tell_return(verdict), forward]))
+    return " ".join(filter(None, [_tell_structure(verdict), _tell_return(verdict), forward]))
+
+
+def _tell_structure(verdict: dict) -> str:
+    if verdict["structure"] == "natural":
+        return "These segments are natural: fewer customers lie between them than within them."
+    if verdict["structure"] not in _CUTS:
+        return ""
+    share = verdict.get("evidence", {}).get("separated_share") or 0
+    found = "No gap was found between these segments"
+    if share:
+        found = "A gap was found between some of these segments, not between all"
+    if share == 1:
+        found = "Gaps were found between these segments, but their borders move"
+    return f"{found}: take them as {_CUTS[verdict['structure']]}."
 
 
 def _tell_return(verdict: dict) -> str:
@@ -98,17 +110,22 @@ def _tell_return(verdict: dict) -> str:
     if share is None or not resamples or common is None:
         return ""
     back = round(share * resamples)
-    means = (
-        "A segment has come back where it and its match have at least half of their customers in common; on average "
-    )
-    means += f"they have {percent(common, 0)} or more."  # the mean Jaccard index, of the segment where it is least
+    means = "A segment has come back where it and its match have at least half of their customers in common (a Jaccard "
+    means += f"index of 0.5); on average they have {percent(common, 0)} or more."  # the mean, where it is least
+    doubtful = evidence.get("doubtful")  # segments with a mean from DISSOLVES to STABLE, where they were counted
+    if doubtful or (doubtful is None and DISSOLVES <= common < STABLE):
+        those = "those of at least one are" if doubtful is None else f"those of {number_word(int(doubtful))} are"
+        means += f" Below {percent(STABLE, 0)} the borders of a segment are doubtful; {those}."
     draws = f"{resamples:.0f} random draws of the customers"
     if common < DISSOLVES:
         return f"Not all of them come back: one did in only {back} of {draws}. {means}"
     least = f"at least {back} of" if back < resamples else "all"
     if verdict["structure"] == "constructive":
         return f"Each comes back in {least} {draws}, though with other borders. {means}"
-    return f"They are stable: each comes back in {least} {draws}. {means}"
+    stable = "They are stable"
+    if CORRELATION_ALONE in verdict.get("why", ""):
+        stable += ", as cuts would be wherever customers' figures merely rise and fall together"
+    return f"{stable}: each comes back in {least} {draws}. {means}"
 
 
 def tell_advice(verdict: dict) -> str:

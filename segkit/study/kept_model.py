@@ -12,7 +12,7 @@ from segkit.segmentation import fit_baseline
 from segkit.study.earlier import EarlierMonth
 from segkit.study.way import labels_of
 
-CARRIED = (*STABILITY, "separated_share", "structure")
+CARRIED = (*STABILITY, "separated_share", "structure", "copula_ari")
 RESAMPLED = ("stability", "pairs")
 
 

@@ -88,6 +88,11 @@ TABLES: dict[str, Table] = {
             "stability_jaccard_min_high": number("that of the highest twentieth", "0 to 1"),
             "separated_share": share("pairs of segments that the saddle test separates"),
             "structure": text("natural, reproducible or constructive"),
+            "copula_ari": number(
+                "stability_ari of samples with these customers' correlations and no other structure, reproducible ones "
+                "only: the highest of 39, or the first as high as stability_ari, then due to correlation alone",
+                "-1 to 1",
+            ),
             **_forward("will buy"),
             "recipe_agreement": number(
                 "adjusted Rand index between these segments and those of the same recipe one horizon back, which were "
