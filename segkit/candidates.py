@@ -48,7 +48,8 @@ GAP_RESTARTS = 2  # per k, for the customers and for the noise alike; five chang
 MANY, FEW_FITS = 200_000, 20  # the share of 20 is known within 0.11 (a standard error) for the least sure
 UNSEEN = ("outcome", "group", "skill", "skill_low", "skill_high", "unseen", "unseen_low", "unseen_high", "ceiling")
 STABILITY = (
-    *("stability_ari", "stability_ari_low", "stability_ari_high", "stability_ari_1000"),
+    *("stability_ari", "stability_ari_low", "stability_ari_high"),
+    *("stability_ari_1000", "stability_ari_1000_low", "stability_ari_1000_high"),
     *("stability_jaccard_min", "stability_jaccard_min_low", "stability_jaccard_min_high"),
 )
 

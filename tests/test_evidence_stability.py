@@ -113,6 +113,27 @@ def test_above_a_thousand_customers_stability_is_also_read_at_a_thousand():
     assert sizes["kmeans-3"].to_dict() == {"1000": 1000, "resample": 1100}
     assert sizes["ward-3", "resample"] == 550
     assert len(found.rows) == 1100
+    ends = found.candidates[["stability_ari_1000_low", "stability_ari_1000", "stability_ari_1000_high"]]
+    assert (np.diff(ends.to_numpy(), axis=1) >= 0).all()
+
+
+def test_readings_at_a_thousand_repeat_customers_except_where_duplicates_mislead():
+    seen = {}
+
+    def noting(name, recipe):
+        def fit(X, **settings):
+            seen.setdefault(name, []).append((len(X), len(np.unique(X, axis=0))))
+            return recipe.sample_fit(X, **settings)
+
+        return fit
+
+    X = three_lumps(1203)
+    own = recipes(X, 3)["kmeans-3"]
+    found = {name: Recipe(own.fit, noting(name, own), halves=name == "halves") for name in ("bootstraps", "halves")}
+    stability(X, found, resamples=2)
+    assert seen["halves"][-1] == (1000, 1000)
+    drawn, distinct = seen["bootstraps"][-1]
+    assert (drawn, round(distinct / 1203, 1)) == (1000, round(1 - np.exp(-1000 / 1203), 1))
 
 
 def test_density_families_report_agreement_on_who_is_left_out_beside_the_index():

@@ -82,7 +82,13 @@ TABLES: dict[str, Table] = {
             "stability_ari": number("mean adjusted Rand index between resamples", "-1 to 1"),
             "stability_ari_low": number("that of the lowest twentieth of the pairs of resamples", "-1 to 1"),
             "stability_ari_high": number("that of the highest twentieth", "-1 to 1"),
-            "stability_ari_1000": number("mean adjusted Rand index between samples of 1,000 customers", "-1 to 1"),
+            "stability_ari_1000": number(
+                "mean adjusted Rand index between resamples of 1,000, to compare shops of any size (hierarchical, "
+                "hdbscan, dbscan: only those well above 1,000, since theirs are drawn without replacement)",
+                "-1 to 1",
+            ),
+            "stability_ari_1000_low": number("that of the lowest twentieth of the pairs of resamples", "-1 to 1"),
+            "stability_ari_1000_high": number("that of the highest twentieth", "-1 to 1"),
             "stability_jaccard_min": number("mean Jaccard of the least stable segment over resamples", "0 to 1"),
             "stability_jaccard_min_low": number("that of the lowest twentieth of the resamples", "0 to 1"),
             "stability_jaccard_min_high": number("that of the highest twentieth", "0 to 1"),
