@@ -45,6 +45,7 @@ from segkit.segmentation import Segmentation
 Step = Callable[[str], Callable[[int, int, str], None]]
 _TABLES = ("candidates", "labels", "timings", "gaps", "strengths", "stability", "pairs", "verdicts", "unseen")
 GAP_RESTARTS = 2  # per k, for the customers and for the noise alike; five changed no choice at twice the cost
+ONE = "kmeans-1"
 MANY, FEW_FITS = 200_000, 20  # the share of 20 is known within 0.11 (a standard error) for the least sure
 UNSEEN = ("outcome", "group", "skill", "skill_low", "skill_high", "unseen", "unseen_low", "unseen_high", "ceiling")
 STABILITY = (
@@ -142,7 +143,8 @@ def try_candidates(
     gatherer = _Gatherer(comparison, table, matrix, models, fits, parameters, jobs, step)
     candidates, resampled = gatherer.settle(candidates)
     gaps, strengths = gatherer.count_groups()
-    candidates = fill_in(candidates, strengths[["candidate_id", "prediction_strength"]])
+    several = strengths["candidate_id"] != ONE  # no candidate, but what the others are read against
+    candidates = fill_in(candidates, strengths.loc[several, ["candidate_id", "prediction_strength"]])
     tested = gaps[(gaps["customers"] == "all") & gaps["candidate_id"].notna()]
     candidates = fill_in(candidates, tested[["candidate_id", "gap"]])
     proposed = propose_by_forward(candidates, comparison.labels, parameters, judgement.shares)[0]
@@ -243,6 +245,7 @@ class _Gatherer:
     def count_groups(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the gap statistic and the prediction strength of k-means; both may say that there is one group."""
         recipes = {name: self._recipe(name) for name, one in self.comparison.grid.items() if one.family == "kmeans"}
+        recipes = {ONE: candidate_recipe("kmeans", {"k": 1}, len(self.X))} | recipes
         gaps = gap_statistic(
             self.X, self.parameters.max_segments + 1, seed=self.parameters.seed, restarts=GAP_RESTARTS, jobs=self.jobs,
             progress=self.step("comparing with uniform noise"),

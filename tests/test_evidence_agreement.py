@@ -55,10 +55,10 @@ def test_customers_left_out_agree_by_their_own_jaccard_index():
     assert np.isnan(left_out_agreement(np.array([0, 1]), np.array([1, 0])))
 
 
-def test_flow_conserves_customers_and_purity_tells_a_split_from_a_mixture():
+def test_flow_conserves_customers_and_slsa_tells_a_split_from_a_mixture():
     coarse = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     fine = np.array([0, 0, 2, 2, 1, 1, 2, 2])  # 0 and 1 come from one segment each, 2 from both alike
     flow = segment_flow({"kmeans-2": coarse, "kmeans-3": fine})
     assert flow["customers"].sum() == 8
     assert flow.groupby("label")["share"].sum().tolist() == [1, 1]
-    assert flow.groupby("next_label")["purity"].first().tolist() == pytest.approx([1, 1, 0])
+    assert flow.groupby("next_label")["slsa"].first().tolist() == pytest.approx([1, 1, 0])

@@ -148,13 +148,14 @@ def segment_flow(solutions: dict[str, np.ndarray]) -> pd.DataFrame:
     DataFrame
         ``candidate_id, label, next_candidate_id, next_label`` (a label of -1 is everybody left out),
         ``customers``, ``share`` of the segment that goes there, ``next_share`` of the next segment that comes
-        from there, and ``purity`` of the next segment: 1 when all of it comes from one segment, 0 when it
-        comes from all of them alike.
+        from there, and ``slsa`` of the next segment, its segment level stability across solutions: 1 when all of it
+        comes from one segment, 0 when it comes from all of them alike.
 
     References
     ----------
-    Dolnicar & Leisch (2017), "Using segment level stability to select target segments": purity is their
-    segment level stability across solutions, one minus the entropy of a segment's origins over its maximum.
+    Dolnicar & Leisch (2017), "Using segment level stability to select target segments": SLSA is one minus the entropy
+    of the shares in which a segment comes from those before, over the logarithm of their number. It is not the purity
+    of clusterings, the largest of these shares.
 
     Examples
     --------
@@ -170,7 +171,7 @@ def segment_flow(solutions: dict[str, np.ndarray]) -> pd.DataFrame:
         table = contingency(solutions[name] + 1, solutions[following] + 1)  # left out is a row of its own here
         origin = table / np.maximum(table.sum(axis=0), 1)
         entropy = -(origin * np.log(np.where(origin > 0, origin, 1))).sum(axis=0)
-        purity = 1 - entropy / np.log(max(np.count_nonzero(table.sum(axis=1)), 2))
+        slsa = 1 - entropy / np.log(max(np.count_nonzero(table.sum(axis=1)), 2))
         share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
         for one, other in zip(*np.nonzero(table), strict=True):
             rows.append(
@@ -182,7 +183,7 @@ def segment_flow(solutions: dict[str, np.ndarray]) -> pd.DataFrame:
                     "customers": int(table[one, other]),
                     "share": share[one, other],
                     "next_share": origin[one, other],
-                    "purity": purity[other],
+                    "slsa": slsa[other],
                 }
             )
     return pd.DataFrame(rows)

@@ -26,7 +26,8 @@ def prediction_strength(
 
     Each half is segmented on its own; for the worst segment of one half, the share of its pairs of customers that the
     other half's rule also puts together. Each halving is read both ways. The worst segment sets the figure, which
-    makes it conservative where a segment is small. It does not apply to candidates that leave customers out.
+    makes it conservative where a segment is small. One segment foretells itself: 1. It does not apply to candidates
+    that leave customers out.
 
     Returns
     -------

@@ -13,8 +13,9 @@ REGULAR = 1e-3  # least variance of a component, as a share of the columns' mean
 def gmm(X, *, seed: int, dequantised=None, k: int, covariance: str, sample: int | None = None) -> Fit:
     """Return a mixture of k Gaussians (`covariance` full, tied, diag or spherical), fitted on the dequantised rows.
 
-    ``bic`` and ``icl`` (lower is better) are those of the rows fitted on; ICL adds twice the entropy of the
-    assignment to BIC (Biernacki, Celeux & Govaert 2000). Variances are kept above `REGULAR` of the mean variance.
+    ``bic`` and ``icl`` (lower is better, unlike in R's mclust) are those of the rows fitted on; ICL is BIC less twice
+    the sum of the logarithms of every row's largest posterior (Biernacki, Celeux & Govaert 2000, where each row counts
+    as of the component it is put into). Variances are kept above `REGULAR` of the mean variance.
     The better of two starts is taken up to 5,000 rows.
     """
     rows = _rows(X if dequantised is None else dequantised, seed, sample)

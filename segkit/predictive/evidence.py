@@ -43,9 +43,13 @@ def gather_predictive_evidence(
 ) -> Evidence:
     """Return the evidence on predictive candidates, as `segkit.evidence.gather_evidence` does on others.
 
-    Valleys are looked for, and nulls drawn, among the predictions, which these candidates cut. For stability
-    the models learn again on every resample of customers: what comes back then is the whole recipe. The nulls' models
-    don't, which makes the nulls the stabler, and the verdict the stricter.
+    Valleys are looked for, and nulls drawn, among the predictions, which these candidates cut. Those who are counted
+    had no part in the cut, but one in the space: it is made by models that learned from both halves.
+
+    For stability the models learn again on every resample of customers, and cut anew. Frozen stay the matrix, the
+    strengths of the ridges and the weights of outcomes and of value, as found on all customers: what comes back is
+    the recipe, given these. The nulls' models don't learn again, which makes the nulls the stabler, and the verdict the
+    stricter.
 
     Parameters
     ----------

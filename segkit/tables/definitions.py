@@ -76,7 +76,10 @@ TABLES: dict[str, Table] = {
             "davies_bouldin": number("mean likeness to the most alike segment, lower is better (1979)"),
             "dbcv": number("density-based validity (Moulavi et al. 2014), density families only", "-1 to 1"),
             "bic": number("Bayesian information criterion, mixtures only, lower is better"),
-            "icl": number("BIC plus twice the entropy (Biernacki et al. 2000), mixtures only, lower is better"),
+            "icl": number(
+                "BIC less twice the summed logarithms of the largest posteriors (Biernacki et al. 2000), mixtures "
+                "only, lower is better"
+            ),
             "gap": number("gap statistic (Tibshirani et al. 2001), k-means only", "log units"),
             "prediction_strength": number("Tibshirani & Walther 2005, mean of 20 halvings, k-means only", "0 to 1"),
             "stability_ari": number("mean adjusted Rand index between resamples", "-1 to 1"),
