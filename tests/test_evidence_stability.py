@@ -111,7 +111,7 @@ def test_above_a_thousand_customers_stability_is_also_read_at_a_thousand():
     found = stability(X, recipes(X, 3) | {"ward-3": candidate_recipe("hierarchical", {"k": 3}, len(X))}, limit=1100)
     sizes = found.pairs.groupby(["candidate_id", "customers"])["sample_size"].first()
     assert sizes["kmeans-3"].to_dict() == {"1000": 1000, "resample": 1100}
-    assert sizes["ward-3", "resample"] == 550
+    assert sizes["ward-3", "resample"] == 1203 * 1100 // 2303
     assert len(found.rows) == 1100
     ends = found.candidates[["stability_ari_1000_low", "stability_ari_1000", "stability_ari_1000_high"]]
     assert (np.diff(ends.to_numpy(), axis=1) >= 0).all()
@@ -161,6 +161,16 @@ def test_bootstraps_repeat_customers_and_halves_do_not():
     )
     half = resample_rows(100, halves=True, seed=0, number=0)
     assert len(half) == len(set(half)) == 50
+
+
+@pytest.mark.parametrize("n", [200, 300, 2000])
+def test_means_over_both_kinds_of_resample_vary_alike_whatever_the_number_of_customers(n):
+    values = np.random.default_rng(0).normal(size=n)
+    spreads = []
+    for halves in (False, True):
+        drawn = (resample_rows(n, halves=halves, seed=0, number=number, limit=200) for number in range(2000))
+        spreads.append(np.std([values[rows].mean() for rows in drawn]))
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.08)
 
 
 def test_progress_is_told_after_every_task_and_work_can_be_stopped():

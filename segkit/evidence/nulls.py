@@ -71,7 +71,7 @@ def compare_with_null(
     ----------
     X : ndarray, shape (n, d)
     observed : float
-        The candidate's mean adjusted Rand index over resamples (`Stability.candidates`), of the same size.
+        The candidate's mean adjusted Rand index over resamples (`Stability.candidates`), which vary as much.
     null : {"spherical", "copula"}
         ``spherical``: a normal cloud alike in all directions. ``copula``: the same rank correlations and the same
         distribution of every column as `X`, joined by a normal copula, so without segments beyond those.

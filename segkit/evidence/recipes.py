@@ -29,7 +29,7 @@ class Recipe:
         ``fit`` for the half of the customers in which valleys are looked for, where it shall not be `resampled`: one
         fit may take more care than a hundred.
     halves : bool
-        Resample without replacement: duplicates falsify densities and the heights of a tree.
+        Resample half without replacement: duplicates falsify densities and the heights of a tree.
     density : bool
         Segments of any shape (DBSCAN, HDBSCAN): tested in principal, not in discriminant, coordinates.
     """
@@ -60,17 +60,30 @@ def stream(seed: int, *names: int | str) -> np.random.Generator:
 def resample_rows(n: int, *, halves: bool, seed: int, number: int, limit: int = RESAMPLE_LIMIT) -> np.ndarray:
     """Return the rows of resample `number`: a bootstrap, or half of the customers without replacement.
 
-    Of more than `limit` customers, `limit` (or half as many) are drawn. The same number gives the same rows for
-    every candidate, so that they can share work.
+    Of more than `limit` customers, `limit` are drawn with replacement, or as many without as vary alike. The same
+    number gives the same rows for every candidate, so that they can share work.
 
-    Both vary about the shop's customers as these do about all the customers there could be: a mean over a half drawn
-    without replacement has the variance 1 / (n / 2) - 1 / n = 1 / n of one over a bootstrap. The distinct customers of
-    a bootstrap, which Hennig's ``clusterboot`` takes by default, have .58 / n, and so come back more often.
+    Both kinds vary alike about the shop's customers: the mean over m of them drawn without replacement has the variance
+    1 / m - 1 / n, that over a bootstrap 1 / n, which a half shares. Above `limit` a bootstrap has 1 / `limit`, and m
+    rises from half of `limit` towards `limit`. The distinct customers of a bootstrap, which Hennig's ``clusterboot``
+    takes by default, have .58 / n, and so come back more often.
     """
-    size = min(n, limit)
+    size = resample_size(n, halves=halves, limit=limit)
     if halves:
-        return np.sort(stream(seed, "half", number).permutation(n)[: size // 2])
+        return np.sort(stream(seed, "half", number).permutation(n)[:size])
     return np.sort(stream(seed, "bootstrap", number).integers(n, size=size))
+
+
+def resample_size(n: int, *, halves: bool, limit: int = RESAMPLE_LIMIT) -> int:
+    """Return the customers in a resample of `n`; see `resample_rows`.
+
+    Examples
+    --------
+    >>> [resample_size(n, halves=True) for n in (1001, 5_000, 20_000, 1_000_000)]
+    [500, 2500, 4000, 4975]
+    """
+    drawn = min(n, limit)
+    return n * drawn // max(n + drawn, 1) if halves else drawn
 
 
 def sample_rows(n: int, limit: int, seed: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from segkit.evidence.recipes import (
     Progress,
     Recipe,
     resample_rows,
+    resample_size,
     run_tasks,
     sample_rows,
     stream,
@@ -99,7 +100,7 @@ def resample_stability(
     dequantised : ndarray, shape (n, d), optional
         `X` with noise within each value's step, handed on to the fits.
     limit : int
-        Customers in a resample, and customers judged, at most.
+        Customers in a bootstrap, and customers judged, at most.
     judged : int, optional
         Customers judged, where it shall not be `limit`.
 
@@ -130,7 +131,7 @@ def resample_stability(
 
     candidates, segments, pairs = [], [], []
     for name, recipe in recipes.items():
-        size = min(len(X), limit) // (2 if recipe.halves else 1)
+        size = resample_size(len(X), halves=recipe.halves, limit=limit)
         full, at_small = judged_full[name], judged_small[name]
         candidates.append({"candidate_id": name, **_whole(full, at_small if small else full), "sample_size": size})
         customers = np.bincount(fits[name].labels[fits[name].labels >= 0])
