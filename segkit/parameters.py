@@ -114,8 +114,8 @@ def read_parameters(*layers: Mapping[str, object]) -> Parameters:
         for name, given in layer.items():
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                hint = f" did you mean {near[0]}?" if near else ""
-                raise InputError(f"unknown parameter {name};{hint} Known: {', '.join(known)}")
+                hint = f"; did you mean {near[0]}?" if near else "."
+                raise InputError(f"unknown parameter {name}{hint} Known: {', '.join(known)}")
             settings[name] = _read(known[name], given)
     return Parameters(**settings)
 

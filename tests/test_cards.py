@@ -111,3 +111,8 @@ def test_the_list_of_datasets_says_what_is_there_and_how_to_get_the_rest(tmp_pat
     assert "there is no file orders.csv" in listed
     assert "broken  can't be read" in listed
     assert "no cards" in describe_datasets(tmp_path / "empty")
+
+
+def test_a_sentence_begins_with_a_capital_and_what_follows_a_semicolon_does_not(tmp_path):
+    with pytest.raises(InputError, match=r"no dataset `zzzz`\. Known: "):
+        read_card("zzzz")

@@ -78,6 +78,7 @@ def test_an_unknown_dataset_names_the_known_ones(monkeypatch, capsys, shop):
     [
         (["--month", "17-9"], "17-9"),
         (["--month", "2026-13"], "2026-13"),
+        (["--month", "2026-03", "--as-of", "2026-03-15"], "both --month 2026-03 and --as-of 2026-03-15 were given"),
         (["--as-of", "2026-02-30"], "2026-02-30"),
         ([], "--month"),
         (["--month", "2031-01"], "no orders in 2031-01"),

@@ -312,3 +312,15 @@ def test_dates_in_several_formats_are_read_by_as_many_and_an_open_order_of_day_a
     assert drafted(tmp_path).tables["orders"].date_format == ("%d/%m/%Y",)
     (question,) = open_questions((tmp_path / "drafted.toml").read_text())
     assert question == "day or month first: no day in order_date is beyond 12, so %m/%d/%Y would fit too"
+
+
+def test_a_postcode_is_a_word_that_keeps_its_zeros_or_is_left_out_with_the_reason(tmp_path):
+    people = pd.DataFrame({"customer_id": range(100), "Kunde seit Tagen": range(100)})
+    people["PLZ"] = [f"{1000 + 67 * (n % 4):05d}" for n in range(100)]
+    people["zipCode"] = [str(1010 + n) for n in range(100)]
+    people["store code"] = [f"{n % 7:03d}" for n in range(100)]
+    people.to_csv(tmp_path / "people.csv", index=False)
+    rows = read_ready(drafted(tmp_path, "people"))
+    assert rows.kinds == {"Kunde seit Tagen": "count", "PLZ": "category", "store code": "category"}
+    assert rows.table["PLZ"].iloc[0] == "01000"
+    assert rows.left_out["zipCode"].startswith("a postcode with 100 different values")

@@ -249,6 +249,8 @@ def test_a_day_before_the_first_line_is_refused(tmp_path):
         ),
         ("orders.xlsx", b"<html>", "orders.xlsx is not what its ending says"),
         ("orders.csv", b"PAR1....PAR1", "orders.csv is not what its ending says: it holds parquet"),
+        ("orders.csv", b"\x89PNG\r\n\0", "it holds binary data; export it again as CSV, parquet or Excel"),
+        ("orders.csv", b"PK\x03\x04", "rename it to end in .xlsx"),
         ("orders.parquet", b"PAR1....PAR1", "orders.parquet can't be read as parquet"),
         ("orders.xlsx", b"PK\x03\x04....", "orders.xlsx can't be read as an Excel file"),
         ("orders.csv", "who\nKäse\n".encode("latin-1"), r"not UTF-8.*encoding = \"latin-1\""),

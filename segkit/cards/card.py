@@ -122,7 +122,7 @@ def _find_card(dataset: str | Path) -> Path:
         if Path(text).is_file():
             hint = f": that is a file, and a dataset is named by its card; `segkit new-card {text}` writes one"
         raise InputError(
-            f"no dataset `{text}`{hint or ';'} Known: {', '.join(known)}. "
+            f"no dataset `{text}`{hint or '.'} Known: {', '.join(known)}. "
             "For a file of your own, `segkit new-card FILE` writes a card."
         )
     return path

@@ -107,7 +107,7 @@ def check_keys(section: dict, known, path: Path, where: str) -> None:
     for key in section:
         if key not in known:
             listed = ", ".join(known)
-            raise InputError(f"{path.name}: {where} has no key `{key}`{nearest(key, known) or ';'} Known: {listed}")
+            raise InputError(f"{path.name}: {where} has no key `{key}`{nearest(key, known) or '.'} Known: {listed}")
 
 
 def read_section(content: dict, name: str, path: Path) -> dict:
@@ -240,7 +240,7 @@ def read_ready_table(section, path: Path) -> ReadyTable:
     for column, kind in kinds.items():
         if kind not in KINDS:
             raise InputError(
-                f"{path.name}: [features.kinds] `{column}` is {kind!r}{nearest(kind, KINDS) or ';'} "
+                f"{path.name}: [features.kinds] `{column}` is {kind!r}{nearest(kind, KINDS) or '.'} "
                 f"Known: {', '.join(KINDS)}"
             )
     return ReadyTable(

@@ -39,8 +39,8 @@ def choose(
     Raises
     ------
     InputError
-        `choice` is no candidate (the message names near ones), or nothing is feasible and there is no baseline to
-        fall back on (the message names what comes closest).
+        `choice` is no candidate (the message names near ones, or all), or nothing is feasible and there is no baseline
+        to fall back on (the message names what comes closest).
 
     Examples
     --------
@@ -56,11 +56,15 @@ def choose(
     >>> choose(candidates, labels, small, choice="kmeans2")
     Traceback (most recent call last):
     segkit.errors.InputError: choice 'kmeans2' is no candidate; near: kmeans-2, kmeans-4
+    >>> choose(candidates, labels, small, choice="nothing-3")
+    Traceback (most recent call last):
+    segkit.errors.InputError: choice 'nothing-3' is no candidate; there are kmeans-2, ward-2, kmeans-4
     """
     ids = candidates["candidate_id"].to_list()
     if choice and choice not in ids:
-        near = difflib.get_close_matches(choice, ids, n=3) or ids[:3]
-        raise InputError(f"choice {choice!r} is no candidate; near: {', '.join(near)}")
+        near = difflib.get_close_matches(choice, ids, n=3)
+        there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
+        raise InputError(f"choice {choice!r} is no candidate; {there}")
     limits = broken_limits(candidates, labels, parameters)
     proposed, reasons = proposal or propose(candidates, labels, parameters)
     reasons = dict(reasons)

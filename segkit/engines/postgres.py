@@ -117,7 +117,7 @@ def _find_table(connection, table: str, shown: str) -> str:
         )
     ]  # fmt: skip
     listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "") or "none that this user may read"
-    raise InputError(f"{shown} has no table {table}{nearest(table, there) or ';'} It has: {listed}")
+    raise InputError(f"{shown} has no table {table}{nearest(table, there) or '.'} It has: {listed}")
 
 
 def _duckdb_type(column) -> str:

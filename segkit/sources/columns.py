@@ -102,7 +102,7 @@ def _explain(name: str, expression: str, found: list[str], where: str, message: 
                 f"{where} {name}: there is no column {column!r}; the file has only one column, {listed!r}: is another "
                 'separator meant? Set separator = "..." beside `source`'
             )
-        return f"{where} {name}: there is no column {column!r}{nearest(column, found) or ';'} The file has: {listed}"
+        return f"{where} {name}: there is no column {column!r}{nearest(column, found) or '.'} The file has: {listed}"
     first = message.splitlines()[0]
     return f"{where} {name}: {first} (in: {expression}). The file has: {', '.join(found)}"
 

@@ -82,9 +82,19 @@ def _check_format(path: Path) -> None:
     if path.name.lower().endswith(".gz"):
         allowed = {"gzip"}
     if found not in allowed:
-        fitting = {"parquet": ".parquet", "text": ".csv", "gzip": ".csv.gz"}.get(found, ".xlsx")
+        way = _RENAMED.get(found)
+        way = f"rename it to end in {way}" if way else "export it again as CSV, parquet or Excel"
         named = "text, such as CSV or HTML," if found == "text" else found
-        raise InputError(f"{path.name} is not what its ending says: it holds {named}; rename it to end in {fitting}")
+        raise InputError(f"{path.name} is not what its ending says: it holds {named}; {way}")
+
+
+_RENAMED = {
+    "parquet": ".parquet",
+    "text": ".csv",
+    "gzip": ".csv.gz",
+    "an Excel workbook (zip)": ".xlsx",
+    "an old Excel workbook": ".xls",
+}
 
 
 def _recognise(head: bytes) -> str:

@@ -23,6 +23,7 @@ _YES_NO = {  # answers as shops and surveys write them
     **dict.fromkeys(("no", "n", "false", "f", "nein", "non", "0", "0.0"), 0.0),
 }
 _MONEY = ("spend", "spent", "revenue", "amount", "price", "sales", "income", "money", "ltv", "clv", "value", "cost")
+_POSTCODE = re.compile(r"(^|_)(plz|postleitzahl|zip|zip_?code|post_?code|postal_?code|code_postal|codigo_postal)(_|$)")
 _DAYS = ("day", "days", "recency", "tenure")
 _COUNTS = ("count", "number", "num", "n", "orders", "visits", "purchases", "clicks", "sessions", "items", "frequency")
 
@@ -127,7 +128,7 @@ def _used_columns(ready: ReadyTable, types: dict[str, str], where: str) -> list[
         if name not in types:
             alone = '; is another separator meant? Set separator = "..."' if len(types) == 1 else ""
             there = f"It has: {', '.join(types)}{alone}"
-            raise InputError(f"{where} has no column {name!r}{nearest(name, types) or ';'} {there}")
+            raise InputError(f"{where} has no column {name!r}{nearest(name, types) or '.'} {there}")
     chosen = ready.columns if ready.columns is not None else tuple(types)
     if ready.columns is not None and (unused := [name for name in ready.kinds if name not in ready.columns]):
         raise InputError(f"[features.kinds] `{unused[0]}` is not among the `columns` of [features]")
@@ -148,15 +149,23 @@ def _create_customers(connection, ready: ReadyTable, types: dict[str, str], used
 
 def _plain(name: str, kind: str) -> str:
     # Decimals become floats: pandas would hold them as objects.
+    if _is_postcode(name):
+        return f"{quote(name)}::VARCHAR"
     return f"{quote(name)}::DOUBLE" if kind.startswith("DECIMAL") else as_sql.attribute(quote(name), kind)
 
 
 def _is_numeric_text(connection, name: str, decimal: str) -> bool:
-    """Return whether every text of a column is a number, so that it was only stored as text."""
+    """Return whether every text of a column is a number, so that it was only stored as text; 01067 is a code."""
     written = as_sql.missing_text(quote(name))
     number = as_sql.number(quote(name), "VARCHAR", decimal)
     filled, numbers = connection.execute(f"SELECT count({written}), count({number}) FROM rows").fetchone()
-    return filled > 0 and filled == numbers
+    coded = f"SELECT count(*) FROM rows WHERE regexp_matches({written}, '^0[0-9]')"
+    return filled > 0 and filled == numbers and not _is_postcode(name) and not connection.execute(coded).fetchone()[0]
+
+
+def _is_postcode(name: str) -> bool:
+    split = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    return bool(_POSTCODE.search(re.sub(r"[^a-zó0-9]+", "_", split).replace("ó", "o")))
 
 
 def _check_ids(connection, ready: ReadyTable, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -207,6 +216,11 @@ def infer_kind(values: pd.Series) -> tuple[str, str]:
         return "binary", f"yes or no: {', '.join(str(value) for value in distinct)}"
     if not pd.api.types.is_numeric_dtype(known):
         if len(distinct) > MOST_CATEGORIES:
+            if _is_postcode(str(values.name)):
+                return (
+                    "",
+                    f"a postcode with {len(distinct):,} different values; give the region instead",
+                )
             return "", f"text with {len(distinct):,} different values"
         return "category", f"text with {len(distinct)} values"
     words = set(str(values.name).lower().replace("-", "_").replace(" ", "_").split("_"))

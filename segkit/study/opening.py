@@ -78,7 +78,9 @@ def open_study(
         if month or as_of or previous:
             raise InputError(f"dataset {card.name} is a ready table of customers: it takes neither --month nor --as-of")
         return Study(card, "static", None, parameters)
-    if bool(month) == bool(as_of):
+    if month and as_of:
+        raise InputError(f"both --month {month} and --as-of {as_of} were given: keep one of them")
+    if not (month or as_of):
         raise InputError(f"dataset {card.name} needs either --month YYYY-MM or --as-of YYYY-MM-DD")
     study = Study(card, month or as_of, last_day_counted(month, as_of), parameters)
     if previous:
