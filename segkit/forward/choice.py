@@ -20,7 +20,7 @@ FORWARD_RULE = """\
    one standard error of the paired difference, or 0.02, of the best.
 2. Of these, natural ones if there are any.
 3. Of these, the fewest segments, then the simplest family, then the larger share.
-Reasons tell the shares of the half used to choose; all other figures are from the other half."""
+Reasons tell the shares of the half used to choose; shares elsewhere are of the other half."""
 STRUCTURE_RULE = """\
 1. The natural candidate with the most segments.
 2. Where none is natural, the one with the most segments all of which are highly stable (mean Jaccard index of 0.85).
