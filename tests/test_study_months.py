@@ -10,6 +10,7 @@ import time
 import nbformat
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from shoppers import MOVES, write_shop
 
@@ -211,11 +212,13 @@ def test_where_the_data_begin_within_the_window_a_kept_month_counts_the_days_of_
 DRIVER = """
 import sys
 from pathlib import Path
-import segkit.keep, segkit.report, segkit.run_months
+import segkit.cli, segkit.keep, segkit.report
 folder = Path(sys.argv[1])
 segkit.keep.CACHE, segkit.report.NOTEBOOKS = folder / "cache", folder / "notebooks"
-settings = dict(window_days=30, horizon_days=28, max_segments=4, min_customers=10, bootstraps=10, choice="kmeans-4")
-segkit.run_months.run_months(str(folder / "shoppers.toml"), "2025-02", "2025-03", out=folder / sys.argv[2], **settings)
+settings = "window_days=30 horizon_days=28 max_segments=4 min_customers=10 bootstraps=10 choice=kmeans-4".split()
+sys.argv = ["segkit", "months", str(folder / "shoppers.toml"), "--from", "2025-02", "--to", "2025-03",
+            "--out", str(folder / sys.argv[2]), *[part for setting in settings for part in ("--set", setting)]]
+segkit.cli.main()
 """
 CELL = 'dataset: str = ""  # a\nmonth: str = ""  # b\nas_of: str = ""  # c\nsource: str = ""  # d\n'
 
@@ -245,13 +248,21 @@ def test_a_killed_run_leaves_whole_months_and_the_next_call_finishes_with_the_sa
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "notebooks" / "07_report.ipynb")
     shelf = tmp_path / "killed" / "shoppers"
-    for until in (".building-2025-02-*", "2025-02", ".building-2025-03-*"):
+    for until, how in (
+        (".building-2025-02-*", signal.SIGKILL),
+        (".building-2025-02-*/notebooks/*", signal.SIGTERM),
+        ("2025-02", signal.SIGKILL),
+        (".building-2025-03-*/notebooks/*", signal.SIGINT),
+    ):
         run = start(tmp_path, "killed")
         while not list(shelf.glob(until)) and run.poll() is None:
             time.sleep(0.02)
         assert run.poll() is None
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+        others = psutil.Process(run.pid).children(recursive=True)
+        (os.killpg if how == signal.SIGKILL else os.kill)(run.pid, how)
+        assert run.wait() == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[how]
+        assert how == signal.SIGKILL or not list(shelf.glob(".building-*"))
+        assert not psutil.wait_procs(others, timeout=3)[1]
         assert [month.label for month in finished_months(shelf)] == (
             [] if until.startswith(".building-2025-02") else ["2025-02"]
         )
