@@ -72,6 +72,12 @@ def homogeneous_shoppers(generator, n):
     )
 
 
+def many_columns(generator, n):
+    """Thirty-five features with eight causes in common, a third of them with long tails: judged by discriminants."""
+    points = generator.normal(size=(n, 8)) @ generator.normal(size=(8, 35)) / 8**0.5 + generator.normal(size=(n, 35))
+    return _numbers(np.where(np.arange(35) % 3 == 0, np.exp(points / 1.5), points))
+
+
 # --- planted -----------------------------------------------------------------------------------------------------
 
 
@@ -80,6 +86,26 @@ def unequal_normals(generator, n):
     truth = generator.choice(4, size=n, p=[0.05, 0.15, 0.3, 0.5])
     centres = 9 * np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
     return _numbers(centres[truth] + generator.normal(size=(n, 4))), truth
+
+
+def normals_4_sd(generator, n):
+    """Three equal normal clouds whose means are four standard deviations apart."""
+    return _three_normals(generator, n, 4.0)
+
+
+def normals_5_sd(generator, n):
+    """The same, five apart."""
+    return _three_normals(generator, n, 5.0)
+
+
+def normals_6_sd(generator, n):
+    """The same, six apart."""
+    return _three_normals(generator, n, 6.0)
+
+
+def _three_normals(generator, n, apart):
+    truth = generator.choice(3, size=n)
+    return _numbers(apart / 2**0.5 * np.eye(4)[truth] + generator.normal(size=(n, 4))), truth
 
 
 def two_moons(generator, n):
@@ -131,8 +157,8 @@ KINDS = {
     "region": "category",
     "brand": "category",
 }  # everything else is a number
-NULLS = [correlated_normal, log_normal, uniform_box, elongated, homogeneous_shoppers]
-PLANTED = [unequal_normals, two_moons, whales, categories]
+NULLS = [correlated_normal, log_normal, uniform_box, elongated, homogeneous_shoppers, many_columns]
+PLANTED = [unequal_normals, normals_4_sd, normals_5_sd, normals_6_sd, two_moons, whales, categories]
 
 # --- one study ---------------------------------------------------------------------------------------------------
 
