@@ -136,7 +136,7 @@ def test_of_those_that_say_as_much_the_fewest_segments_win():
         "more than b4 on the half used to choose (51 % of what can be known, b4 50 %), with 5 segments for 4"
         in reasons["c5"]
     )
-    assert "1.0 points less than c5 (51 %), too little to count (standard error 0.0)" in reasons["b4"]
+    assert "1.0 points less than c5 (51 %), where up to 2 count as equal" in reasons["b4"]
 
 
 def test_of_those_that_say_as_much_natural_ones_come_first():

@@ -28,6 +28,11 @@ def test_gaps_that_were_found_are_not_denied():
     assert told(None) == told(None, separated_share=1.0)
 
 
+def test_cuts_are_told_beside_the_candidate_that_is_natural():
+    assert "kmeans-4 is natural" in told("reproducible", separated_share=0.8, natural="kmeans-4")
+    assert "is natural" not in told("reproducible", separated_share=0.8, natural=None)
+
+
 def test_segments_with_doubtful_borders_are_counted():
     assert "doubtful" not in told("reproducible", doubtful=0)
     assert "doubtful; those of two are" in told("constructive", stability_jaccard_min=0.7, doubtful=2)

@@ -103,7 +103,7 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
         most = f"{first} ({_percent(table.loc[first, 'share'])})"
         lead = f"no less than {most} within one standard error"
         if behind > error:
-            lead = f"{100 * behind:.1f} points less than {most}, too little to count (standard error {100 * error:.1f})"
+            lead = f"{100 * behind:.1f} points less than {most}, where up to {100 * AS_GOOD:.0f} count as equal"
     others = f"; simplest of the {len(as_good)} that say about as much" if len(as_good) > 1 else ""
     kind = ", natural" if best in natural else ""
     share, other = _percent(table.loc[best, "share"]), shares.behind(best, "reporting").loc[best, "share"]
@@ -221,7 +221,8 @@ an RFM map tells 70 % and 2 %.
 
 def _told(figures: pd.Series) -> dict[str, str]:
     shares = {"how much": figures["forward_value"], "what and how": figures["forward_behaviour"]}
-    return {what: _percent(share) for what, share in shares.items() if pd.notna(share)}
+    # Segments of a few clear kinds can beat the models of one half of the customers by chance: that is all, not more.
+    return {what: _percent(min(share, 1.0)) for what, share in shares.items() if pd.notna(share)}
 
 
 def _percent(share: float) -> str:

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from segkit.compare.choice import DISSOLVES
 from segkit.evidence.verdict import CORRELATION_ALONE, STABLE
 from segkit.prose.figures import number_word, percent
 
 MOST_NAMED = 3  # segments in the headline
-DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
 
 
 def headline(segments: pd.DataFrame) -> str:
@@ -101,7 +101,9 @@ def _tell_structure(verdict: dict) -> str:
         found = "A gap was found between some of these segments, not between all"
     if share == 1:
         found = "Gaps were found between these segments, but their borders move"
-    return f"{found}: take them as {_CUTS[verdict['structure']]}."
+    other = verdict.get("evidence", {}).get("natural")
+    beside = f" {other} is natural: fewer customers lie between its segments than within them." if other else ""
+    return f"{found}: take them as {_CUTS[verdict['structure']]}.{beside}"
 
 
 def _tell_return(verdict: dict) -> str:

@@ -11,7 +11,9 @@ import pandas as pd
 
 from segkit.candidates import Trial, try_candidates
 from segkit.compare import BASELINES, CHOICE_RULE, RULES, choose
+from segkit.compare.choice import DISSOLVES
 from segkit.evidence import Advice, adjusted_rand, contingency, segment_flow, strongest
+from segkit.evidence.verdict import STABLE
 from segkit.features import CustomerFeatures
 from segkit.forward import FORWARD_RULE, advise_segmenting, earlier_origins, propose_by_forward, tell_forward
 from segkit.keep import kept
@@ -145,6 +147,9 @@ class ChoosingSteps(WaySteps):
             advice = Advice(False, "do not segment: no segmentation comes back from other customers")
         why = self.trial.verdicts.set_index("candidate_id")["why"].get(chosen)
         structure = self.chosen["structure"] if pd.notna(self.chosen["structure"]) else None
+        table = self.candidates
+        natural = table[table["feasible"] & (table["structure"] == "natural") & (structure != "natural")]
+        other = natural.sort_values(["segments", "forward_share"])["candidate_id"].iloc[-1:]
         criteria = ("stability_ari", "stability_jaccard_min", "separated_share", *FORWARD)
         return {
             "structure": structure,
@@ -153,16 +158,22 @@ class ChoosingSteps(WaySteps):
             "proposed": self.proposed,
             "advice": advice.text,
             "why": ". ".join(filter(None, (advice.text, why))),
-            "evidence": {name: _number(self.chosen[name]) for name in criteria} | self._returns,
+            "evidence": {name: _number(self.chosen[name]) for name in criteria}
+            | self._returns
+            | {"natural": other.iloc[0] if len(other) else None},
         }
 
     @property
     def _returns(self) -> dict[str, float | None]:
-        """In what share of how many resamples the chosen segment that comes back least often does (Jaccard >= 0.5)."""
+        """How often the chosen segment that comes back least does (Jaccard >= 0.5); how many borders are doubtful."""
         own = self.trial.stability[self.trial.stability["candidate_id"] == self.chosen["candidate_id"]]
         if own.empty or "resamples" not in own:
-            return {"comes_back": None, "resamples": None}
-        return {"comes_back": _number(1 - own["dissolved"].max()), "resamples": _number(own["resamples"].max())}
+            return {"comes_back": None, "resamples": None, "doubtful": None}
+        return {
+            "comes_back": _number(1 - own["dissolved"].max()),
+            "resamples": _number(own["resamples"].max()),
+            "doubtful": int(own["jaccard"].between(DISSOLVES, STABLE, inclusive="left").sum()),
+        }
 
     @property
     def forward_sentence(self) -> str:
