@@ -35,6 +35,6 @@ def test_cuts_are_told_beside_the_candidate_that_is_natural():
 
 def test_segments_with_doubtful_borders_are_counted():
     assert "doubtful" not in told("reproducible", doubtful=0)
-    assert "doubtful; those of two are" in told("constructive", stability_jaccard_min=0.7, doubtful=2)
-    assert "doubtful; those of at least one are" in told("constructive", stability_jaccard_min=0.7)
-    assert "doubtful; those of" not in told("constructive", stability_jaccard_min=0.5)
+    assert "doubtful: those of two are" in told("constructive", stability_jaccard_min=0.7, doubtful=2)
+    assert "doubtful: those of at least one are" in told("constructive", stability_jaccard_min=0.7)
+    assert "doubtful: those of" not in told("constructive", stability_jaccard_min=0.5)
