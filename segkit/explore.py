@@ -25,20 +25,24 @@ def monthly_sales(orders, as_of: date) -> pd.DataFrame:
         data covers the whole month.
     """
     # Distinct orders are groups that are counted: engines spill groups to disk, and not what they count as distinct.
+    # One statement after the other, so that only one of the groupings is held at a time.
     sales = orders.connection.execute(
         """
-        SELECT month, orders, customers, revenue
-        FROM (SELECT month, count(*) AS orders, CAST(sum(amount) AS DOUBLE) AS revenue
-              FROM (SELECT CAST(date_trunc('month', ordered_at) AS DATE) AS month, order_id, sum(amount) AS amount
-                    FROM orders GROUP BY 1, 2) AS by_order
-              GROUP BY 1) AS sales
-        JOIN (SELECT month, count(*) AS customers
-              FROM (SELECT CAST(date_trunc('month', ordered_at) AS DATE) AS month, customer_id
-                    FROM orders GROUP BY 1, 2) AS by_customer
-              GROUP BY 1) AS people USING (month)
-        ORDER BY month
+        SELECT month, count(*) AS orders, CAST(sum(amount) AS DOUBLE) AS revenue
+        FROM (SELECT CAST(date_trunc('month', ordered_at) AS DATE) AS month, order_id, sum(amount) AS amount
+              FROM orders GROUP BY 1, 2) AS by_order
+        GROUP BY 1 ORDER BY 1
         """
     ).df()
+    people = orders.connection.execute(
+        """
+        SELECT month, count(*) AS customers
+        FROM (SELECT CAST(date_trunc('month', ordered_at) AS DATE) AS month, customer_id
+              FROM orders GROUP BY 1, 2) AS by_customer
+        GROUP BY 1 ORDER BY 1
+        """
+    ).df()
+    sales.insert(2, "customers", people["customers"])
     sales["month"] = pd.to_datetime(sales["month"])
     ends = sales["month"] + pd.offsets.MonthEnd(0)
     starts_late = sales["month"].dt.to_period("M") == pd.Period(orders.first_day, "M")
@@ -105,19 +109,23 @@ def category_sales(orders) -> pd.DataFrame | None:
         lines = "orders LEFT JOIN products USING (product_id)"
     else:
         return None
-    return orders.connection.execute(
+    # As by month: groups that can be spilled, and one grouping held at a time.
+    revenue, customers = orders.connection.execute(
+        """
+        SELECT CAST(sum(amount) AS DOUBLE), count(*)
+        FROM (SELECT customer_id, sum(amount) AS amount FROM orders GROUP BY 1) AS customers
+        """
+    ).fetchone()
+    categories = orders.connection.execute(
         f"""
-        SELECT category, revenue, revenue / all_revenue AS revenue_share, customers / all_customers AS customer_share
-        FROM (SELECT category, CAST(sum(amount) AS DOUBLE) AS revenue, CAST(count(*) AS DOUBLE) AS customers
-              FROM (SELECT coalesce(CAST(category AS VARCHAR), 'unknown') AS category, customer_id,
-                           sum(amount) AS amount
-                    FROM {lines} GROUP BY 1, 2) AS by_customer
-              GROUP BY 1) AS by_category
-        CROSS JOIN (SELECT CAST(sum(amount) AS DOUBLE) AS all_revenue, count(*) AS all_customers
-                    FROM (SELECT customer_id, sum(amount) AS amount FROM orders GROUP BY 1) AS customers) AS shop
-        ORDER BY revenue DESC, category
+        SELECT category, CAST(sum(amount) AS DOUBLE) AS revenue, CAST(count(*) AS DOUBLE) AS customers
+        FROM (SELECT coalesce(CAST(category AS VARCHAR), 'unknown') AS category, customer_id, sum(amount) AS amount
+              FROM {lines} GROUP BY 1, 2) AS by_customer
+        GROUP BY 1 ORDER BY revenue DESC, category
         """
     ).df()
+    shares = {"revenue_share": categories["revenue"] / revenue, "customer_share": categories["customers"] / customers}
+    return categories.drop(columns="customers").assign(**shares)
 
 
 def revenue_concentration(spend: pd.Series, fewest: int = 1) -> pd.DataFrame:
