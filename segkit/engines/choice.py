@@ -63,4 +63,7 @@ def open_engine(engine):
     """Return a connection to the engine at an address of `engine_address`, or to an open SparkSession."""
     from segkit.engines.spark import SparkConnection, spark_session
 
-    return SparkConnection(spark_session(engine), own=True) if isinstance(engine, str) else SparkConnection(engine)
+    if not isinstance(engine, str):
+        return SparkConnection(engine)
+    check_engine(engine)
+    return SparkConnection(spark_session(engine), own=True)

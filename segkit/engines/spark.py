@@ -15,7 +15,6 @@ import pandas as pd
 import pyarrow as pa
 from sqlglot import exp
 
-from segkit.engines.choice import check_engine
 from segkit.engines.dialect import parse, to_spark
 from segkit.errors import InputError
 
@@ -33,14 +32,13 @@ def spark_session(address: str):
     Raises
     ------
     InputError
-        No pyspark, no Java, or nobody at that address; the message says what to do.
+        No pyspark or no Java; the message says what to do.
     """
     try:
         from pyspark import SparkConf
         from pyspark.sql import SparkSession
     except ImportError:
         raise InputError("the engine Spark needs the package pyspark: pip install 'segkit[spark]'") from None
-    check_engine(address)
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # errors are raised, and told once
     settings = SparkConf().setMaster(address).setAppName("segkit").set("spark.ui.showConsoleProgress", "false")
     with _no_word_of_pandas():
