@@ -35,3 +35,23 @@ def test_a_signal_ends_the_work_with_its_status_one_line_and_nothing_left(tmp_pa
     assert said.startswith("segkit: stopped; ")
     assert list(tmp_path.iterdir()) == []
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+LOADING = """
+import sys, time
+from segkit.__main__ import main
+class Slow:
+    def find_spec(name, path, target=None):
+        if name == "segkit.cli":
+            print("loading", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow)
+main()
+"""
+
+
+def test_ctrl_c_while_modules_still_load_ends_without_a_word():
+    work = subprocess.Popen([sys.executable, "-c", LOADING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert work.stdout.readline() == "loading\n"
+    work.send_signal(signal.SIGINT)
+    assert (work.communicate(timeout=20)[1], work.returncode) == ("", -signal.SIGINT)
