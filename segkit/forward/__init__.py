@@ -3,7 +3,6 @@
 from segkit.forward.ceiling import best_ceiling
 from segkit.forward.choice import FORWARD_RULE, STRUCTURE_RULE, advise_segmenting, propose_by_forward, tell_forward
 from segkit.forward.horizon import (
-    Judgement,
     Past,
     best_value_weight,
     judge_candidates,
@@ -11,6 +10,7 @@ from segkit.forward.horizon import (
     learn_before,
     look_back,
 )
+from segkit.forward.judgement import Judgement
 from segkit.forward.others import earlier_origins, judge_frozen, judge_ready, unseen_outcomes
 from segkit.forward.skill import ForwardSkill, Shares, forward_skill
 

@@ -7,12 +7,12 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from segkit.evidence.agreement import adjusted_rand, agreement_bounds, contingency
-from segkit.evidence.recipes import Progress, run_tasks, stream
+from segkit.evidence.recipes import Progress, run_tasks
 from segkit.features import CustomerFeatures, count_customers, customer_features
 from segkit.forward.ceiling import best_ceiling
 from segkit.forward.companions import count_segments, like_behaviour, like_rfm
-from segkit.forward.skill import ForwardSkill, Shares, forward_skill
+from segkit.forward.judgement import Judgement, describe_recipes
+from segkit.forward.skill import ForwardSkill, forward_skill
 from segkit.matrix import fit_matrix
 from segkit.matrix.steps import sample_customers
 from segkit.methods import METHODS, Candidate, ward_tree
@@ -47,65 +47,6 @@ class Past:
     models: OutcomeModels | None
     value_weight: float
     customers: int
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What candidates say about the days after they were made; made by `judge_candidates`.
-
-    Attributes
-    ----------
-    note : str
-        A sentence on what was judged, or why nothing could be and from which month on it can.
-    shares : Shares or None
-        Figures of candidates, of k-means with as many segments on the three RFM scores (``rfm-scores-5``) and on the
-        behavioural columns (``behaviour-5``), and of predictive segmentations with other weights of value
-        (``predictive-8, value x 2``).
-    outcomes : DataFrame
-        ``candidate_id, outcome, group, skill, low, high, ceiling``, of the reporting half of the customers.
-    ceilings : DataFrame
-        Index outcome; group, loss, customers, ceiling, low, high, knowable.
-    recipes : DataFrame
-        ``candidate_id, segments`` (one horizon back; those left out count as one), ``agreement`` (adjusted Rand index
-        with the delivered segments, over customers of both days; its 95 % interval is ``_low, _high``).
-    customers : int
-        That the figures of the reporting half are of.
-    """
-
-    note: str
-    shares: Shares | None
-    outcomes: pd.DataFrame
-    ceilings: pd.DataFrame
-    recipes: pd.DataFrame
-    customers: int = 0
-
-    def __repr__(self) -> str:
-        return self.note
-
-    def figures(self, half: str = "reporting") -> pd.DataFrame:
-        """Return candidate_id, forward_value, forward_behaviour, forward_share and their bounds, of the candidates."""
-        if self.shares is None:
-            return pd.DataFrame(columns=["candidate_id", "forward_value", "forward_behaviour", "forward_share"])
-        table = self.shares.figures(half)
-        own = self.recipes.drop(columns="segments").set_index("candidate_id").add_prefix("recipe_")
-        return table.merge(own, on="candidate_id")
-
-    def to_tables(self) -> dict[str, pd.DataFrame | dict]:
-        """Return tables and dicts from which `from_tables` makes the judgement again."""
-        made = {
-            "outcomes": self.outcomes,
-            "ceilings": self.ceilings,
-            "recipes": self.recipes,
-            "said": {"note": self.note, "customers": self.customers},
-        }
-        return made | ({} if self.shares is None else {"shares": self.shares.to_table()})
-
-    @classmethod
-    def from_tables(cls, made: dict) -> "Judgement":
-        """Return the judgement that `to_tables` stored."""
-        shares = Shares.from_table(made["shares"]) if "shares" in made else None
-        said = made["said"]
-        return cls(said["note"], shares, made["outcomes"], made["ceilings"], made["recipes"], said["customers"])
 
 
 def judged_from(orders, horizon_days: int) -> date:
@@ -203,7 +144,7 @@ def judge_candidates(
         note = (
             f"Nothing that came later can be judged: one horizon back there are less than {HISTORY_DAYS} days of orders"
         )
-        return Judgement(f"{note}{from_month}.", None, *_nothing())
+        return Judgement.open(f"{note}{from_month}.")
     labels = refit_candidates(past, candidates, parameters, jobs=jobs, progress=progress)
     skill = judge_labels(past, _with_companions(past, labels, parameters), parameters)
     return Judgement(
@@ -272,30 +213,9 @@ def _with_companions(past: Past, labels: pd.DataFrame, parameters: Parameters) -
     return pd.concat([labels, pd.DataFrame(companions, index=labels.index)], axis=1)
 
 
-def describe_recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:
-    """Return what `Judgement.recipes` holds: how far segments one horizon back are those delivered now."""
-    both = labels.index.intersection(delivered.index)
-    rows = []
-    for name, segments in count_segments(labels).items():
-        agreement, bounds = np.nan, (np.nan, np.nan)
-        if name in delivered:
-            then, now = labels.loc[both, name].to_numpy() + 1, delivered.loc[both, name].to_numpy() + 1
-            table = contingency(then, now)
-            agreement, bounds = adjusted_rand(table), agreement_bounds(table, stream(0, "recipe", name))
-        rows.append([name, segments, agreement, *bounds])
-    return pd.DataFrame(rows, columns=["candidate_id", "segments", "agreement", "agreement_low", "agreement_high"])
-
-
 def _outcomes(skill: ForwardSkill, labels: pd.DataFrame) -> pd.DataFrame:
     table = skill.outcomes("reporting")
     return table[table["candidate_id"].isin(labels.columns)].reset_index(drop=True)
-
-
-def _nothing() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    outcomes = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
-    ceilings = ["group", "loss", "customers", "ceiling", "low", "high", "knowable"]
-    recipes = ["candidate_id", "segments", "agreement"]
-    return tuple(pd.DataFrame(columns=columns) for columns in (outcomes, ceilings, recipes))
 
 
 def _note(past: Past, labels: pd.DataFrame) -> str:

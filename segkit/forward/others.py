@@ -1,5 +1,6 @@
 """Other ways to ask what segments say: at earlier origins, of outcomes they did not see, frozen, of a ready table."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -8,14 +9,8 @@ import pandas as pd
 from segkit.evidence.recipes import Progress
 from segkit.forward.ceiling import best_ceiling
 from segkit.forward.companions import count_segments, like_behaviour, like_rfm
-from segkit.forward.horizon import (
-    Judgement,
-    Past,
-    describe_recipes,
-    judge_labels,
-    look_back,
-    refit_candidates,
-)
+from segkit.forward.horizon import Past, judge_labels, look_back, refit_candidates
+from segkit.forward.judgement import Judgement, describe_recipes
 from segkit.forward.skill import HALVES, Shares, forward_skill
 from segkit.matrix import Matrix
 from segkit.methods import Candidate
@@ -179,10 +174,8 @@ def judge_ready(
     known, dictionary = ready_outcomes(outcomes)
     recipes = pd.DataFrame({"candidate_id": list(labels), "segments": labels.nunique().to_numpy(), "agreement": np.nan})
     if known.empty or not len(dictionary):
-        columns = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
-        return Judgement(
-            "The card names no outcomes to judge by.", None, pd.DataFrame(columns=columns), dictionary, recipes
-        )
+        nothing = Judgement.open("The card names no outcomes to judge by.")
+        return replace(nothing, ceilings=dictionary, recipes=recipes)
     ceiling = best_ceiling(features, matrix, known, dictionary, seed=parameters.seed, jobs=jobs)
     skill = forward_skill(
         labels, known, dictionary, ceiling, seed=parameters.seed, judge_value=parameters.judge_value

@@ -30,7 +30,8 @@ def keep_model(
     What it says about the future is that of the fit too, until it is a horizon old: then `judgement` holds the model
     itself against the days since.
     """
-    model, judgement = earlier.segmentation, judgement or _open_judgement(earlier)
+    note = f"What it tells about the future was judged when it was fitted, in the report of {earlier.fit['month']}."
+    model, judgement = earlier.segmentation, judgement or Judgement.open(note)
     kept = Candidate(model.candidate_id, model.family, model.params)
     labels = labels_of(model, features)
     rules = [(rule, fit_baseline(features, rule)) for rule in RULES if rule.candidate_id != kept.candidate_id]
@@ -55,14 +56,6 @@ def keep_model(
         verdicts=nothing,
         judgement=judgement,
     )
-
-
-def _open_judgement(earlier: EarlierMonth) -> Judgement:
-    outcomes = ["candidate_id", "outcome", "group", "skill", "low", "high", "ceiling"]
-    ceilings = ["group", "loss", "customers", "ceiling", "low", "high", "knowable"]
-    recipes = ["candidate_id", "segments", "agreement"]
-    note = f"What it tells about the future was judged when it was fitted, in the report of {earlier.fit['month']}."
-    return Judgement(note, None, *(pd.DataFrame(columns=columns) for columns in (outcomes, ceilings, recipes)))
 
 
 def kept_verdict(earlier: EarlierMonth, figures: dict) -> dict:
