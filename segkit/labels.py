@@ -20,14 +20,14 @@ _READS = {
     "products_per_order": "products per order",
     "distinct_product_count": "different products",
     "repeat_product_share": "products bought before",
-    "category_entropy": "evenness over categories",
+    "category_entropy": "spread over categories",
     "own_brand_share": "own brands",
     "discount_share": "discounts",
     "category_drug_gm_share": "share of spend on drugstore goods",
     "category_meat_pckgd_share": "share of spend on packaged meat",
-    "coupon_share": "price paid with coupons",
+    "coupon_share": "paid with coupons",
     "coupon_order_share": "orders with a coupon",
-    "relative_price": "price in multiples of the usual",  # of the same categories
+    "relative_price": "price relative to usual",  # of the same categories; 1 is usual
     "return_order_share": "orders with returns",
     "return_spend_share": "money returned",
     "store_count": "stores",
@@ -47,8 +47,8 @@ def label_of(feature):
     --------
     >>> label_of("spend"), label_of("household_size"), label_of("channel_web_share")
     ('spend', 'household size', 'share of orders by web')
-    >>> label_of("relative_price")  # 0.88 says nothing without what it is a multiple of
-    'price in multiples of the usual'
+    >>> label_of("relative_price")  # 0.88 says nothing without what it is set against
+    'price relative to usual'
     """
     return _READS.get(feature, _plain(feature))
 

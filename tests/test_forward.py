@@ -184,7 +184,7 @@ def test_the_choice_is_made_on_one_half_and_all_that_is_said_of_it_comes_from_th
     best, reasons = propose_by_forward(table, labels, Parameters(), shares)
     assert best == "kmeans-4"
     assert reasons[best].startswith("On the half of the customers used to choose, it says 60 %")
-    assert reasons[best].endswith("On the other half it says 30 %.")
+    assert reasons[best].endswith("On the other half it says 30 %: 30 % of how much, 30 % of what and how.")
     assert tell_forward("kmeans-4", shares).startswith("They tell 30 %")
     assert advise_segmenting("kmeans-4", shares).text.startswith("use the RFM map")
 

@@ -156,8 +156,8 @@ def test_a_description_tells_size_money_rhythm_and_what_differs():
     names, _ = named(*planted())
     sentence = names["description"][3].replace("\xa0", " ")
     assert sentence.startswith("120 customers (17 %) who bring 7 % of revenue. In the year, at the median: ")
-    assert ", last seen 15.5 days ago (" in sentence
-    assert ". They also differ by share of spend on drugstore goods (60 %, all customers 18 %)." in sentence
+    assert ", last order 15.5 days ago (" in sentence
+    assert ". They also differ in share of spend on drugstore goods (60 %, all customers 18 %)." in sentence
 
 
 def test_descriptions_tell_their_usual_figures_in_one_order_whatever_differs_most():
@@ -177,8 +177,8 @@ def test_names_of_one_run_differ_in_a_word_that_a_figure_backs_and_not_in_a_numb
     assert words.set_index("segment_id").loc["S1", ["word", "feature"]].tolist() == ["top spenders", "spend"]
     features, segments = planted(planted_segments={"a": {}, "b": {"days_since_last_order": 5}, "c": {}})
     profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
-    names, _ = tell_apart({"S1": "Shoppers", "S2": "Shoppers", "S3": "Others"}, profile, sizes, {})
-    assert list(names.values()) == ["Less-recent shoppers", "More-recent shoppers", "Others"]
+    names, _ = tell_apart({"S1": "shoppers", "S2": "shoppers", "S3": "others"}, profile, sizes, {})
+    assert list(names.values()) == ["less-recent shoppers", "more-recent shoppers", "others"]
 
 
 def test_a_word_that_one_is_called_by_is_owed_to_those_of_its_noun_who_have_more_right_to_it():
@@ -251,8 +251,22 @@ def test_two_segments_of_different_tastes_are_each_told_their_own():
     features, segments = planted(planted_segments={"a": {"category_drug_gm_share": 0.6}, "b": {}, "c": {}})
     features["category_küche_share"] = np.where(segments == "S2", 0.6, 0.1)
     profile = profile_segments(features, meaning.fillna({"unit": ""}), segments)
-    action = name_segments(profile, size_segments(segments, features["spend"]))[0]["action"]
-    assert [one.partition("(")[2].partition(")")[0] for one in action[:2]] == ["Drugstore", "Küche"]
+    names = name_segments(profile, size_segments(segments, features["spend"]))[0]
+    assert [one.partition("(")[2].partition(")")[0] for one in names["action"][:2]] == ["drugstore", "Küche"]
+
+
+def test_a_category_keeps_its_capital_within_a_name_and_a_kept_name_without_one_is_the_same():
+    meaning = pd.concat([dictionary(), pd.DataFrame({"family": "taste", "kind": "share"}, ["category_küche_share"])])
+    cooks = {"spend": 3000, "order_count": 60}
+    features, segments = planted(planted_segments={"a": cooks, "b": cooks | {"spend": 9000}, "c": {}, "d": {}, "e": {}})
+    features["category_küche_share"] = np.where(segments.isin(["S1", "S2"]), 0.6, 0.1)
+    profile = profile_segments(features, meaning.fillna({"unit": ""}), segments)
+    sizes = size_segments(segments, features["spend"])
+    assert "Frequent Küche big spenders" in name_segments(profile, sizes)[0]["segment"].tolist()
+    kept = {"S1": "Frequent küche big spenders"}  # as names were written before
+    beside = name_segments(profile, sizes, lasting=kept)[0]["segment"]
+    assert beside[0] == kept["S1"]
+    assert beside.str.casefold().is_unique
 
 
 def test_who_gets_no_idea_of_their_own_is_not_said_to_have_nothing_that_sets_them_apart():

@@ -107,6 +107,10 @@ def test_maps_of_several_candidates_keep_a_segments_colour():
     first, second = (ax.collections[0].get_facecolors() for ax in figure.axes[:2])
     np.testing.assert_array_equal(first, second)
     assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["k-means, 2", "mixture, 2"]
+    figure = plots.plot_maps(positions, labels, {"kmeans-2": "", "gmm-2": ""}, ("S3", "S1"))
+    colours = {tuple(colour[:3]) for colour in figure.axes[0].collections[0].get_facecolors()}
+    own = plots.segment_colours(["S0", "S1", "S3"]).values()
+    assert colours == {matplotlib.colors.to_rgb(colour) for colour in own}
 
 
 def test_concentration_writes_what_the_top_customers_hold():
@@ -179,9 +183,9 @@ def test_stability_shows_each_segment_with_its_figure():
 
 def test_agreement_is_written_once_for_each_pair():
     names = ["kmeans-4", "ward-4", "gmm-4"]
-    table = pd.DataFrame([[1, 0.8, 0.4], [0.8, 1, 0.3], [0.4, 0.3, 1]], index=names, columns=names)
+    table = pd.DataFrame([[1, 0.8, 0.4], [0.8, 1, -0.002], [0.4, -0.002, 1]], index=names, columns=names)
     ax = plots.plot_agreement(table)
-    assert texts(ax) == ["0.80", "0.40", "0.30"]
+    assert texts(ax) == ["0.80", "0.40", "0.00"]
     assert names_on(ax.yaxis) == ["ward-4", "gmm-4"]
 
 
@@ -209,6 +213,9 @@ def test_every_candidate_has_its_column_of_dots_and_those_given_up_are_hollow():
     assert sorted(dots[0].get_offsets()[:, 1].tolist()) == [0.8, 0.9]
     assert matplotlib.colors.to_hex(dots[1].get_facecolor()[0]) == "#ffffff"
     assert "chosen" in texts(axes[0])
+    legend = plots.plot_stabilities(STABILITY, "kmeans-2").legends[0]
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told[:2] == ["kept to the end: 100 resamples", "given up sooner: a segment surely dissolves"]
 
 
 def test_a_flow_draws_each_segment_as_high_as_its_share_and_every_customer_goes_somewhere():
@@ -219,3 +226,24 @@ def test_a_flow_draws_each_segment_as_high_as_its_share_and_every_customer_goes_
     assert names_on(ax.xaxis) == ["2", "3"]
     assert len(ax.collections) == len(flow) == 3
     assert texts(ax)[:2] == ["60%", "40%"]
+
+
+def test_a_flow_gives_the_chosen_segments_their_own_colours_and_those_beside_them_their_kins():
+    solutions = {
+        "k-2": np.repeat([0, 1], [60, 40]),
+        "k-3": np.repeat([0, 2, 1], [45, 15, 40]),
+        "k-4": np.arange(100) // 25,
+    }
+    flow = segment_flow(solutions)
+    names = np.array(["New", "Loyal", "Rare"])  # labels 0, 1, 2 of k-3
+    for side in ("", "next_"):
+        named = names[flow[f"{side}label"].clip(upper=2)]
+        flow[f"{side}segment"] = np.where(flow[f"{side}candidate_id"] == "k-3", named, "1 of 9")
+    segments = pd.DataFrame({"segment_id": ["S1", "S2", "S3"], "segment": ["Loyal", "New", "Rare"]})
+    ax = plots.plot_flow(flow, segments)
+    loyal, new, rare = plots.segment_colours(segments["segment_id"]).values()
+    boxes = [matplotlib.colors.to_hex(box.get_facecolor()).upper() for box in ax.patches]
+    assert boxes[:5] == [new, loyal, new, rare, loyal]
+    assert {new, loyal} < set(boxes[5:])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Loyal", "New", "Rare"]
+    assert names_on(ax.xaxis)[1] == "3 chosen"

@@ -119,6 +119,17 @@ def test_customers_flow_from_each_number_of_segments_into_the_next(shop):
     flow = shop.flow
     assert shop.chosen["candidate_id"] in {*flow["candidate_id"], *flow["next_candidate_id"]}
     assert (flow.groupby("candidate_id")["customers"].sum() == len(shop.labels)).all()
+    named = shop.named_flow
+    chosen = named[named["candidate_id"] == shop.chosen["candidate_id"]]
+    assert set(chosen["segment"]) <= set(shop.segments["segment"])
+    assert chosen["next_segment"].str.fullmatch(r"\d+ of \d+").all()
+
+
+def test_who_reads_the_reason_of_the_choice_finds_every_candidate_that_it_names_in_the_table_beside_it(shop):
+    other = open_study(shop.card.path, month="2025-12", choice="tiers-5", **SMALL)
+    assert f"segkit proposed {shop.chosen['candidate_id']}." in other.chosen["reason"]
+    assert other.shortlist["candidate_id"].tolist()[:2] == ["tiers-5", shop.chosen["candidate_id"]]
+    assert other.shortlist["candidate_id"].is_unique
 
 
 def test_the_analyst_overrules_with_a_rule_too(shop):

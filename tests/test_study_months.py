@@ -80,6 +80,7 @@ def test_a_kept_month_says_where_it_was_judged_and_shows_no_empty_columns(months
     assert march.choice_sentence.count("fitted") + march.shortlist["reason"].str.count("Fitted as of").sum() == 2
     assert list(march.shortlist) == ["candidate_id", "segments", "smallest_share", "reason"]
     assert not march.shortlist.isna().all().any()
+    assert march.named_flow.empty
 
 
 def test_a_kept_model_that_is_older_than_a_horizon_is_judged_itself(card, months, monkeypatch, tmp_path):

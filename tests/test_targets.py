@@ -166,6 +166,9 @@ def test_the_picture_names_its_axes(shop, halves):
     ax = plot_targets(placed)
     assert "attractive" in ax.get_ylabel()
     assert "served" in ax.get_xlabel()
+    names = [text.get_text().partition("\n")[0] for text in ax.texts]
+    assert names == ["Loyal", "Away"]
+    assert [text.xy[1] for text in ax.texts] == placed["attractiveness"].tolist()
     assert len(KPIS) == 8
 
 
@@ -174,7 +177,9 @@ def test_the_picture_of_key_figures_has_a_panel_for_each_that_is_known(shop, hal
     kpis = kpis.assign(segment=kpis["segment_id"])
     with matplotlib.rc_context():
         use_style()
-        panels = [ax.get_title(loc="left") for ax in plot_kpis(kpis)]
+        axes = plot_kpis(kpis, "EUR")
+        panels = [ax.get_title(loc="left") for ax in axes]
+    assert [ax.get_xlabel() for ax in axes[:2]] == ["EUR", ""]
     known = ["revenue per customer", "orders per customer", "retention", "campaign response", "discount rate"]
     assert panels == known
     assert [label.get_text() for label in plot_kpis(kpis)[0].get_yticklabels()] == ["S1", "S2"]

@@ -20,7 +20,7 @@ FORWARD_RULE = """\
    one standard error of the paired difference, or 0.02, of the best.
 2. Of these, natural ones if there are any.
 3. Of these, the fewest segments, then the simplest family, then the larger share.
-Reasons tell the shares of the half used to choose; shares elsewhere are of the other half."""
+Reasons tell how much and what and how together, on the half used to choose; shares elsewhere are of the other half."""
 STRUCTURE_RULE = """\
 1. The natural candidate with the most segments.
 2. Where none is natural, the one with the most segments all of which are highly stable (mean Jaccard index of 0.85).
@@ -106,9 +106,15 @@ def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[
             lead = f"{100 * behind:.1f} points less than {most}, where up to {100 * AS_GOOD:.0f} count as equal"
     others = f"; simplest of the {len(as_good)} that say about as much" if len(as_good) > 1 else ""
     kind = ", natural" if best in natural else ""
-    share, other = _percent(table.loc[best, "share"]), shares.behind(best, "reporting").loc[best, "share"]
+    share = _percent(table.loc[best, "share"])
     says = f"On the half of the customers used to choose, it says {share} of what can be known about the days to come"
-    beside = "" if pd.isna(other) else f". On the other half it says {_percent(other)}"
+    other = shares.figures("reporting").set_index("candidate_id").loc[best]
+    parts, beside = _told(other), ""
+    if len(parts) > 1:
+        says += f" ({' and '.join(parts)} together)"
+    if parts:
+        beside = f". On the other half it says {_percent(other['forward_share'])}"
+        beside += ": " + ", ".join(f"{part} of {what}" for what, part in parts.items()) if len(parts) > 1 else ""
     reasons[best] = f"{says}, {lead}{kind}{others}{beside}."
     return best, reasons
 
@@ -202,7 +208,7 @@ def tell_forward(chosen: str, shares: Shares | None) -> str:
     >>> draws = np.array([[0.62, 0.48, 0.55], [0.70, 0.02, 0.36]])[None] + np.zeros((9, 1, 1))
     >>> shares = Shares(("kmeans-5", "rfm-10"), dict.fromkeys(("all", "choosing", "reporting"), draws))
     >>> print(tell_forward("kmeans-5", shares))
-    They tell 62 % of what the best model knows about how much these customers will buy, and 48 % about what and how; \
+    They tell 62 % of what can be known about how much these customers will buy, and 48 % about what and how; \
 an RFM map tells 70 % and 2 %.
     """
     if shares is None or chosen not in shares.candidates:
@@ -212,7 +218,7 @@ an RFM map tells 70 % and 2 %.
     if not own:
         return "Nobody can predict what these customers do next, so no segments can tell it."
     (first, share), *more = own.items()
-    text = f"They tell {share} of what the best model knows about {first} these customers will buy"
+    text = f"They tell {share} of what can be known about {first} these customers will buy"
     text += "".join(f", and {share} about {what}" for what, share in more)
     if baseline and baseline != chosen and (beside := _told(figures.loc[baseline])):
         text += f"; {RULE_NAMES[baseline]} tells {' and '.join(beside.values())}"

@@ -6,6 +6,8 @@ practice, not results: whether any of it pays is for an experiment to say, as th
 
 from operator import gt, le
 
+from segkit.naming.vocabulary import said
+
 _URGENT = ("stage", "trend", "noun")  # count for what to do even where the name has no room for them
 
 # words that must all be true of the segment (alternatives by "|"), what to do, what not to do
@@ -107,12 +109,16 @@ IN_FIGURES = {
     "Stock-up|Big-ticket": {"mean_order_value": gt, "order_count": le},  # big shops, with time between them
 }
 BY_THEME = {
-    "taste": ("Lead with what they buy more of ({}), then its neighbours.", "Don't send the general newsletter first."),
+    "taste": (
+        "Lead with what they buy more of ({}), then what goes with it.",
+        "Don't send the general newsletter first.",
+    ),
     "timing": ("Send when they shop.", "Don't read the time of day as a taste."),
     "habit": ("Time messages to how they order.", "Don't send everything to everybody on the same day."),
-    "place": ("Speak of their store, channel or country.", "Don't assume that it explains what they buy."),
+    "place": ("Talk about their store, channel or country.", "Don't assume that it explains what they buy."),
     "who": ("Choose range and pictures that fit their households.", "Don't address anyone by a guessed attribute."),
 }
+_GOODS = {"Own-brand": "own brands", "Brand-name": "brand names"}  # what customers called so buy
 OTHERWISE = (
     "Treat them as usual, and measure the others against them.",
     "Don't pay for a treatment of their own before a test shows what it brings.",
@@ -163,7 +169,7 @@ def _fitting(found, picked, figures):
     for word, _ in found:
         if word.theme in BY_THEME:
             action, caution = BY_THEME[word.theme]
-            yield action.format(word.text), caution
+            yield action.format(_GOODS.get(word.text, said(word))), caution
 
 
 def _in_figures(words, figures):

@@ -60,7 +60,7 @@ def tell_apart(names, profile, sizes, lasting):
     Parameters
     ----------
     names : dict
-        Segment id to name.
+        Segment id to name; in lower case, but for proper words and those that last.
     profile, sizes : DataFrame
         As for `segkit.naming.words.find_words`.
     lasting : dict
@@ -73,21 +73,20 @@ def tell_apart(names, profile, sizes, lasting):
         Segment ids.
     """
     names, tops = dict(names), set()
-    for name in [name for name, shared in Counter(names.values()).items() if shared > 1]:
-        members = [segment for segment in names if names[segment] == name]
+    for name in [name for name, shared in Counter(map(str.casefold, names.values())).items() if shared > 1]:
+        members = [segment for segment in names if names[segment].casefold() == name]
         for segment, word in _compared(name, members, profile).items():
             if segment not in lasting:
-                top = word == TOP.text
-                longer = f"{name[: -len(BIG)]}{word}" if top else f"{word} {name[0].lower()}{name[1:]}"
-                names[segment] = f"{longer[0].upper()}{longer[1:]}"
+                top, own = word == TOP.text, names[segment]
+                names[segment] = f"{own[: -len(BIG)]}{word}" if top else f"{word.lower()} {own}"
                 tops |= {segment} if top else set()
-        members = [segment for segment in members if names[segment] == name]
+        members = [segment for segment in members if names[segment].casefold() == name]
         ordered = sizes[sizes["segment_id"].isin(members)].sort_values(
             ["revenue", "customers", "segment_id"], ascending=[False, False, True]
         )
         ordered = sorted(ordered["segment_id"], key=lambda segment: segment not in lasting)
         for number, segment in enumerate(ordered[1:], start=2):
-            names[segment] = f"{name} {number}"
+            names[segment] = f"{names[segment]} {number}"
     return names, tops
 
 
@@ -103,7 +102,7 @@ def _compared(name, members, profile):
             if len(steps) + 1 == len(members) and all(
                 low.high < high.low and high.effect_sd - low.effect_sd >= least for low, high in steps
             ):
-                if least and feature == "spend" and name.lower().endswith(BIG) and len(rows) == 2:
+                if least and feature == "spend" and name.endswith(BIG) and len(rows) == 2:
                     return {rows[1].segment_id: TOP.text}
                 return {rows[-1].segment_id: more, rows[0].segment_id: less}
     return {}

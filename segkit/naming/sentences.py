@@ -21,7 +21,7 @@ _SAID = (
 _USUAL = {
     "order_count": lambda count, told: f"{told} order{'' if count == 1 else 's'}",
     "spend": lambda spend, told: f"{told} spent",
-    "days_since_last_order": lambda days, told: f"last seen {_ago(days)}",
+    "days_since_last_order": lambda days, told: f"last order {_ago(days)}",
 }
 # Counted from the first order in the window: where all data begin within it, they tell when the data begin.
 _CAPPED = {"tenure_days", "active_span_days"}
@@ -56,7 +56,7 @@ def describe_segment(size, profile, backing=(), currency="", window_days=365):
         sentence += f" In {_window(window_days)}, at the median: {', '.join(usual)}."
     apart = [_difference(row, currency) for row in _telling(profile, backing, usual, currency, window_days)]
     if apart:
-        return f"{sentence} They {'also differ' if usual else 'differ most'} by {_listed(apart)}."
+        return f"{sentence} They {'also differ' if usual else 'differ most'} in {_listed(apart)}."
     if usual and profile["differs"].any():
         return f"{sentence} Beyond these figures, nothing sets them clearly apart from all customers."
     return f"{sentence} Nothing sets them clearly apart from all customers."
@@ -159,7 +159,7 @@ def own_figure(row, currency=""):
 
 def money(amount, currency):
     """Money without coins, but for small sums."""
-    text = f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:,.2f}"
+    text = f"{amount:,.0f}" if abs(amount) >= 20 else f"{amount:,.2f}"
     return f"{text}\xa0{currency}" if currency else text
 
 

@@ -44,6 +44,11 @@ class Word:
     proper: bool = False  # a name that keeps its capital
 
 
+def said(word):
+    """A word as it stands within a sentence."""
+    return word.text if word.proper else word.text.lower()
+
+
 # The noun says how much they spend; without a difference there it is only "shoppers".
 BIG = "big spenders"
 NOUNS = (
@@ -92,7 +97,7 @@ WORDS = (
     Word("Budget", "price", "relative_price", -1, most=0.9),
     # taste
     Word("Own-brand", "taste", "own_brand_share", +1, least=0.3),
-    Word("Branded", "taste", "own_brand_share", -1, most=0.15),
+    Word("Brand-name", "taste", "own_brand_share", -1, most=0.15),
     # returns
     Word("Return-prone", "returns", "return_order_share", +1, least=0.15),
     # channel and place
@@ -103,11 +108,14 @@ WORDS = (
     Word("Young", "who", "age", +1, level=r"^(1[0-9]|2[0-9])"),
 )
 
-# Departments as shops call them, and the word for somebody who lives on them; others keep their own name.
+# Departments as shops call them, and the word for somebody who lives on them; others stay as the shop writes them.
 CATEGORY_WORDS = {
     "grocery": "Grocery",
     "drug_gm": "Drugstore",
     "produce": "Fresh-produce",
+    "fuel": "Fuel",
+    "deli": "Deli",
+    "meat": "Meat",
     "meat_pckgd": "Packaged-meat",
     "miscellaneous": "",
     "other": "",
@@ -127,6 +135,8 @@ def composed_word(feature, level=""):
     ('Drugstore', 'Web')
     >>> composed_word("country", "Germany").text
     'Germany'
+    >>> composed_word("category_küche_share").proper, composed_word("category_fuel_share").proper
+    (True, False)
     >>> composed_word("category_other_share") is None
     True
     """
@@ -136,9 +146,10 @@ def composed_word(feature, level=""):
     if not match:
         return None
     text = CATEGORY_WORDS.get(match[2], hyphenated(match[2]))
-    theme = "taste" if match[1] == "category" else "place"
-    least = LEAST_CATEGORY_SHARE if theme == "taste" else 0.3
-    return Word(text, theme, feature, +1, least=least) if text else None
+    if match[1] == "channel":
+        return Word(text, "place", feature, +1, least=0.3) if text else None
+    own = match[2] not in CATEGORY_WORDS
+    return Word(text, "taste", feature, +1, least=LEAST_CATEGORY_SHARE, proper=own) if text else None
 
 
 def given_words(feature, kind):

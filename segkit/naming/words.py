@@ -22,6 +22,7 @@ from segkit.naming.vocabulary import (
     WORDS,
     composed_word,
     given_words,
+    said,
 )
 
 KNOWN_SHARE = 0.5  # a word holds for a segment only where its feature is known for half of it
@@ -136,7 +137,7 @@ def choose_names(found, profile, sizes, lasting=None):
     found, count = dict(found), dict.fromkeys(segments, 1)
     while True:
         names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments} | lasting
-        shared = [segment for segment in free if Counter(names.values())[names[segment]] > 1]
+        shared = _shared(names, free)
         longer = [(segment, pair) for segment in shared if (pair := _further(found[segment], count[segment]))]
         longer = longer or [
             (segment, pair)
@@ -149,13 +150,14 @@ def choose_names(found, profile, sizes, lasting=None):
         taken = [*_modifiers(found[segment])[: count[segment]], pair]
         found[segment] = taken + [other for other in found[segment] if other not in taken]
         count[segment] += 1
-    for segment in [one for one in free if Counter(names.values())[names[one]] > 1]:
+    for segment in _shared(names, free):
         count[segment] = 1  # more words did not tell them apart, and leave no room for one that does
         names[segment] = _phrase(_picked(found[segment], 1), plain)
     middle = _in_the_middle(profile, segments)
     middle = {segment: middle[segment] for segment in free if segment in middle and not _picked(found[segment], 1)}
-    names |= dict.fromkeys(middle, f"{MIDDLE.text} {plain}")
+    names |= dict.fromkeys(middle, f"{said(MIDDLE)} {plain}")
     names, tops = tell_apart(names, profile, sizes, lasting)
+    names = {segment: name[0].upper() + name[1:] for segment, name in names.items()} | lasting
     if UNSEGMENTED in set(sizes["segment_id"]):
         names[UNSEGMENTED] = UNSEGMENTED_NAME
     picked = {segment: _picked(found[segment], count[segment]) for segment in segments}
@@ -163,6 +165,12 @@ def choose_names(found, profile, sizes, lasting=None):
     for segment in tops:
         picked[segment] = [(TOP, row) if word.text == BIG else (word, row) for word, row in picked[segment]]
     return {segment: (name, picked.get(segment, [])) for segment, name in names.items()}
+
+
+def _shared(names, free):
+    """The segments without a lasting name whose name another has too, in capitals or not."""
+    times = Counter(name.casefold() for name in names.values())
+    return [segment for segment in free if times[names[segment].casefold()] > 1]
 
 
 def _in_the_middle(profile, segments):
@@ -191,13 +199,12 @@ def _further(pairs, count):
 
 
 def _phrase(picked, plain):
-    words = [word.text if word.proper else word.text.lower() for word, _ in picked]
+    words = [said(word) for word, _ in picked]
     if not words:
-        words = [NOTHING_DIFFERS]
+        words = [NOTHING_DIFFERS.lower()]
     if not picked or picked[-1][0].theme != "noun":
         words.append(plain)
-    phrase = " ".join(words)
-    return phrase[0].upper() + phrase[1:]
+    return " ".join(words)
 
 
 def list_words(chosen, profile):

@@ -91,7 +91,7 @@ def _persona(segment, typical: pd.DataFrame, parts: str, colour: str) -> str:
     size = f"{100 * segment.customer_share:.0f} % of customers"
     if pd.notna(segment.revenue_share):
         size += f" · {100 * segment.revenue_share:.0f} % of revenue"
-    figures = ", ".join(f"{escape(row.label)} <b>{escape(row.text)}</b>" for row in typical.itertuples())
+    figures = ", ".join(_typical(row) for row in typical.itertuples())
     alike = f" <small>(the middle of {typical['customers'].iloc[0]} who are alike)</small>" if figures else ""
     middle = f"<p class='typical'>A typical one: {figures}{alike}</p>" if figures else ""
     ways = (("Do", segment.action), ("Don't", segment.caution))
@@ -102,6 +102,18 @@ def _persona(segment, typical: pd.DataFrame, parts: str, colour: str) -> str:
         f"<article class='sk-persona' style='--c:{colour}'><header><h3>{escape(segment.segment)}</h3><p>{size}</p>"
         f"</header>{middle}<div class='parts'>{parts}</div><footer>{advice}</footer></article>"
     ).replace(" %", "&nbsp;%")
+
+
+def _typical(row) -> str:
+    """A figure of a typical customer as one would say it: 94 orders."""
+    one = "" if row.figure == 1 else "s"
+    says = {
+        "order_count": f"{{}} order{one}",
+        "spend": "{} spent",
+        "days_since_last_order": f"last order {{}} day{one} ago",
+        "lines_per_order": f"{{}} line{one} per order",
+    }.get(row.feature, f"{escape(row.label)} {{}}")
+    return says.format(f"<b>{escape(row.text)}</b>")
 
 
 def _without(word: str, text: str) -> str:

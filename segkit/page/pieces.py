@@ -82,7 +82,7 @@ def page_table(
     name : str
         Name of the table within the page; fixed, so that the same table gives the same HTML.
     counts, shares, money, numbers : collections of str
-        Columns shown as whole numbers, percentages, amounts without small coins, numbers with two decimals.
+        Columns shown as whole numbers, percentages, amounts without small coins, numbers with one decimal.
     texts : collection of str
         Columns of figures that are texts already, aligned as figures.
     people : collection of str
@@ -107,7 +107,7 @@ def page_table(
     table = table.assign(**{column: table[column].where(~alone) for column in theirs})
     shown = GT(table, id=f"sk-{name}").cols_label(labels)
     shown = shown.fmt_integer([*counts, *people]).fmt_percent(list(shares), decimals=1, incl_space=True)
-    shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=2)
+    shown = shown.fmt_number(list(money), decimals=0).fmt_number(list(numbers), decimals=1)
     shown = shown.cols_align("right", list(texts)) if texts else shown
     shown = shown.sub_missing(missing_text="").tab_options(
         table_font_size="14px",

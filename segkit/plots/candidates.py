@@ -128,6 +128,7 @@ def plot_frontier(candidates, beside=None, ax=None):
     ax.set_ylabel("what and how: share of what can be known")
     percent_axis(ax.xaxis)
     percent_axis(ax.yaxis)
+    ax.tick_params(labelcolor=QUIET, labelsize=10)
     ax.grid(True)
     ax.margins(0.12)
     middle = sum(ax.get_xlim()) / 2
@@ -148,6 +149,8 @@ def _draw_crosses(ax, judged):
 
 def _label_tops(ax, tops):
     """Name the highest point of each kind, the names apart from each other."""
+    from matplotlib.patheffects import withStroke
+
     tops = sorted(tops, key=lambda top: top[2])
     low, high = ax.get_ylim()
     heights = spread_apart([height for *_, height in tops], 0.055 * (high - low))
@@ -157,7 +160,7 @@ def _label_tops(ax, tops):
         line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkA": 0}
         ax.annotate(
             FAMILY_NAMES[kind], (across, height), (place, beside), color=colour, fontsize=10, va="center",
-            annotation_clip=False, arrowprops=line,
+            annotation_clip=False, arrowprops=line, path_effects=[withStroke(linewidth=2, foreground=PAPER)],
         )  # fmt: skip
 
 
@@ -176,7 +179,7 @@ def _label_ends(ax, ends):
     ax.set_xlim(left, right)
 
 
-def plot_maps(positions, labels, names, columns=3):
+def plot_maps(positions, labels, names, segment_ids=None, columns=3):
     """The same map of customers once per candidate, coloured by its segments.
 
     Parameters
@@ -188,6 +191,8 @@ def plot_maps(positions, labels, names, columns=3):
         every candidate follow those of the first: a segment takes the colour of the one it shares most with.
     names : dict
         What to write above each panel, by candidate.
+    segment_ids : sequence of str, optional
+        Ids of the first candidate's labels 0, 1, ..., whose colours it has elsewhere; by default S1, S2, ...
     columns : int
 
     Returns
@@ -198,8 +203,9 @@ def plot_maps(positions, labels, names, columns=3):
 
     figure, axes = panels(len(names), columns, 2.6)
     first = labels[next(iter(names))]
+    ids_of_first = segment_ids or [f"S{label + 1}" for label in range(first.max() + 1)]
     for ax, (candidate, name) in zip(axes, names.items(), strict=True):
-        ids = _follow(labels[candidate], first)
+        ids = _follow(labels[candidate], first, ids_of_first)
         drawn = positions[["x", "y"]].assign(segment_id=ids.reindex(positions.index))
         plot_map(drawn, pd.DataFrame({"segment_id": all_ids(ids), "segment": ""}), ax, labels=False)
         ax.set_title(wrapped(name, 24), fontsize=11)
@@ -212,18 +218,18 @@ def all_ids(ids):
     return [f"S{number}" for number in range(largest + 1)]
 
 
-def _follow(labels, first):
-    """Ids for colouring: each segment gets the number of the first candidate's segment it overlaps most."""
+def _follow(labels, first, ids):
+    """Ids for colouring: each segment gets the id of the first candidate's segment it overlaps most."""
     import pandas as pd
     from scipy.optimize import linear_sum_assignment
 
     both = pd.crosstab(labels, first)
     both = both.loc[both.index >= 0, both.columns >= 0]
     rows, columns = linear_sum_assignment(-both.to_numpy())
-    number = {both.index[row]: both.columns[column] + 1 for row, column in zip(rows, columns, strict=True)}
-    free = (count for count in range(1, 1000) if count not in set(number.values()))
-    number |= {label: next(free) for label in both.index if label not in number}
-    return labels.map(number).fillna(0).astype(int).map("S{}".format)
+    called = {both.index[row]: ids[both.columns[column]] for row, column in zip(rows, columns, strict=True)}
+    free = (name for name in map("S{}".format, range(1, 1000)) if name not in set(called.values()))
+    called |= {label: next(free) for label in both.index if label not in called}
+    return labels.map(called | {-1: "S0"})
 
 
 def plot_agreement(agreement, ax=None):
@@ -244,7 +250,7 @@ def plot_agreement(agreement, ax=None):
     if ax is None:
         ax = panels(1, 1, figure_size, figure_size + 0.6)[1][0]
     lower = np.tril(np.ones((size, size), bool), -1)
-    shown = np.where(lower, agreement.to_numpy(float), np.nan)[1:, :-1]
+    shown = np.where(lower, agreement.to_numpy(float), np.nan)[1:, :-1].round(2) + 0.0  # no minus before a zero
     ax.imshow(shown, cmap="Blues", vmin=0, vmax=1.15)
     for (row, column), value in np.ndenumerate(shown):
         if np.isfinite(value):

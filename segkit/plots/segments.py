@@ -196,7 +196,7 @@ def _label_centres(ax, positions, names, colours):
     heights = spread_apart(centres["y"].tolist(), 0.085 * height)
     for segment_id, x, y in zip(centres.index, centres["x"], heights, strict=True):
         text = ax.annotate(wrapped(names[segment_id], 16), (x, y), ha="center", va="center", weight="bold")
-        text.set(color=darker(colours[segment_id]), linespacing=0.95)
+        text.set(color=darker(colours[segment_id]), linespacing=1.15)
         text.set_path_effects([withStroke(linewidth=3.5, foreground=PAPER)])
 
 
@@ -217,7 +217,7 @@ def plot_stability(stability, ax=None):
     rows = np.arange(len(stability))
     colours = segment_colours(stability["segment_id"])
     fills = [colours[name] for name in stability["segment_id"].astype(str)]
-    for limit, meaning in ((0.6, "doubtful below"), (0.75, "stable above")):
+    for limit, meaning in ((0.6, "no segment below"), (0.75, "stable above")):
         ax.axvline(limit, color=RULE, zorder=0)
         ax.annotate(
             meaning, (limit, 1), (0, 4), xycoords=("data", "axes fraction"), textcoords="offset points",

@@ -98,7 +98,7 @@ def plot_concentration(concentration, ax=None, marks=(0.01, 0.05, 0.2, 0.5)):
     ax.set_xlabel("share of customers, biggest spenders first")
     ax.set_ylabel("share of revenue")
     ax.grid()
-    ax.tick_params(length=0)
+    ax.tick_params(length=0, labelcolor=QUIET, labelsize=10)
     return ax
 
 

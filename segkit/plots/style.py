@@ -184,6 +184,20 @@ def darker(colour):
     return tuple(0.65 * channel for channel in to_rgb(colour))
 
 
+def ink_on(colour):
+    """What text is read best in on a colour: paper on dark ones, ink on light ones.
+
+    Examples
+    --------
+    >>> ink_on("#0072B2"), ink_on("#E69F00")
+    ('#FFFFFF', '#222222')
+    """
+    from matplotlib.colors import to_rgb
+
+    light = sum(weight * channel for weight, channel in zip((0.299, 0.587, 0.114), to_rgb(colour), strict=True))
+    return INK if light > 0.55 else PAPER
+
+
 def wrapped(text, width):
     """Text over several lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(str(text), width, break_long_words=False)) or ""

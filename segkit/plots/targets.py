@@ -1,13 +1,11 @@
 """Which segments are worth it: what they bring and do, and attractiveness against the ability to serve."""
 
-import numpy as np
-
-from segkit.plots.style import INK, QUIET, WIDTH, axes_of, percent_axis, segment_colours, spread_apart
+from segkit.plots.style import QUIET, WIDTH, axes_of, darker, percent_axis, segment_colours, spread_apart
 
 TOTALS = ("revenue", "discount_cost")
 
 
-def plot_kpis(kpis):
+def plot_kpis(kpis, currency=""):
     """What each segment brings and does: a panel per figure, its interval, and all other customers as a mark.
 
     Parameters
@@ -15,6 +13,8 @@ def plot_kpis(kpis):
     kpis : DataFrame
         ``segment_id, segment, kpi, unit, figure, low, high, others``; figures that are unknown of a segment are left
         out, and so are totals, which a large segment has much of and all others have more.
+    currency : str
+        Of money.
 
     Returns
     -------
@@ -33,9 +33,11 @@ def plot_kpis(kpis):
         for row in known[known["kpi"] == name].itertuples():
             height, colour = places[row.segment_id], colours[row.segment_id]
             ax.plot([row.low, row.high], [height, height], color=colour)
-            ax.scatter(row.figure, height, s=36, color=colour, zorder=3)
+            ax.scatter(row.figure, height, s=36, color=colour, zorder=3, clip_on=False)
             ax.plot([row.others] * 2, [height - 0.28, height + 0.28], color=QUIET, linewidth=1)
         ax.set_title(name.replace("_", " "), fontsize=11)
+        if (known.loc[known["kpi"] == name, "unit"] == "money").all():
+            ax.set_xlabel(currency, loc="right", fontsize=10)
         ax.set_yticks(list(places.values()), segments["segment"] if ax in grid[:, 0] else [""] * len(places))
         ax.tick_params(axis="y", length=0)
         ax.set_ylim(-len(places) + 0.4, 0.6)
@@ -69,25 +71,30 @@ def plot_targets(targets, ax=None):
     """
     ax = axes_of(ax, 4.6)
     colours = segment_colours(targets["segment_id"])
-    middle = (targets["ability"].min() + targets["ability"].max()) / 2
-    heights = spread_apart(targets["attractiveness"].to_numpy(), 0.12)
-    for row, height in zip(targets.itertuples(), heights, strict=True):
-        colour, right = colours[row.segment_id], row.ability < middle
+    for row in targets.itertuples():
+        colour = colours[row.segment_id]
         ax.plot([row.ability_low, row.ability_high], [row.attractiveness] * 2, color=colour)
         ax.plot([row.ability] * 2, [row.attractiveness_low, row.attractiveness_high], color=colour)
         ax.scatter(row.ability, row.attractiveness, s=400 * row.customers / targets["customers"].max(), color=colour)
-        ax.annotate(
-            f"{row.segment}\n{row.customers:,} customers",
-            (row.ability_high if right else row.ability_low, height),
-            xytext=(14 if right else -14, 0),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
-            color=INK,
-        )
-    spread = np.ptp(targets[["ability_low", "ability_high"]].to_numpy())
-    ax.set_xlim(targets["ability_low"].min() - 0.3 * spread - 0.02, targets["ability_high"].max() + 0.3 * spread + 0.02)
     ax.set_ylim(0, 1.08)
+    ax.margins(x=0.1)
+    ax.locator_params(axis="x", nbins=6)
+    ax.tick_params(labelcolor=QUIET, labelsize=10)
+    _name_points(ax, targets, colours)
     ax.set_xlabel("how well it can be served (1: best in all that counts)", color=QUIET)
     ax.set_ylabel("how attractive it is (1: best in all that counts)", color=QUIET)
     return ax
+
+
+def _name_points(ax, targets, colours):
+    """Name each point to the right of the picture, the names in the order of the points' heights."""
+    left, right = ax.get_xlim()
+    heights = spread_apart(targets["attractiveness"].tolist(), 0.12)
+    for row, height in zip(targets.itertuples(), heights, strict=True):
+        colour = darker(colours[row.segment_id])
+        ax.annotate(
+            f"{row.segment}\n{row.customers:,} customers", (row.ability, row.attractiveness),
+            (right + 0.04 * (right - left), height), va="center", color=colour, fontsize=10, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkA": 0},
+        )  # fmt: skip
+    ax.set_xlim(left, right)

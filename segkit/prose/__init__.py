@@ -13,11 +13,11 @@ from segkit.prose.data import (
     tell_ledger_days,
     tell_only_returned,
 )
-from segkit.prose.figures import money, number_word, percent, show_intervals, with_interval
+from segkit.prose.figures import money, number_word, percent, rounded, show_intervals, with_interval
 from segkit.prose.targets import tell_audiences, tell_levers, tell_rule, tell_targets
 
 __all__ = [
-    "headline", "money", "number_word", "percent", "reason_in_words", "show_intervals", "tell_advice",
+    "headline", "money", "number_word", "percent", "reason_in_words", "rounded", "show_intervals", "tell_advice",
     "tell_audiences", "tell_choice", "tell_concentration", "tell_coverage", "tell_ledger", "tell_ledger_days",
     "tell_levers", "tell_only_returned", "tell_rule", "tell_sizes", "tell_targets", "tell_verdict", "with_interval",
 ]  # fmt: skip

@@ -80,12 +80,12 @@ def tell_verdict(verdict: dict, forward: str) -> str:
     >>> evidence = {"comes_back": 0.94, "resamples": 100, "stability_jaccard_min": 0.784}
     >>> tell_verdict({"structure": "reproducible", "evidence": evidence}, "They tell nothing.")
     'No gap was found between these segments: take them as cuts through a continuum. They are stable: each comes back in
-    at least 94 of 100 random draws of the customers, sharing half of its customers or more with the segment found anew
-    (78 % or more on average). They tell nothing.'
+    at least 94 of 100 random draws of customers, with at least half the same customers (78 % or more on average).
+    They tell nothing.'
     >>> evidence = {"comes_back": 1.0, "resamples": 20, "stability_jaccard_min": 0.7, "doubtful": 3}
     >>> tell_verdict({"structure": "constructive", "evidence": evidence}, "")
-    'No gap ... with other borders, sharing half ... (70 % or more on average). Below 75 % borders are doubtful: those
-    of three are.'
+    'No gap ... Each comes back in all 20 random draws of customers, with other borders but at least half the same
+    customers (70 % or more on average). Below 75 % borders are doubtful: those of three are.'
     """
     return " ".join(filter(None, [_tell_structure(verdict), _tell_return(verdict), forward]))
 
@@ -113,22 +113,21 @@ def _tell_return(verdict: dict) -> str:
         return ""
     back = round(share * resamples)
     # A Jaccard index of 0.5; and its mean, of the segment where it is least.
-    means = "sharing half of its customers or more with the segment found anew "
-    means += f"({percent(common, 0)} or more on average)."
+    same = f"at least half the same customers ({percent(common, 0)} or more on average)."
     doubtful = evidence.get("doubtful")  # segments with a mean from DISSOLVES to STABLE, where they were counted
     if doubtful or (doubtful is None and DISSOLVES <= common < STABLE):
         those = "those of at least one are" if doubtful is None else f"those of {number_word(int(doubtful))} are"
-        means += f" Below {percent(STABLE, 0)} borders are doubtful: {those}."
-    draws = f"{resamples:.0f} random draws of the customers"
+        same += f" Below {percent(STABLE, 0)} borders are doubtful: {those}."
+    draws = f"{resamples:.0f} random draws of customers"
     if common < DISSOLVES:
-        return f"Not all of them come back: one did in only {back} of {draws}, {means}"
+        return f"Not all of them come back: one did in only {back} of {draws}, with {same}"
     least = f"at least {back} of" if back < resamples else "all"
     if verdict["structure"] == "constructive":
-        return f"Each comes back in {least} {draws}, though with other borders, {means}"
-    stable = "They are stable"
+        return f"Each comes back in {least} {draws}, with other borders but {same}"
+    told = f"They are stable: each comes back in {least} {draws}, with {same}"
     if CORRELATION_ALONE in verdict.get("why", ""):
-        stable += ", as cuts would be wherever customers' figures merely rise and fall together"
-    return f"{stable}: each comes back in {least} {draws}, {means}"
+        told += " Cuts would be as stable wherever customers' figures merely rise and fall together."
+    return told
 
 
 def tell_advice(verdict: dict) -> str:

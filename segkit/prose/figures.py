@@ -58,6 +58,19 @@ def _brief(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.2f}"
 
 
+def rounded(table: pd.DataFrame, decimals: int) -> pd.DataFrame:
+    """Return a table with its figures rounded, and no minus before a zero.
+
+    Examples
+    --------
+    >>> rounded(pd.DataFrame({"segments": [7, 2], "silhouette": [-0.0004, 0.2512]}), 3)
+       segments  silhouette
+    0         7       0.000
+    1         2       0.251
+    """
+    return table.assign(**(table.select_dtypes("number").round(decimals) + 0))
+
+
 def show_intervals(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
     """Return a table whose figures have the ends of their intervals beside them (``_low, _high``) as one text each.
 

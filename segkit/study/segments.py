@@ -203,7 +203,7 @@ class SegmentSteps(ChoosingSteps):
         names, words = name_segments(self.profile, sizes, self.card.currency, self.days_counted, lasting)
         if before is not None:
             called = names["segment_id"].map(_by_id(before.segments, "segment")).astype("str")
-            names["was_called"] = called.where(called != names["segment"])
+            names["was_called"] = called.where(called.str.casefold() != names["segment"].str.casefold())
             words = lasting_words(before.words, words, lasting, self.profile)
         return sizes.merge(names, on="segment_id"), words
 

@@ -1,10 +1,12 @@
 """What a study tells its readers: warnings, key figures, the shortlist."""
 
+import re
 from datetime import timedelta
 
 import pandas as pd
 
 from segkit.explore import only_returned
+from segkit.naming.vocabulary import UNSEGMENTED_NAME
 from segkit.privacy import FEWEST_SHOWN
 from segkit.prose import money, tell_advice, tell_choice, tell_coverage, tell_ledger_days, tell_only_returned
 from segkit.study.months import MonthSteps
@@ -52,12 +54,35 @@ class TellingSteps(MonthSteps):
 
     @property
     def shortlist(self) -> pd.DataFrame:
-        """The chosen candidate, the best known rule, and of each other family the one nearest in number of segments.
+        """The chosen candidate, those that its reason names, the best known rule, and one of each other family.
 
-        What can't be judged, or was in another month, has no column.
+        Of a family it is the one nearest in number of segments. What can't be judged, or was in another month, has no
+        column.
         """
+        reason, table = self.chosen["reason"], self.candidates
+        named = table[table["candidate_id"].isin([word.rstrip(".") for word in re.findall(r"[\w.-]+", reason)])]
+        table = pd.concat([self.one_per_family.head(1), named, self.one_per_family.tail(-1)], ignore_index=True)
+        table = table.drop_duplicates("candidate_id", ignore_index=True)
         shown = ["candidate_id", "segments", "smallest_share", "forward_value", "forward_behaviour", "reason"]
-        shown = [name for name in shown if not self.one_per_family[name].isna().all()]
-        few = self.one_per_family["smallest_share"] * len(self.features) < FEWEST_SHOWN
-        table = self.one_per_family[shown]
-        return table.assign(smallest_share=table["smallest_share"].mask(few))
+        few = table["smallest_share"] * len(self.features) < FEWEST_SHOWN
+        table = table.assign(smallest_share=table["smallest_share"].mask(few))
+        return table[[name for name in shown if not table[name].isna().all()]]
+
+    @property
+    def named_flow(self) -> pd.DataFrame:
+        """`flow` with ``segment, next_segment``: names of the chosen segments, of others the place by size (2 of 5).
+
+        Empty where there is one number of segments alone, as of a model that is kept.
+        """
+        chosen, flow = self.chosen["candidate_id"], self.flow.copy()
+        if flow.empty:
+            return flow
+        names = [self.segmentation.names[segment_id] for segment_id in self.segmentation.segment_ids]
+        counts = self.candidates.set_index("candidate_id")["segments"]
+        for side in ("", "next_"):
+            pairs = zip(flow[f"{side}candidate_id"], flow[f"{side}label"], strict=True)
+            flow[f"{side}segment"] = [
+                UNSEGMENTED_NAME if label < 0 else names[label] if one == chosen else f"{label + 1} of {counts[one]}"
+                for one, label in pairs
+            ]
+        return flow
