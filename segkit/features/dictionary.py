@@ -80,9 +80,9 @@ def _quarter(first: int) -> str:
 
 # Six equal periods, numbered 0 (latest) to 5: the least-squares slope per period is
 # sum((2.5 - period) * spend) / 17.5, here with doubled weights 5 - 2 * period, which are whole numbers.
-_RECENT = f"CASE WHEN days_before < {SLOPE_DAYS} THEN bought ELSE 0 END"
-_WEIGHTED = f"sum(({_RECENT}) * (5 - 2 * CAST(floor(days_before / 30) AS INTEGER)))"
-_SLOPE = f"(CAST({_WEIGHTED} AS DOUBLE) / 35) / nullif(CAST(sum({_RECENT}) AS DOUBLE) / 6, 0)"
+_RECENT = f"CAST(sum(CASE WHEN days_before < {SLOPE_DAYS} THEN {{}} ELSE 0 END) AS DOUBLE)"
+_WEIGHTED = _RECENT.format("bought * (5 - 2 * CAST(floor(days_before / 30) AS INTEGER))")
+_SLOPE = f"({_WEIGHTED} / 35) / nullif({_RECENT.format('bought')} / 6, 0)"
 
 # Standard deviation over mean of the n gaps from whole-number sums: sqrt((n S2 - S1^2) n / (n - 1)) / S1.
 _GAP_SPREAD = "CAST(count(gap_days) * sum(gap_days * gap_days) - sum(gap_days) * sum(gap_days) AS DOUBLE)"

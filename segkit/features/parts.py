@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from segkit.cards import quote
-from segkit.features.dictionary import Feature, share_of_rows
+from segkit.features.dictionary import Feature
 from segkit.sources.convert import sql_text
 
 
@@ -18,19 +18,21 @@ def part_features(composition: Feature, parts: list[dict]) -> list[Feature]:
         ``feature`` and ``label`` of each part, from a recipe; the label of the rest is None.
     """
     whole, unit = composition.whole, composition.unit
-    named = ", ".join(sql_text(part["label"]) for part in parts if part["label"] is not None)
+    stage, total, amount, share = "purchases", "count(*)", "count(CASE WHEN {} THEN 1 END)", "({}) / ({})"
+    if unit == "share of spend":
+        stage, total, amount = "tastes", "sum(bought)", "sum(CASE WHEN {} THEN bought ELSE 0 END)"
+        share = "CAST({} AS DOUBLE) / nullif(CAST({} AS DOUBLE), 0)"
+    labels = [part["label"] for part in parts if part["label"] is not None]
+    amounts = {label: amount.format(f"{whole} = {sql_text(label)}") for label in labels}
+    # The rest is what the named parts leave, exactly, since counts and decimals are: it compares no text again.
+    amounts[None] = " - ".join([total, *amounts.values()])
     features = []
     for part in parts:
-        if part["label"] is not None:
-            condition = f"{whole} = {sql_text(part['label'])}"
-            definition = f'{unit.capitalize()} in {whole} "{part["label"]}".'
-        else:
-            condition = f"{whole} IS NULL OR {whole} NOT IN ({named})" if named else "1 = 1"
-            definition = f"{unit.capitalize()} in any other {whole}, or in none."
-        stage, sql = "purchases", share_of_rows(condition)
-        if unit == "share of spend":
-            bought = f"CAST(sum(CASE WHEN {condition} THEN bought ELSE 0 END) AS DOUBLE)"
-            stage, sql = "tastes", f"{bought} / nullif(CAST(sum(bought) AS DOUBLE), 0)"
+        label = part["label"]
+        definition = f"{unit.capitalize()} in any other {whole}, or in none."
+        if label is not None:
+            definition = f'{unit.capitalize()} in {whole} "{label}".'
+        sql = share.format(amounts[label], total)
         features.append(replace(composition, name=part["feature"], definition=definition, stage=stage, sql=sql))
     return features
 

@@ -13,9 +13,10 @@ import duckdb
 # Sums of money stay exact; 18 digits keep them in 8 bytes, which halves the time of what follows.
 _MONEY = "DECIMAL(18, 4)"
 
-# Logarithms are summed in whole millionths, so that the order of summation does not matter.
+# Logarithms are summed in whole millionths, so that the order of summation does not matter; up to 2 ** 53, a DOUBLE
+# sums them as exactly as a whole number does, at less cost.
 _MILLION = 1_000_000
-_LOG_PRICE = f"CAST(round({_MILLION} * ln(CAST(lines.amount AS DOUBLE) / lines.quantity)) AS BIGINT)"
+_LOG_PRICE = f"round({_MILLION} * ln(CAST(lines.amount AS DOUBLE) / lines.quantity))"
 
 
 def has_column(columns: dict[str, list[str]], need: str) -> bool:

@@ -58,7 +58,7 @@ def canonical_columns(
     if name == "orders":
         if "unit_price" in sql:
             sql["amount"] = f"TRY_CAST(({sql['quantity']}) * ({sql['unit_price']}) AS {as_sql.MONEY})"
-        sql["is_return"] = f"coalesce({sql['is_return']}, false)" if "is_return" in sql else f"({sql['amount']}) < 0"
+        sql["is_return"] = f"({sql['is_return']}) IS TRUE" if "is_return" in sql else f"({sql['amount']}) < 0"
         for column in {"discount", "coupon_discount"} & set(sql):
             if as_sql.is_number(types[column]):
                 sql[column] = f"coalesce({sql[column]}, 0)"
