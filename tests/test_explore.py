@@ -1,9 +1,11 @@
 """The shop as it is: sales of every month and category, counted as a plain statement counts them."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from sqlglot import exp, parse_one
 
 from segkit.cards import read_card
 from segkit.explore import category_sales, monthly_sales
@@ -39,6 +41,21 @@ def test_sales_by_category_are_those_that_counting_distinct_customers_gives(orde
     sales, plain = category_sales(orders), orders.connection.execute(CATEGORIES).df()
     pd.testing.assert_frame_equal(sales[list(plain)], plain, check_exact=True)
     assert sales["revenue_share"].sum() == pytest.approx(1)
+
+
+def test_no_statement_groups_the_order_lines_twice_since_an_engine_may_hold_both_at_once(orders):
+    asked = []
+
+    def execute(statement: str):
+        asked.append([table.name for table in parse_one(statement, read="duckdb").find_all(exp.Table)].count("orders"))
+        return orders.connection.execute(statement)
+
+    about = {"columns": orders.columns, "first_day": orders.first_day, "last_day": orders.last_day}
+    spied = SimpleNamespace(connection=SimpleNamespace(execute=execute), **about)
+    category_sales(spied)
+    monthly_sales(spied, date(2017, 9, 30))
+    assert len(asked) >= 4
+    assert set(asked) == {1}
 
 
 def test_an_order_of_two_customers_counts_once_and_a_line_without_a_category_is_unknown(tmp_path):

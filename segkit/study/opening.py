@@ -24,7 +24,7 @@ class Study(TellingSteps):
         """Compute every step, so that what the user can mend is found before anything is written."""
         _ = self.candidates, self.map, self.segments, self.assignments
         if self.as_of is not None:
-            _ = self.history
+            _ = self.history, self.only_returned  # the page asks the lines nothing that is not kept by then
         if self.earlier is not None:
             _ = self.drift, self.migrated_revenue, self.net_sizes
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pandas as pd
 
 from segkit.explore import only_returned
+from segkit.keep import kept
 from segkit.naming.vocabulary import UNSEGMENTED_NAME
 from segkit.privacy import FEWEST_SHOWN
 from segkit.prose import money, tell_advice, tell_choice, tell_coverage, tell_ledger_days, tell_only_returned
@@ -44,8 +45,12 @@ class TellingSteps(MonthSteps):
         """Who is in the ledger and in no segment, in a sentence; nothing where there is nobody."""
         if self.as_of is None:
             return ""
+        found = kept("only returned", "explore", self._depends, self._count_only_returned)["found"]
+        return tell_only_returned(**found, currency=self.card.currency)
+
+    def _count_only_returned(self) -> dict:
         people, amount = only_returned(self.orders, self.as_of - timedelta(days=self.days_counted), self.as_of)
-        return tell_only_returned(people, amount, self.card.currency)
+        return {"found": {"people": people, "amount": amount}}
 
     @property
     def choice_sentence(self) -> str:
