@@ -2,8 +2,8 @@
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.spark import Spark
-from sqlglot.time import format_time
+
+from segkit.engines.times import read_time
 
 
 def parse(statement: str, parameters: list | tuple = ()) -> exp.Expression:
@@ -57,9 +57,7 @@ def _for_spark(node: exp.Expression) -> exp.Expression:
         value = node.expressions[0].sql(dialect="spark")
         return sqlglot.parse_one(f"(NOT isnan({value}) AND abs({value}) < double('inf'))", read="spark")
     elif isinstance(node, exp.Anonymous) and node.name.lower() == "try_strptime":
-        value, written = node.expressions
-        java = format_time(written.this, Spark.INVERSE_TIME_MAPPING, Spark.INVERSE_TIME_TRIE)
-        parsed = exp.Anonymous(this="try_to_timestamp", expressions=[value, exp.Literal.string(java)])
-        kind = exp.DataType.Type.TIMESTAMPTZ if "%z" in written.this else exp.DataType.Type.TIMESTAMPNTZ
-        return exp.Cast(this=parsed, to=exp.DataType(this=kind))
+        return read_time(node.expressions[0], node.expressions[1].this)
+    elif isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMPTZ:
+        return exp.DataType.build("TIMESTAMPLTZ")  # an instant; what Spark calls TIMESTAMP has no zone here
     return node

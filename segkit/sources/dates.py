@@ -4,7 +4,7 @@ import json
 
 from segkit.sources.convert import sql_text
 
-_FORMATS = (  # of two that read the same texts the first is taken: the day first
+USUAL_FORMATS = (  # of two that read the same texts the first is taken: the day first
     "%d/%m/%Y %H:%M:%S",
     "%d/%m/%Y %H:%M",
     "%d/%m/%Y",
@@ -63,7 +63,7 @@ def date_formats(connection, texts: str, given: tuple[str, ...] = ()) -> tuple[t
     chosen = given
     rows = connection.execute(f"SELECT count(*) FROM {texts}").fetchone()[0]
     while len(chosen) < max(_MOST_FORMATS, len(given)):
-        possible = [one for one in _FORMATS if one not in chosen and swapped(one) not in chosen]
+        possible = [one for one in USUAL_FORMATS if one not in chosen and swapped(one) not in chosen]
         unread = f"NOT ({_is_read(chosen)})" if chosen else "true"
         counts = ", ".join(f"count(CASE WHEN {_is_read((one,))} THEN 1 END)" for one in possible)
         found = connection.execute(f"SELECT {counts} FROM {texts} WHERE {unread}").fetchone()
@@ -82,7 +82,7 @@ def undecided(connection, texts: str, formats: tuple[str, ...]) -> list[str]:
     others = []
     for one in formats:
         other = swapped(one)
-        if other in _FORMATS and one in _FORMATS:
+        if other in USUAL_FORMATS and one in USUAL_FORMATS:
             read, both = connection.execute(
                 f"SELECT count(*), count(CASE WHEN {_is_read((other,))} THEN 1 END) "
                 f"FROM ({texts}) AS texts WHERE {_is_read((one,))}"
