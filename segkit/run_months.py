@@ -94,6 +94,8 @@ def _why_run(
         return f"being made again: {', '.join(changed)} changed"
     if own.record["made_by"] != made_by(study):
         return "being made again: the card, or segkit itself, changed"
-    if own.record["inputs"] != study.rows.inputs and not has_same_data(study, own.folder):
-        return "being made again: its data changed"
-    return ""
+    try:
+        same = own.record["inputs"] == study.orders.inputs or has_same_data(study, own.folder)
+    finally:
+        study.orders.close()  # the months that are made need the memory, or the cores of a cluster
+    return "" if same else "being made again: its data changed"
