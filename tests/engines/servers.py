@@ -47,7 +47,7 @@ def wait_for(ready, what: str, log: Path, seconds: int = 180) -> None:
         try:
             if ready():
                 return
-        except OSError:
+        except (OSError, ValueError):  # nobody there yet, or an empty page
             pass
         time.sleep(0.2)
     raise TimeoutError(f"{what} is not ready after {seconds} s:\n{log.read_text()[-2000:]}")
