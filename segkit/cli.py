@@ -295,7 +295,9 @@ def main() -> None:
         sys.argv.append("--help")
     try:
         with stopping_when_asked():
-            app(prog_name="segkit", standalone_mode=False)
+            status = app(prog_name="segkit", standalone_mode=False)
+        if status:  # of an interrupt that some library saw to
+            sys.exit(status)
     except typer.TyperException as error:  # an unknown option, a missing argument
         context = getattr(error, "ctx", None)
         print(

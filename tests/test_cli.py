@@ -192,3 +192,11 @@ def test_a_limit_on_memory_that_cannot_be_enough_is_refused_with_what_is_needed(
     status, _, said = run(monkeypatch, capsys, "report", shop / "shop.toml", "--month", "2026-03", "--memory", "1GB")
     assert status == 2
     assert "1.4 GB are needed" in said
+
+
+def test_an_interrupt_that_a_library_makes_of_ctrl_c_is_no_success(monkeypatch, capsys):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("segkit.cards.describe_datasets", interrupt)
+    assert run(monkeypatch, capsys, "datasets")[0] == 130

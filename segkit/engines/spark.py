@@ -5,8 +5,10 @@ the rows of a SELECT come back.
 """
 
 import logging
+import signal
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +45,19 @@ def spark_session(address: str):
     settings = SparkConf().setMaster(address).setAppName("segkit").set("spark.ui.showConsoleProgress", "false")
     with _no_word_of_pandas():
         _start_java(settings)
-        return SparkSession.builder.config(conf=settings).getOrCreate()
+        return _beside_signals(SparkSession.builder.config(conf=settings).getOrCreate)
+
+
+def _beside_signals(make):
+    """Return what `make` makes, in a thread where somebody else sees to Ctrl-C: there Spark leaves the signal alone.
+
+    Its own handler would let a command that is stopped end as if it were done. In a notebook it stays: an interrupted
+    cell cancels its jobs.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        return make()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
 
 
 def _start_java(settings) -> None:
