@@ -82,8 +82,9 @@ def test_a_step_is_told_once_for_each_day_and_not_where_it_is_kept(capsys, monke
     finally:
         use_plain_lines(False)
     told = [line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()]
-    spans = ("365 days up to 2025-12-31", "334 days up to 2025-11-30")
-    assert told == [f"building the features of {span}" for span in spans]
+    ends = {"2025-12-31": 365, "2025-11-30": 334}
+    steps = ("reading the orders", "building the features of {days} days")
+    assert told == [f"{step} up to {day}".format(days=days) for day, days in ends.items() for step in steps]
 
 
 def test_segments_are_numbered_by_revenue_and_named_once(shop):

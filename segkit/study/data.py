@@ -40,7 +40,11 @@ class DataSteps:
         depends = {"card": self.card.path.read_text(), "as_of": self.as_of}
 
         def keep(inputs: dict[str, str], make) -> dict:
-            return kept("ledger", "sources", depends | {"inputs": inputs}, make)
+            def read() -> dict:
+                with progress_bar(f"reading the orders up to {self.as_of}"):
+                    return make()
+
+            return kept("ledger", "sources", depends | {"inputs": inputs}, read)
 
         with self._cost("read the orders"):
             orders = read_orders(self.card, self.as_of, keep=keep)
