@@ -291,6 +291,27 @@ def test_many_files_of_a_pattern_are_one_table(tmp_path):
         assert list(orders.inputs) == ["orders-1.csv", "orders-2.csv"]
 
 
+def test_of_files_with_one_name_each_counts_as_an_input(tmp_path):
+    for shop in ("north", "south"):
+        (tmp_path / shop).mkdir()
+        write(tmp_path / shop)
+    card = write(tmp_path, name="unread.csv", card=CARD.replace("orders.csv", "*/orders.csv"))
+    with read_orders(card) as before:
+        assert list(before.inputs) == ["north/orders.csv", "south/orders.csv"]
+    write(tmp_path / "north", LINES[:-1])
+    with read_orders(card) as after:
+        assert after.inputs["north/orders.csv"] != before.inputs["north/orders.csv"]
+
+
+def test_of_ready_tables_with_one_name_each_counts_as_an_input(tmp_path):
+    survey = SURVEY.splitlines()
+    for half, rows in (("a", survey[:3]), ("b", [survey[0], *survey[3:]])):
+        (tmp_path / half).mkdir()
+        (tmp_path / half / "survey.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "s.toml").write_text('[features]\nsource = "*/survey.csv"\nid = "id"\n')
+    assert list(read_ready(read_card(tmp_path / "s.toml")).inputs) == ["a/survey.csv", "b/survey.csv"]
+
+
 @pytest.mark.parametrize("within", ["\n", "\r\n"])
 @pytest.mark.parametrize("between", ["\n", "\r\n"])
 def test_a_heading_may_go_on_in_the_next_line_however_lines_end(tmp_path, within, between):

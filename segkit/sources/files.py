@@ -7,6 +7,8 @@ every later scan reads only the columns it needs.
 import hashlib
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,6 +53,29 @@ def digest_file(path: Path) -> str:
     """Return the sha256 of a file; a file that hasn't changed is read once."""
     status = path.stat()
     return _digest(path, status.st_size, status.st_mtime_ns)
+
+
+def digest_files(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the sha256 of each file by its name, or by the shortest end of its path that no other one has.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> files = [Path(mkdtemp(), name) for name in ("north/orders.csv", "south/orders.csv", "south/products.csv")]
+    >>> for number, path in enumerate(files):
+    ...     path.parent.mkdir(exist_ok=True)
+    ...     _ = path.write_text(str(number))
+    >>> list(digest_files(files))
+    ['north/orders.csv', 'products.csv', 'south/orders.csv']
+    """
+    digests: dict[str, str] = {}
+    left, length = {Path(os.path.abspath(path)) for path in paths}, 1
+    while left:
+        ends = {path: Path(*path.parts[-length:]).as_posix() for path in left}
+        held = Counter(ends.values())
+        digests |= {end: digest_file(path) for path, end in ends.items() if held[end] == 1}
+        left, length = {path for path in left if held[ends[path]] > 1}, length + 1
+    return dict(sorted(digests.items()))
 
 
 def scan(paths: list[Path]) -> str:

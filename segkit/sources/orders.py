@@ -19,7 +19,7 @@ from segkit.memory import engine_memory
 from segkit.sources import canonical
 from segkit.sources.convert import sql_text
 from segkit.sources.databases import copy_databases
-from segkit.sources.files import digest_file, parquet_files
+from segkit.sources.files import digest_files, parquet_files
 from segkit.sources.ledger import create_views
 from segkit.sources.views import connect
 
@@ -107,8 +107,8 @@ class Orders:
 
     @cached_property
     def inputs(self) -> dict[str, str]:
-        """Return the sha256 of every file read, by file name."""
-        return _digests(self.files)
+        """Return the sha256 of every file read; see `digest_files`."""
+        return digest_files(self.files)
 
     @cached_property
     def sample(self) -> "Orders":
@@ -177,7 +177,7 @@ def read_orders(
         default what the flag ``--engine`` or the card says, else the engine inside. `memory` and `threads` are for
         that one only.
     keep : callable, optional
-        ``keep(inputs, make)`` spares the scan where what it found in the same files (sha256 by name) is kept.
+        ``keep(inputs, make)`` spares the scan where what it found in the same files (see `digest_files`) is kept.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def read_orders(
 
         originals = [path for paths in found.values() for path in paths] + list(copies.values())
         originals = sorted(set(originals))
-        about = keep(_digests(originals), make) if keep else make()
+        about = keep(digest_files(originals), make) if keep else make()
     except BaseException:
         for connection in opened:
             connection.close()
@@ -245,7 +245,3 @@ def read_orders(
     if opened:
         _ = orders.connection  # its own from now on, to close
     return orders
-
-
-def _digests(files: list[Path]) -> dict[str, str]:
-    return {path.name: digest_file(path) for path in sorted(files)}

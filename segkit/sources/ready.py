@@ -13,7 +13,7 @@ from segkit.errors import InputError
 from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
 from segkit.sources.databases import copy_databases
-from segkit.sources.files import digest_file, parquet_files, scan
+from segkit.sources.files import digest_files, parquet_files, scan
 
 MAX_BREACH_SHARE = 0.05
 MOST_CATEGORIES = 50  # a text with more different values is a remark or an address, not a category
@@ -49,7 +49,7 @@ class ReadyRows:
     quarantine : DataFrame
         Rows without an id, as text, and ``reason``.
     inputs : dict
-        sha256 by file name.
+        sha256 of every file read; see `digest_files`.
     """
 
     table: pd.DataFrame
@@ -100,7 +100,7 @@ def read_ready(card: Card) -> ReadyRows:
         left_out = contact_columns(connection, "customers", [name for name in used if name not in ready.outcomes])
         listed = ", ".join(quote(name) for name in used)
         found = connection.execute(f'SELECT "=id" AS customer_id, {listed} FROM customers ORDER BY 1').df()
-        inputs = {path.name: digest_file(path) for path in copies or paths}
+        inputs = digest_files(copies or paths)
     found = found.set_index("customer_id")
     kinds, inferred = {}, {}
     for name in [name for name in used if name not in (*left_out, *ready.outcomes)]:
