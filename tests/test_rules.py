@@ -3,8 +3,10 @@
 import re
 from dataclasses import replace
 
+import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import sqlglot
 
@@ -58,6 +60,22 @@ def test_the_sql_puts_every_customer_where_the_model_does(shop, meaning, candida
     expected = assign_customers(segmentation, shop)
     for column in ("segment_id", "segment", "nearest_segment_id"):
         assert replayed[column].fillna("").tolist() == expected[column].fillna("").tolist()
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda one: one.candidate_id)
+def test_a_figure_that_is_no_number_is_missing_for_the_sql_as_for_the_model(shop, meaning, candidate):
+    segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0)
+    statement, numbers = rules_sql(segmentation, shop), [name for name in shop if name != "country"]
+    for number, feature in enumerate(numbers):
+        gone = np.arange(len(shop)) % len(numbers) == number
+        shop = shop.assign(**{feature: shop[feature].astype("float64").mask(gone)})
+    table = pa.table({"customer_id": list(shop.index), "country": pa.array(shop["country"], from_pandas=True)})
+    for feature in numbers:  # as Arrow, where NaN is a value and no null
+        table = table.append_column(feature, pa.array(shop[feature].to_numpy(), from_pandas=False))
+    with duckdb.connect() as connection:
+        connection.register("features", table)
+        replayed = connection.execute(statement).df().set_index("customer_id")["segment_id"]
+    assert replayed.tolist() == assign_customers(segmentation, shop)["segment_id"].tolist()
 
 
 def test_the_sql_bends_its_lines_where_predicted_behaviour_does(shop, meaning):

@@ -8,6 +8,8 @@ import numpy as np
 from segkit.matrix.frozen import Matrix, MatrixColumn
 from segkit.matrix.transforms import OTHER, SOFT_BOUND, UNKNOWN
 
+_NO_NUMBER = "1e300"  # from here on stands what is none: infinity, and NaN, which some engines put above all numbers
+
 
 def number(value: float) -> str:
     """Return a number with all its digits, in brackets where it is negative.
@@ -38,6 +40,11 @@ def name(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
+def is_number(value: str) -> str:
+    """Return the condition that a value is there and is a number: not null, NaN or infinite."""
+    return f"abs({value}) < {_NO_NUMBER}"
+
+
 def total(weights: np.ndarray, columns: list[str], constant: float = 0.0) -> str:
     """Return the sum of columns times weights; those that weigh nothing are left out.
 
@@ -61,7 +68,7 @@ def bounded(column: MatrixColumn, scaled: str) -> str:
     if column.bounded:
         limit = number(SOFT_BOUND)
         beyond = f"sign({scaled}) * ({limit} + ln(abs({scaled}) - {number(SOFT_BOUND - 1)}))"
-        value = f"CASE WHEN abs({scaled}) <= {limit} THEN {scaled} ELSE {beyond} END"
+        value = f"CASE WHEN abs({scaled}) <= {limit} THEN {scaled} WHEN {is_number(scaled)} THEN {beyond} END"
     return f"coalesce({value}, 0.0)"
 
 
@@ -73,8 +80,10 @@ def _scaled(matrix: Matrix, column: MatrixColumn) -> str:
     elif column.transform == "log1p":
         value = f"CASE WHEN {value} < 0 THEN -ln(1.0 - {value}) ELSE ln(1.0 + {value}) END"
     elif column.transform in ("arcsine root", "square root"):
-        share = f"CASE WHEN {value} < 0 THEN 0.0 WHEN {value} > 1 THEN 1.0 ELSE {value} END"
+        share = f"CASE WHEN {value} < 0 THEN 0.0 WHEN {value} <= 1 THEN {value} WHEN {is_number(value)} THEN 1.0 END"
         value = f"sqrt({share})" if column.transform == "square root" else f"asin(sqrt({share}))"
+    elif not column.bounded:
+        value = f"CASE WHEN {is_number(value)} THEN {value} END"
     if column.centre:
         value = f"{value} - {number(column.centre)}"
     return f"({value}) / {number(column.scale)}" if column.scale != 1 else value

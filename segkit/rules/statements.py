@@ -9,7 +9,7 @@ from segkit.baselines import RFM_MAPS, RfmMap, ValueTiers
 from segkit.matrix.frozen import MatrixColumn
 from segkit.methods import Rule
 from segkit.methods.rules import predict_outcomes
-from segkit.rules.expressions import bounded, level_code, name, number, scaled_columns, text, total
+from segkit.rules.expressions import bounded, is_number, level_code, name, number, scaled_columns, text, total
 from segkit.segmentation import LEAST_KNOWN, LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 
 TREE_LEAVES = 64
@@ -55,10 +55,15 @@ def _known_share(segmentation: Segmentation) -> str:
         total += one.variance
     if not total:
         return "1.0"
-    parts = [f"CASE WHEN {name(one.feature)} IS NULL THEN 0.0e0 ELSE {_double(one.variance)} END" for one in columns]
-    numbers = [f"CAST({name(one.feature)} AS DOUBLE)" for one in columns if one.kind != "category"]
-    texts = dict.fromkeys(f"{name(one.feature)} IS NOT NULL" for one in columns if one.kind == "category")
-    complete = [f"{' + '.join(numbers)} IS NOT NULL"] * bool(numbers) + list(texts)
+    known = {one.feature: f"{name(one.feature)} IS NOT NULL" for one in columns if one.kind == "category"}
+    complete, numbers = list(known.values()), {}
+    for one in columns:
+        if one.kind != "category":
+            numbers[one.feature] = f"CAST({name(one.feature)} AS DOUBLE)"
+            known[one.feature] = is_number(numbers[one.feature])
+    if numbers:
+        complete.insert(0, is_number(" + ".join(numbers.values())))
+    parts = [f"CASE WHEN {known[one.feature]} THEN {_double(one.variance)} ELSE 0.0e0 END" for one in columns]
     return f"CASE WHEN {' AND '.join(complete)} THEN 1.0e0 ELSE ({' + '.join(parts)}) / {number(total)} END"
 
 
@@ -188,7 +193,8 @@ def _rfm(segmentation: Segmentation) -> str:
     for score, column in _RFM.items():
         sign = "<=" if score == "r" else ">="
         steps = [f"CASE WHEN {name(column)} {sign} {number(edge)} THEN 1 ELSE 0 END" for edge in rule.edges[score]]
-        scores.append(f"CASE WHEN {name(column)} IS NULL THEN 0 ELSE {' + '.join(['1', *steps])} END AS {score}")
+        known = is_number(f"CAST({name(column)} AS DOUBLE)")
+        scores.append(f"CASE WHEN {known} THEN {' + '.join(['1', *steps])} ELSE 0 END AS {score}")
     cells = [
         f"WHEN r BETWEEN {r0} AND {r1} AND floor((f + m + 1) / 2.0) BETWEEN {fm0} AND {fm1} THEN {label}"
         for label, segment in enumerate(rule.segments)
@@ -201,7 +207,8 @@ def _rfm(segmentation: Segmentation) -> str:
 def _tiers(segmentation: Segmentation) -> str:
     rule: ValueTiers = segmentation.rule
     steps = " ".join(f"WHEN spend >= {number(edge)} THEN {label}" for label, edge in enumerate(rule.edges))
-    label = f"CASE WHEN spend IS NULL THEN -1 {steps} ELSE {len(rule.edges)} END"
+    unknown = f"spend IS NULL OR NOT {is_number('CAST(spend AS DOUBLE)')}"
+    label = f"CASE WHEN {unknown} THEN -1 {steps} ELSE {len(rule.edges)} END"
     return _statement([("scores", "features", ["spend"])], segmentation, label)
 
 
