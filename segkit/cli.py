@@ -99,13 +99,19 @@ def datasets(debug: Debug = False) -> None:
     print(describe_datasets())
 
 
-@app.command(name="new-card", epilog="Example: segkit new-card orders.csv --name my-shop")
+@app.command(
+    name="new-card",
+    epilog="Example: segkit new-card orders.csv --name my-shop",
+    context_settings={"allow_extra_args": True},  # of a pattern that the shell filled in
+)
 def new_card(
+    context: typer.Context,
     file: Annotated[
         str,
         typer.Argument(
             metavar="FILE",
-            help="A CSV, parquet or Excel file of order lines, or of customers; or postgresql://user@host/database.",
+            help="A CSV, parquet or Excel file of order lines, or of customers; a folder of such files, or a pattern "
+            "in quotes; or postgresql://user@host/database.",
         ),
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",
@@ -116,6 +122,11 @@ def new_card(
     from segkit.cards import read_card
     from segkit.new_card import open_questions, write_new_card
 
+    if context.args:
+        raise InputError(
+            f"new-card takes one FILE, not {1 + len(context.args)}; name many by their folder, {Path(file).parent}, or "
+            "by a pattern in quotes"
+        )
     path = write_new_card(file, name, table=table)
     card = read_card(path)
     asked = "" if card.currency or card.ready else ", fill in the currency"

@@ -139,6 +139,11 @@ def test_a_place_that_cannot_be_written_to_is_named_before_any_work(monkeypatch,
     assert message.startswith(f"segkit: --out {out}")
 
 
+def test_a_pattern_that_the_shell_filled_in_is_told_what_to_do(monkeypatch, capsys, shop):
+    message = refused(monkeypatch, capsys, shop, "new-card", shop / "a.csv", shop / "b.csv")
+    assert f"takes one FILE, not 2; name many by their folder, {shop}, or by a pattern in quotes" in message
+
+
 def test_check_prints_the_ledger_and_writes_nothing(monkeypatch, capsys, shop):
     before = sorted(shop.rglob("*"))
     status, out, err = run(monkeypatch, capsys, "check", shop / "shop.toml")

@@ -216,6 +216,65 @@ def test_a_bad_file_gets_no_card(tmp_path, name, content, message):
     assert not list(tmp_path.glob("*.toml"))
 
 
+NAMES = ["order_id", "order_date", "customer_id", "sku", "qty", "price"]
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "name"),
+    [
+        ("2024", "2024/*.csv", "2024"),
+        ("2024/", "2024/*.csv", "2024"),
+        ("2024/*.csv", "2024/*.csv", "2024"),
+        ("2024/orders-*", "2024/orders-*", "orders"),
+        ("", "**/*.csv", None),
+    ],
+)
+def test_many_files_are_named_by_their_folder_or_a_pattern_which_the_card_has(tmp_path, given, written, name):
+    (tmp_path / "2024").mkdir()
+    lines = some_orders().set_axis(NAMES, axis=1)
+    for month in (1, 2):
+        lines[month - 1 :: 2].to_csv(tmp_path / "2024" / f"orders-{month}.csv", index=False)
+    (tmp_path / "2024" / "_SUCCESS").touch()
+    card = read_card(write_new_card(f"{tmp_path}/{given}", folder=tmp_path))
+    assert card.tables["orders"].file.source == str(tmp_path / written)
+    assert card.name == (name or tmp_path.name.replace("_", "-"))
+    with read_orders(card) as orders:
+        assert orders.ledger["rows"].sum() == len(lines)
+
+
+def test_files_that_are_no_parts_of_one_table_get_no_card(tmp_path):
+    some_orders().set_axis(NAMES, axis=1).to_csv(tmp_path / "orders.csv", index=False)
+    pd.DataFrame({"customer_id": ["001"], "city": ["Graz"], "age": [40]}).to_csv(tmp_path / "people.csv", index=False)
+    with pytest.raises(InputError, match=r"orders.csv and people.csv have 1 columns in common, .*orders\*\.csv'"):
+        write_new_card(tmp_path, folder=tmp_path)
+    (tmp_path / "orders.parquet").touch()
+    with pytest.raises(InputError, match=r"holds files that end in .csv, .parquet: name those .*/\*\.csv'"):
+        write_new_card(tmp_path, folder=tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty holds no file that segkit reads"):
+        write_new_card(tmp_path / "empty", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("address", "table", "message"),
+    [
+        (
+            "s3://shop/orders.parquet",
+            "",
+            r"and tables at postgresql://, nothing at s3://; bring the rows here",
+        ),
+        ("mysql://me:secret@host/shop", "", r"nothing at mysql://; bring the rows here as parquet or CSV"),
+        ("postgresql://me@host/shop", "", r"say which table or view to look at: --table SCHEMA.NAME"),
+        ("postgresql://me:secret@host/shop", "", r"holds a password"),
+        ("orders.csv", "public.orders", r"--table goes with .* postgresql://..., not with orders.csv"),
+    ],
+)
+def test_an_address_that_is_not_read_is_told_with_the_way_out(tmp_path, address, table, message):
+    with pytest.raises(InputError, match=message) as told:
+        write_new_card(address, folder=tmp_path, table=table)
+    assert "secret" not in str(told.value)
+
+
 def test_the_card_drafted_for_the_published_retail_data_needs_no_edit(tmp_path):
     path = Path(os.environ.get("SEGKIT_ONLINE_RETAIL", CARDS / "raw" / "online_retail_II.xlsx"))
     if not path.is_file():

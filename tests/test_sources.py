@@ -267,6 +267,8 @@ def test_a_file_that_is_not_what_its_ending_says_is_refused(tmp_path, name, cont
 
 def test_a_missing_file_or_package_is_refused(tmp_path):
     card = write(tmp_path, name="order.csv")
+    with pytest.raises(InputError, match=r"a folder; name the files in it by a pattern, such as .*/\*\.parquet"):
+        read_orders(read_card(card.path, tmp_path))
     with pytest.raises(InputError, match="no file orders.csv; did you mean `order.csv`"):
         read_orders(card)
     (tmp_path / "shop.toml").write_text(CARD.replace("orders.csv", "package:no_such_shop/a.csv"))

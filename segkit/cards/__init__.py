@@ -2,7 +2,7 @@
 
 from segkit.cards.card import CARDS, ROOT, Card, list_cards, read_card
 from segkit.cards.describe import describe_datasets, way_to_get
-from segkit.cards.locate import locate_files
+from segkit.cards.locate import check_local, locate_files
 from segkit.cards.names import nearest, quote
 from segkit.cards.sections import KINDS, OPTIONAL, REQUIRED, FileSource, ReadyTable, TableSource, check_address
 
@@ -17,6 +17,7 @@ __all__ = [
     "ReadyTable",
     "TableSource",
     "check_address",
+    "check_local",
     "describe_datasets",
     "list_cards",
     "locate_files",

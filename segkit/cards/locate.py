@@ -1,6 +1,7 @@
 """Where the files that a card names lie on this machine."""
 
 import importlib.util
+import re
 from glob import glob
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
     Raises
     ------
     InputError
-        Nothing there (names the file, the nearest one beside it and the way out), or a package that isn't installed.
+        Nothing there (names the file, the nearest one beside it and the way out), a folder, an address that segkit
+        doesn't read, or a package that isn't installed.
 
     Examples
     --------
@@ -37,6 +39,7 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
     source = file.source
     if file.in_database:
         return []
+    check_local(source)
     if source.startswith("package:"):
         package, _, inside = source.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package)
@@ -48,7 +51,25 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
     if pattern.is_file():
         return [pattern]
     paths = sorted(Path(found) for found in glob(str(pattern), recursive=True) if Path(found).is_file())
+    if not paths and pattern.is_dir():
+        raise InputError(f"{source} is a folder; name the files in it by a pattern, such as {source}/*.parquet")
     if not paths:
         beside = [path.name for path in pattern.parent.glob("*")] if pattern.parent.is_dir() else []
         raise InputError(f"there is no file {source}{nearest(pattern.name, beside)}{way_out and '; ' + way_out}")
     return paths
+
+
+def check_local(source: str) -> None:
+    """Refuse the address of a place that segkit doesn't read; it is not shown, since it may hold a password.
+
+    Examples
+    --------
+    >>> check_local("s3://shop/orders.parquet")
+    Traceback (most recent call last):
+    segkit.errors.InputError: segkit reads files of this machine and tables at postgresql://, nothing at s3://; ...
+    """
+    if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", source):
+        raise InputError(
+            f"segkit reads files of this machine and tables at postgresql://, nothing at {scheme[0]}; "
+            "bring the rows here as parquet or CSV and name that file"
+        )

@@ -158,6 +158,8 @@ def _read_file(section: dict, path: Path, where: str) -> FileSource:
     file = FileSource(**texts)
     if file.in_database:
         check_address(file, f"{path.name}: {where}")
+        if not file.table:
+            raise InputError(f'{path.name}: {where} reads a database and needs table = "schema.name" beside `source`')
     elif file.table:
         raise InputError(
             f"{path.name}: {where} `table` goes with the address of a database as `source`, such as "
@@ -167,15 +169,13 @@ def _read_file(section: dict, path: Path, where: str) -> FileSource:
 
 
 def check_address(file: FileSource, where: str) -> None:
-    """Refuse an address without a table, and one with a password, without ever showing it."""
+    """Refuse an address with a password, without ever showing it."""
     parts = urlsplit(file.source)
     if parts.password is not None or "password" in parse_qs(parts.query):
         raise InputError(
             f"{where} `source` holds a password, and cards are shared: write "
             f'"postgresql://{parts.username or "reader"}@..." and put the password into ~/.pgpass or PGPASSWORD'
         )
-    if not file.table:
-        raise InputError(f'{where} reads a database and needs table = "schema.name" beside `source`')
 
 
 def _read_expressions(section: dict, path: Path, where: str) -> dict[str, str]:

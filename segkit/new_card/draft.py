@@ -1,6 +1,7 @@
 """The text of a first card, each line with the reason for it."""
 
 import codecs
+import glob
 import os
 import re
 import tempfile
@@ -8,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from segkit.cards import CARDS, ROOT, FileSource, check_address, quote
+from segkit.cards import CARDS, ROOT, FileSource, check_address, check_local, locate_files, quote
 from segkit.errors import InputError
 from segkit.new_card.customers import draft_customers
 from segkit.new_card.guess import Guess, guess_roles
@@ -19,7 +22,7 @@ from segkit.new_card.synonyms import CUSTOMER_IDS, name_score, plain_name
 from segkit.places import check_writable
 from segkit.sources.contacts import contact_name
 from segkit.sources.databases import copy_databases
-from segkit.sources.files import parquet_files, scan
+from segkit.sources.files import ENDINGS, parquet_files, scan
 
 _ENCODING_BYTES = 10_000_000
 
@@ -30,19 +33,20 @@ def write_new_card(file: str | Path, name: str = "", folder: Path = CARDS, table
     Parameters
     ----------
     file : path
-        CSV, parquet or Excel: order lines, or one row per customer.
+        CSV, parquet or Excel: order lines, or one row per customer; a pattern or a folder where there are many files.
     name : str
-        Name of the dataset; by default the file's.
+        Name of the dataset; by default the file's, or that of the folder.
     table : str
         A table of the database whose address stands in `file`'s place.
 
     Raises
     ------
     InputError
-        No such file, or one that can't be read; a card of that name exists already.
+        No such file, or one that can't be read; files that don't belong together; a card of that name exists already.
     """
-    called = table or Path(file).name.split(".")[0]
-    name = name or plain_name(called).replace("_", "-") or "my-shop"
+    path = Path(file).absolute()
+    called = (table or path.name.split(".")[0], path.parent.name, "my shop")  # a pattern may have no name
+    name = name or next(filter(None, map(plain_name, called))).replace("_", "-")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise InputError(f"{name!r} can't be the name of a card; use letters, digits and hyphens")
     path = folder / f"{name}.toml"
@@ -64,6 +68,7 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
     Parameters
     ----------
     file : path
+        As for `write_new_card`; the card has the pattern.
     name : str
         Title of the card.
     folder : path
@@ -71,21 +76,28 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
     table : str
         As for `write_new_card`.
     """
-    path, source = Path(file).expanduser(), FileSource(str(file), table or None)
+    path, source = Path(file).expanduser().absolute(), FileSource(str(file), table or None)
+    paths: list[Path] = []
     if source.in_database:
         check_address(source, "new-card:")
-    elif not path.is_file():
-        raise InputError(f"there is no file {file}")
+        if not table:
+            raise InputError("new-card: of a database, say which table or view to look at: --table SCHEMA.NAME")
+    elif table:
+        raise InputError(f"--table goes with the address of a database, postgresql://..., not with {file}")
     else:
-        source = FileSource(str(path.absolute()), encoding=_encoding(path))
+        check_local(str(file))
+        path = _all_files(path) if path.is_dir() else path
+        paths = locate_files(FileSource(str(path)), folder)
+        source = FileSource(str(path), encoding=_common_encoding(paths))
     with (
         tempfile.TemporaryDirectory(prefix="segkit-") as copied,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
-        paths = list(copy_databases({"rows": source}, Path(copied)).values()) or parquet_files(source, [path])
+        read = list(copy_databases({"rows": source}, Path(copied)).values()) or parquet_files(source, paths)
         try:
-            connection.execute(f"CREATE VIEW rows AS FROM {scan(paths)}")
-        except duckdb.Error as error:
+            _check_columns(paths, read)
+            connection.execute(f"CREATE VIEW rows AS FROM {scan(read)}")
+        except (duckdb.Error, pa.ArrowInvalid) as error:
             raise InputError(f"{path.name} can't be read as parquet: {str(error).splitlines()[0]}") from None
         looks = look_at_columns(connection, "rows")
         if not looks or not looks[0].rows:
@@ -93,11 +105,44 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
         if any(look.has_commas for look in looks):
             source = replace(source, decimal=",")
         guess = guess_roles(connection, looks, source.decimal)
-        shown = source.source if source.in_database else _shown_path(path.absolute(), folder)
+        shown = source.source if source.in_database else _shown_path(path, folder)
         customers = _customer_id(connection, looks, guess)
         if customers is not None:
             return draft_customers(name, shown, source, customers, folder)
         return draft_orders(connection, name, shown, source, looks, guess)
+
+
+def _all_files(folder: Path) -> Path:
+    """Return the pattern of the files in a folder, or in the folders within it."""
+    for inside in ("*", "**/*"):
+        found = [path for path in folder.glob(inside) if path.is_file() and not path.name.startswith(".")]
+        endings = {path.name[-len(one) :] for path in found for one in ENDINGS if path.name.lower().endswith(one)}
+        if len(endings) > 1:
+            raise InputError(
+                f"{folder} holds files that end in {', '.join(sorted(endings))}: name those with the order lines by a "
+                f"pattern in quotes, such as '{folder}/*{min(endings)}'"
+            )
+        if endings:
+            return Path(glob.escape(str(folder)), inside + endings.pop())
+    raise InputError(f"{folder} holds no file that segkit reads: CSV, parquet or Excel")
+
+
+def _check_columns(paths: list[Path], read: list[Path]) -> None:
+    """Refuse files that can't be parts of one table: read as one, each would leave the columns of the others empty."""
+    columns = [set(pq.read_schema(file).names) for file in read]
+    for path, names in zip(paths, columns, strict=False):
+        common = len(names & columns[0])
+        if 2 * common < min(len(names), len(columns[0])):
+            raise InputError(
+                f"{paths[0].name} and {path.name} have {common} columns in common, so they are no parts of one table: "
+                f"name those with the order lines by a pattern in quotes, such as '{path.parent}/orders*{path.suffix}'"
+            )
+
+
+def _common_encoding(paths: list[Path]) -> str:
+    """Return the encoding of text files, which is the one of those with other letters than English ones."""
+    texts = (path for path in paths if not path.name.lower().endswith(".parquet"))
+    return next((encoding for encoding in map(_encoding, texts) if encoding != "utf-8"), "utf-8")
 
 
 def _encoding(path: Path) -> str:

@@ -20,6 +20,7 @@ CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
 
 _CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
 _EXCEL_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+ENDINGS = (".parquet", *_EXCEL_ENDINGS, *_CSV_ENDINGS)
 _READER = "2"  # part of the cache key: raise it when the same file would be read differently
 
 
@@ -86,7 +87,7 @@ def scan(paths: list[Path]) -> str:
 
 def _ending(path: Path) -> str:
     name = path.name.lower()
-    for ending in (".parquet", *_EXCEL_ENDINGS, *_CSV_ENDINGS):
+    for ending in ENDINGS:
         if name.endswith(ending):
             return ".csv" if ending in _CSV_ENDINGS else ending
     raise InputError(f"{path.name}: segkit reads CSV (.csv, .csv.gz, .tsv), parquet and Excel files")
@@ -109,7 +110,7 @@ def _check_format(path: Path) -> None:
     if found not in allowed:
         way = _RENAMED.get(found)
         way = f"rename it to end in {way}" if way else "export it again as CSV, parquet or Excel"
-        named = "text, such as CSV or HTML," if found == "text" else found
+        named = "text, such as CSV or HTML" if found == "text" else found
         raise InputError(f"{path.name} is not what its ending says: it holds {named}; {way}")
 
 
