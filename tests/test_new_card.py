@@ -62,6 +62,25 @@ def test_columns_are_found_by_their_names_and_returns_by_the_letter_before_the_n
         assert orders.ledger["amount"].sum() == pytest.approx((lines["Qty"] * lines["UnitPrice"]).sum())
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "found"),
+    [
+        ("Refunded Amount", [0.0, 12.5], False),
+        ("Refunded Amount", ["0.00", "12.50"], False),
+        ("Retoure", ["bought", "sent back"], False),
+        ("Retoure", ["nein", "ja"], True),
+        ("Refunded", [0, 1], True),
+    ],
+)
+def test_a_column_is_is_return_only_if_it_says_yes_or_no(tmp_path, name, values, found):
+    lines = some_orders()
+    lines["pieces"] = lines["pieces"].abs()
+    lines[name] = [values[place % 2] for place in range(len(lines))]
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    roles = {column: role for role, column in columns(drafted(tmp_path)).items()}
+    assert roles.get(name) == ("is_return" if found else None)
+
+
 def test_a_german_export_with_its_dates_commas_and_umlauts_needs_no_edit(tmp_path):
     lines = some_orders("%d.%m.%Y 10:00").assign(land="Österreich")
     lines.columns = ["Bestellnummer", "Bestelldatum", "Kundennr.", "Artikelnummer", "Stückzahl", "Einzelpreis", "Land"]

@@ -155,6 +155,28 @@ def test_declared_returns_must_be_negative_and_negative_amounts_declared(tmp_pat
     assert (found["return"], found["positive_return"], found["negative_amount"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("written", "way"),
+    [
+        (["sold", "returned"], """'''"back" IN ('returned')'''"""),
+        (["0.00", "12.50"], """'''TRY_CAST("back" AS DOUBLE) > 0'''"""),
+        (["0", "12.5"], """'''TRY_CAST("back" AS DOUBLE) > 0'''"""),
+        (["nein", "Ja"], ""),
+        (["", "1.0"], ""),
+    ],
+)
+def test_a_return_is_yes_or_no_and_anything_else_is_refused_with_an_expression(tmp_path, written, way):
+    no, yes = written
+    lines = [f"1,A{n},2024-01-05,tea,1,1,{no}" for n in range(9)] + [f"1,B,2024-01-05,tea,-1,1,{yes}"]
+    card = write(tmp_path, lines, HEADER + ",back", CARD + 'is_return = "back"\n')
+    if way:
+        with pytest.raises(InputError, match=r"orders.csv: .*\(is_return = \"back\"; for example '") as refused:
+            read_orders(card)
+        assert str(refused.value).endswith(f"such as is_return = {{ sql = {way} }}")
+        card = write(tmp_path, lines, HEADER + ",back", CARD + f"is_return = {{ sql = {way} }}\n")
+    assert ledger(card)["rows"].to_dict() == {"sale": 9, "return": 1}
+
+
 def test_products_and_customers_have_one_row_per_key_and_contact_data_stay_out(tmp_path):
     (tmp_path / "people.csv").write_text("id,mail,post,city\n7,a@x.at,b@x.at,Graz\n8,c@x.at,d@x.at,NaN\n8,,,Linz\n")
     people = '[customers]\nsource = "people.csv"\n[customers.columns]\n' + "\n".join(

@@ -6,10 +6,12 @@ from segkit.cards import quote
 from segkit.new_card.look import Look
 from segkit.new_card.money import Money, settle_money
 from segkit.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score
+from segkit.sources.columns import boolean
 from segkit.sources.dates import date_formats, undecided
 
 REQUIRED_ROLES = ("customer_id", "order_id", "ordered_at", "product_id", "quantity")
 _NEVER_EMPTY = ("order_id", "ordered_at", "product_id", "quantity", "amount", "unit_price")
+_NUMBERS = ("quantity", "amount", "unit_price", "discount", "coupon_discount")
 
 
 @dataclass
@@ -36,8 +38,8 @@ def guess_roles(connection, looks: list[Look], decimal: str = ".") -> Guess:
     for position, look in enumerate(looks):
         for role, synonyms in SYNONYMS.items():
             score = name_score(look.name, synonyms)
-            if not score:
-                continue
+            if not score or (role in _NUMBERS and name_score(look.name, SYNONYMS["is_return"])):
+                continue  # a refunded amount is no line's amount
             unfit = _unfit(connection, role, look)
             if unfit:
                 guess.rejected.setdefault(look.name, f"its name says {role}, but {unfit}")
@@ -71,7 +73,7 @@ def _unfit(connection, role: str, look: Look) -> str:
         return "" if _is_time(connection, look) else f"its values are no dates ({', '.join(look.examples)})"
     if look.is_date:
         return "it holds dates"
-    if role in ("quantity", "amount", "unit_price", "discount", "coupon_discount"):
+    if role in _NUMBERS:
         if not look.is_money_like:
             return f"its values are no numbers ({', '.join(look.examples)})"
         if role == "discount" and not look.whole and look.high is not None and look.low >= 0 and look.high <= 1:
@@ -80,7 +82,9 @@ def _unfit(connection, role: str, look: Look) -> str:
             return "it is negative, while discounts are money >= 0; turn the sign in an expression"
         return ""
     if role == "is_return":
-        return "" if look.distinct <= 2 else f"it has {look.distinct:,} different values, not yes and no"
+        read = boolean(quote(look.name), look.type, "false")
+        unread = connection.execute(f"SELECT mode({quote(look.name)}) FROM sample WHERE ({read}) IS NULL").fetchone()[0]
+        return "" if unread is None else f"it holds {unread}, not yes and no; say which are returns in an expression"
     if role in ("channel", "category", "country") and look.distinct > 1000:
         return f"it has {look.distinct:,} different values"
     if role == "product_id" and look.low is not None and not look.is_text and not look.whole:

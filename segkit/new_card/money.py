@@ -105,7 +105,8 @@ def _less(quantity: Look, price: Look, discount: Look, decimal: str) -> str:
 
 def _total_name(look: Look, roles: dict[str, Look]) -> bool:
     taken = {one.name for role, one in roles.items() if role != "amount"}
-    return look.name not in taken and name_score(look.name, SYNONYMS["amount"]) > 0
+    about_returns = name_score(look.name, SYNONYMS["is_return"]) > 0
+    return look.name not in taken and not about_returns and name_score(look.name, SYNONYMS["amount"]) > 0
 
 
 def _named_discount(looks: list[Look], roles: dict[str, Look]) -> Look | None:

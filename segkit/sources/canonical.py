@@ -11,6 +11,7 @@ BREACHES = (
     "bad_quantity",
     "bad_amount",
     "bad_discount",
+    "bad_is_return",
     "missing_order_id",
     "missing_product_id",
     "negative_amount",
@@ -54,11 +55,11 @@ def canonical_columns(
         elif column in _WORDS:
             sql[column] = as_sql.word(expression, kind)
         else:
-            sql[column] = as_sql.boolean(expression, kind)
+            sql[column] = as_sql.boolean(expression, kind, "false" if column == "is_return" else "NULL")
     if name == "orders":
         if "unit_price" in sql:
             sql["amount"] = f"TRY_CAST(({sql['quantity']}) * ({sql['unit_price']}) AS {as_sql.MONEY})"
-        sql["is_return"] = f"({sql['is_return']}) IS TRUE" if "is_return" in sql else f"({sql['amount']}) < 0"
+        sql.setdefault("is_return", f"({sql['amount']}) < 0")
         for column in {"discount", "coupon_discount"} & set(sql):
             if as_sql.is_number(types[column]):
                 sql[column] = f"coalesce({sql[column]}, 0)"
@@ -91,6 +92,7 @@ def reject_reasons(table: TableSource) -> dict[str, str]:
             f'"={name}" IS NULL OR ("={name}" < 0 AND "=amount" > 0)' for name in discounts
         )
     if "is_return" in table.columns:
+        tests["bad_is_return"] = '"=is_return" IS NULL'
         tests["negative_amount"] = '"=amount" < 0 AND NOT "=is_return"'
         tests["positive_return"] = '"=amount" > 0 AND "=is_return"'
     reasons = {reason: tests[reason] for reason in BREACHES if reason in tests}

@@ -17,6 +17,8 @@ MONEY = "DECIMAL(18, 4)"
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _FLOATS = ("FLOAT", "DOUBLE", "DECIMAL")
+YES = ("yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "1", "1.0")  # as shops and surveys write it
+NO = ("no", "n", "false", "f", "nein", "non", "0", "0.0")
 _EMPTY = ("", "NaN", "nan", "None", "NULL", "null", "<NA>")  # how other tools write a missing text
 
 
@@ -109,9 +111,8 @@ def _explain(name: str, expression: str, found: list[str], where: str, message: 
 
 def missing_text(expression: str) -> str:
     """Return SQL for `expression` with the usual ways of writing a missing text as NULL."""
-    listed = ", ".join(sql_text(word) for word in _EMPTY)
     # Not IN: DuckDB makes a join of a long one, which every query runs, also those that never read the column.
-    return f"CASE WHEN list_contains([{listed}], {expression}) THEN NULL ELSE {expression} END"
+    return f"CASE WHEN list_contains([{_listed(_EMPTY)}], {expression}) THEN NULL ELSE {expression} END"
 
 
 def is_number(kind: str) -> bool:
@@ -186,9 +187,21 @@ def _unpunctuated(expression: str, decimal: str) -> str:
     return f"replace(replace({written}, '.', ''), ',', '.')" if decimal == "," else written
 
 
-def boolean(expression: str, kind: str) -> str:
-    """Return SQL for yes or no."""
-    return expression if kind == "BOOLEAN" else f"TRY_CAST({expression} AS BOOLEAN)"
+def boolean(expression: str, kind: str, empty: str = "NULL") -> str:
+    """Return SQL for yes or no, in the usual words or as 1 and 0: `empty` for an empty cell, NULL for anything else."""
+    if kind == "BOOLEAN":
+        return expression if empty == "NULL" else f"coalesce({expression}, {empty})"
+    if is_number(kind):
+        given = number(expression, kind)
+        yes, no = f"{given} = 1", f"{given} = 0"
+    else:
+        given = missing_text(f"trim(({expression})::VARCHAR)")
+        yes, no = (f"list_contains([{_listed(words)}], lower({given}))" for words in (YES, NO))
+    return f"CASE WHEN ({given}) IS NULL THEN {empty} WHEN {yes} THEN true WHEN {no} THEN false END"
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(map(sql_text, words))
 
 
 def word(expression: str, kind: str) -> str:

@@ -1,8 +1,11 @@
 """What to say about lines that break the contract: how many, examples, and the way out."""
 
+import re
+
 import pandas as pd
 
 from segkit.cards import TableSource
+from segkit.sources.convert import sql_text
 from segkit.sources.dates import as_in_card, date_formats, undecided
 
 # What the canonical column is called that each breach is about.
@@ -12,6 +15,7 @@ _ABOUT = {
     "bad_quantity": "quantity",
     "bad_amount": "amount",
     "bad_discount": "discount",
+    "bad_is_return": "is_return",
     "missing_order_id": "order_id",
     "missing_product_id": "product_id",
     "negative_amount": "amount",
@@ -23,6 +27,7 @@ _SAYS = {
     "bad_quantity": "no quantity that can be read, or a negative one with a positive amount",
     "bad_amount": "no amount that can be read",
     "bad_discount": "a discount that is negative or can't be read",
+    "bad_is_return": "an is_return that is neither yes nor no",
     "missing_order_id": "no order id",
     "missing_product_id": "no product id",
     "negative_amount": "a negative amount though is_return is false",
@@ -57,6 +62,8 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
         return way
     if reason in ("bad_quantity", "bad_amount", "bad_discount") and any("," in (one or "") for one in shown):
         return 'With a decimal comma, set decimal = "," in [orders]'
+    if reason == "bad_is_return":
+        return f"Say which of them are returns, such as is_return = {{ sql = '''{_a_return(expression, shown)}''' }}"
     ways = {
         "bad_date": "Write the date as SQL that reads it, such as "
         f"ordered_at = {{ sql = '''coalesce(try_strptime({expression}, '%d.%m.%Y %H:%M'), "
@@ -74,6 +81,13 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
         reason,
         "Give an expression that reads it, such as { sql = \"replace(price, '£', '')::DOUBLE\" }, or another column",
     )
+
+
+def _a_return(expression: str, shown: list[str]) -> str:
+    """Return a condition on values that are neither yes nor no: money or pieces sent back, or the rarest word."""
+    if all(re.fullmatch(r"-?\d+(\.\d+)?", one) for one in shown):
+        return f"TRY_CAST({expression} AS DOUBLE) {'<' if shown[0].startswith('-') else '>'} 0"
+    return f"{expression} IN ({sql_text(shown[-1])})"
 
 
 def _shown(text: str | None) -> str:

@@ -18,10 +18,7 @@ from segkit.sources.files import digest_files, parquet_files, scan
 MAX_BREACH_SHARE = 0.05
 MOST_CATEGORIES = 50  # a text with more different values is a remark or an address, not a category
 
-_YES_NO = {  # answers as shops and surveys write them
-    **dict.fromkeys(("yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "1", "1.0"), 1.0),
-    **dict.fromkeys(("no", "n", "false", "f", "nein", "non", "0", "0.0"), 0.0),
-}
+_YES_NO = dict.fromkeys(as_sql.YES, 1.0) | dict.fromkeys(as_sql.NO, 0.0)
 _MONEY = ("spend", "spent", "revenue", "amount", "price", "sales", "income", "money", "ltv", "clv", "value", "cost")
 _POSTCODE = re.compile(r"(^|_)(plz|postleitzahl|zip|zip_?code|post_?code|postal_?code|code_postal|codigo_postal)(_|$)")
 _DAYS = ("day", "days", "recency", "tenure")
