@@ -1,6 +1,7 @@
 """The command line: `segkit` and ``python -m segkit``."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -318,12 +319,12 @@ def main() -> None:
         sys.exit(2)
     except InputError as error:
         if debug:
-            raise
+            traceback.print_exc()
         print(f"segkit: {error}", file=sys.stderr)
         sys.exit(2)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         print(f"segkit: {type(error).__name__}: {error} (a fault of segkit; --debug shows where)", file=sys.stderr)
         sys.exit(1)
     finally:

@@ -181,7 +181,21 @@ def _execute(notebook: Path, target: Path, arguments: dict) -> str:
         return f"notebook {notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}"
     except Exception as error:
         return f"notebook {notebook.name}: {type(error).__name__}: {error}"
+    _drop_times(target)
     return ""
+
+
+def _drop_times(notebook: Path) -> None:
+    """Take out when and where a notebook was executed: that differs between runs of the same inputs."""
+    import nbformat
+
+    content = nbformat.read(notebook, as_version=4)
+    for part in (content, *content.cells):
+        for told in ("papermill", "execution"):
+            part.metadata.pop(told, None)
+        if "injected-parameters" in part.metadata.get("tags", ()):
+            part["id"] = "injected-parameters"  # papermill draws one
+    nbformat.write(content, notebook)
 
 
 def _export(notebook: Path, target: Path, title: str = "", without: Sequence[str] = ()) -> None:

@@ -153,6 +153,14 @@ def test_check_prints_the_ledger_and_writes_nothing(monkeypatch, capsys, shop):
     assert sorted(shop.rglob("*")) == before
 
 
+def test_debug_adds_the_traceback_and_changes_neither_the_message_nor_the_status(monkeypatch, capsys, shop):
+    _, _, message = run(monkeypatch, capsys, "check", shop / "nothing.toml")
+    status, _, err = run(monkeypatch, capsys, "check", shop / "nothing.toml", "--debug")
+    assert status == 2
+    assert err.startswith("Traceback")
+    assert err.endswith(message)
+
+
 def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
     def fail(*_, **__):
         raise RuntimeError("the disk is full")

@@ -75,6 +75,14 @@ def test_a_notebook_that_stops_is_reported_with_cell_and_error_and_kept(tmp_path
     assert (tmp_path / "out.ipynb").exists()
 
 
+def test_an_executed_notebook_does_not_say_when_or_where(tmp_path):
+    notebook(tmp_path / "01_explore.ipynb", KNOWN + "month")
+    for name in ("one", "other"):
+        assert _execute(tmp_path / "01_explore.ipynb", tmp_path / f"{name}.ipynb", {"month": "2017-09"}) == ""
+    assert "2017-09" in (tmp_path / "one.ipynb").read_text()
+    assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "other.ipynb").read_bytes()
+
+
 def test_the_page_shows_no_code_and_no_section_that_has_nothing_to_say(tmp_path):
     cells = [
         nbformat.v4.new_markdown_cell("## Since last month", metadata={"tags": ["since-last-month"]}),

@@ -12,6 +12,7 @@ from segkit.progress import use_plain_lines
 from segkit.results import describe_run, write_tables
 from segkit.study import open_study
 from segkit.study.choosing import ChoosingSteps
+from segkit.study.opening import CANDIDATES
 from segkit.tables import TABLES, describe_tables
 
 SMALL = {"max_segments": 4, "min_customers": 10, "bootstraps": 10, "seed": 1}
@@ -137,8 +138,14 @@ def test_the_analyst_overrules_with_a_rule_too(shop):
     other = open_study(shop.card.path, month="2025-12", choice="tiers-5", **SMALL)
     assert other.verdict["chosen"] == "tiers-5" != other.verdict["proposed"]
     assert "Chosen by the analyst; segkit proposed" in other.chosen["reason"]
-    with pytest.raises(InputError, match="choice 'kmeans5' is no candidate; near: kmeans-"):
-        _ = open_study(shop.card.path, month="2025-12", choice="kmeans5", **SMALL).candidates
+    with pytest.raises(InputError, match="choice 'ward-' is no candidate; near: ward-"):
+        _ = open_study(shop.card.path, month="2025-12", choice="ward-", **SMALL).candidates
+
+
+def test_a_choice_that_will_not_be_tried_is_refused_before_anything_is(shop):
+    assert {one.split("-")[0] for one in shop.candidates["candidate_id"]} <= {*CANDIDATES}
+    with pytest.raises(InputError, match="choice 'kmeans5' is no candidate, such as kmeans-5; ids begin with rfm"):
+        open_study(shop.card.path, month="2025-12", choice="kmeans5")
 
 
 def test_candidates_compared_on_a_sample_end_in_segments_of_everybody(tmp_path, monkeypatch):

@@ -12,6 +12,9 @@ from segkit.parameters import read_parameters
 from segkit.study.earlier import EarlierMonth, read_run
 from segkit.study.telling import TellingSteps
 
+COUNTED = ("kmeans", "ward", "gmm", "predictive", "layers")  # what a candidate_id begins with where it ends with
+CANDIDATES = ("rfm", "tiers", *COUNTED, "hdbscan", "dbscan")  # its segments, and at all
+
 
 class Study(TellingSteps):
     """A dataset as of a day, under parameters; made by `open_study`.
@@ -74,6 +77,7 @@ def open_study(
     """
     card = read_card(dataset, source or None)
     parameters = read_parameters(card.defaults, settings)
+    check_choice(parameters.choice, parameters.max_segments)
     if card.ready is not None:
         if month or as_of or previous:
             raise InputError(f"dataset {card.name} is a ready table of customers: it takes neither --month nor --as-of")
@@ -86,6 +90,27 @@ def open_study(
     if previous:
         study.earlier = _month_before(study, previous)
     return study
+
+
+def check_choice(choice: str, max_segments: int) -> None:
+    """Refuse a candidate_id that will not be tried, before the minutes that trying takes.
+
+    Examples
+    --------
+    >>> check_choice("kmeans-20", max_segments=12)
+    Traceback (most recent call last):
+    segkit.errors.InputError: choice 'kmeans-20' is not tried: max_segments is 12; --set max_segments=20 tries it
+    >>> check_choice("means-5", max_segments=12)
+    Traceback (most recent call last):
+    segkit.errors.InputError: choice 'means-5' is no candidate, such as kmeans-5; ids begin with rfm, tiers, ...
+    """
+    kind, last = choice.split("-")[0], choice.split("-")[-1]
+    if choice and kind not in CANDIDATES:
+        raise InputError(f"choice {choice!r} is no candidate, such as kmeans-5; ids begin with {', '.join(CANDIDATES)}")
+    if kind in COUNTED and last.isdigit() and int(last) > max_segments:
+        raise InputError(
+            f"choice {choice!r} is not tried: max_segments is {max_segments}; --set max_segments={last} tries it"
+        )
 
 
 def _month_before(study: Study, previous: str | Path | Study) -> EarlierMonth:
