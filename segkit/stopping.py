@@ -1,5 +1,6 @@
 """Stop when asked to, by Ctrl-C or another signal: soon, with the right status, and with nothing left behind."""
 
+import logging
 import os
 import shutil
 import signal
@@ -53,6 +54,7 @@ def _stop(number: int, frame: object) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)  # once is enough: a second one would only disturb the tidying
     _asked.append(number)
+    logging.disable()  # libraries would log at length what broke off under them
     end_children()  # nobody has to wait for what they are at
     raise Stopped
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 WORK = """
-import subprocess, sys, time
+import logging, subprocess, sys, time
 from pathlib import Path
 from segkit.stopping import stopping_when_asked, temporary
 with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"):
@@ -18,6 +18,7 @@ with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"):
         try:
             time.sleep(60)
         except BaseException:
+            logging.exception("what a library says of it")
             if sys.argv[2] == "minded":
                 raise ValueError("what a library makes of it")
 """
