@@ -98,6 +98,8 @@ class SparkConnection:
         self.session.conf.set("spark.sql.session.timeZone", "UTC")
         self.session.conf.set("spark.sql.ansi.enabled", "true")
         self.session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
+        # Else a small intermediate table is kept in 200 pieces, and each question of it takes 200 tasks.
+        self.session.conf.set("spark.sql.optimizer.canChangeCachedPlanOutputPartitioning", "true")
         self._held = {}  # intermediate tables by name, cached in the cluster
         self._views = set()
 

@@ -104,3 +104,13 @@ def test_the_exported_model_gives_the_same_segments_in_the_cluster(spark):
     found = connection.execute(rules_sql(model, features)).df().set_index("customer_id")["segment_id"]
     connection.close()
     assert found.to_dict() == assign_customers(model, features, sure=False)["segment_id"].to_dict()
+
+
+def test_a_small_intermediate_table_is_kept_in_few_pieces(spark):
+    connection = open_engine(spark)
+    connection.session.conf.set("spark.sql.shuffle.partitions", "50")
+    connection.register("lines", pd.DataFrame({"customer": range(1000)}))
+    connection.execute("CREATE TABLE stage AS SELECT customer % 10 AS ten, count(*) AS n FROM lines GROUP BY 1")
+    assert connection.execute("SELECT sum(n) FROM stage").fetchone() == (1000,)
+    assert connection.session.table("stage").rdd.getNumPartitions() < 10
+    connection.close()
