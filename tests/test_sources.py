@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -254,6 +255,54 @@ def test_mixed_dates_are_counted_shown_and_read_by_the_list_of_formats_that_the_
     assert rows.to_dict() == {"sale": 30, "bad_date": 1}
 
 
+def dated(folder, kind, broken, share):
+    """The card of lines of which so many in a hundred have a broken date."""
+    duckdb.execute(
+        "COPY (SELECT n AS who, n AS \"order\", nullif(CASE WHEN n < ? THEN ? ELSE '2024-01-31' END, '')"
+        f"::{kind} AS \"at\", 'tea' AS what, 1 AS pieces, 2.5 AS price FROM range(100) AS lines(n)) TO "
+        f"'{folder}/orders.parquet'",
+        [share, broken],
+    )
+    return CARD.replace("orders.csv", "orders.parquet")
+
+
+@pytest.mark.parametrize(
+    ("kind", "broken"),
+    [
+        ("VARCHAR", ""),
+        ("DATE", ""),
+        ("DATE", "infinity"),
+        ("TIMESTAMP", ""),
+        ("TIMESTAMP", "infinity"),
+        ("TIMESTAMP", "-infinity"),
+        ("TIMESTAMP", "9999-12-31"),
+        ("TIMESTAMP", "1899-12-30"),
+        ("TIMESTAMPTZ", "infinity"),
+        ("TIMESTAMP_NS", "infinity"),
+    ],
+)
+def test_dates_that_no_format_saves_are_left_out_by_the_sql_that_the_message_gives(tmp_path, kind, broken):
+    card = dated(tmp_path, kind, broken, 10)
+    with pytest.raises(InputError, match=r'orders.parquet: 10 of 100 lines .*ordered_at = "at"; ') as refused:
+        read_orders(write(tmp_path, card=card))
+    name, way = re.search(r"under \[orders.exclude\], (\w+) = ('''.*''')$", str(refused.value)).groups()
+    left_out = ledger(write(tmp_path, card=f"{card}[orders.exclude]\n{name} = {way}\n"))["rows"]
+    assert left_out.to_dict() == {"sale": 90, name: 10}
+    assert ledger(write(tmp_path, card=dated(tmp_path, kind, broken, 1)))["rows"].tolist() == [99, 1]
+
+
+@pytest.mark.parametrize(("column", "name"), [("pieces", "no_quantity"), ("price", "no_amount")])
+def test_lines_without_quantity_or_price_are_left_out_by_the_sql_that_the_message_gives(tmp_path, column, name):
+    lines = pd.DataFrame({"who": 1, "order": range(10), "at": "2024-01-31", "what": "tea", "pieces": 1.0, "price": 2.5})
+    lines.loc[:3, column] = None
+    lines.to_csv(tmp_path / "mine.csv", index=False)
+    card = CARD.replace("orders.csv", "mine.csv")
+    with pytest.raises(InputError, match=f"leave these lines out: under .orders.exclude., {name} = ") as refused:
+        read_orders(write(tmp_path, card=card))
+    way = re.search(f"{name} = '''.*'''", str(refused.value))[0]
+    assert ledger(write(tmp_path, card=f"{card}[orders.exclude]\n{way}\n"))["rows"].to_dict() == {"sale": 6, name: 4}
+
+
 def test_a_day_before_the_first_line_is_refused(tmp_path):
     lines = [line for line in LINES if ",," not in line]  # a line without a date belongs to every day
     with pytest.raises(InputError, match="no order lines up to 2023-12-31; all 21 are later"):
@@ -454,6 +503,16 @@ def test_a_ready_table_has_a_kind_for_each_column_and_no_contact_data(tmp_path):
 def test_a_bad_ready_table_is_refused_with_the_way_out(tmp_path, survey, features, message):
     with pytest.raises(InputError, match=message):
         ready(tmp_path, survey, features)
+
+
+def test_a_day_that_never_comes_is_no_value_of_a_ready_table(tmp_path):
+    duckdb.execute(
+        "COPY (SELECT n AS id, n AS visits, CASE WHEN n = 3 THEN 'infinity' ELSE '2024-01-31' END::DATE AS until "
+        f"FROM range(30) AS people(n)) TO '{tmp_path}/people.parquet'"
+    )
+    (tmp_path / "people.toml").write_text('title = "x"\n[features]\nsource = "people.parquet"\nid = "id"\n')
+    rows = read_ready(read_card(tmp_path / "people.toml"))
+    assert rows.left_out == {"until": "a date; give the days since then instead"}
 
 
 def test_a_check_shows_ledger_total_warnings_and_what_a_column_would_add(tmp_path):

@@ -76,7 +76,8 @@ def reject_reasons(table: TableSource) -> dict[str, str]:
     """Return the condition of each reason for not keeping a line, in the order in which they are tested.
 
     A condition reads the parsed columns (``"=amount"``), those of the card the source columns. The first that holds
-    is the line's reason; NULL is as good as false, since a missing value has a reason of its own, tested before.
+    is the line's reason: the card's come first, since leaving lines out is the way out where they break the contract.
+    NULL is as good as false, since a missing value has a reason of its own, tested before.
     """
     discounts = [name for name in ("discount", "coupon_discount") if name in table.columns]
     tests = {
@@ -95,12 +96,13 @@ def reject_reasons(table: TableSource) -> dict[str, str]:
         tests["bad_is_return"] = '"=is_return" IS NULL'
         tests["negative_amount"] = '"=amount" < 0 AND NOT "=is_return"'
         tests["positive_return"] = '"=amount" > 0 AND "=is_return"'
-    reasons = {reason: tests[reason] for reason in BREACHES if reason in tests}
+    reasons = {}
     for reason, condition in table.exclude.items():
         if reason in (*BREACHES, *KEPT, "no_customer", "zero_amount"):
             raise InputError(f"[orders.exclude] `{reason}` is a reason of segkit's own; take another name")
         as_sql.check_expression(condition, f"[orders.exclude] {reason}")
         reasons[reason] = f"coalesce(({condition})::BOOLEAN, false)"
+    reasons |= {reason: tests[reason] for reason in BREACHES if reason in tests}
     return reasons | {"no_customer": '"=customer_id" IS NULL', "zero_amount": '"=amount" = 0 OR "=quantity" = 0'}
 
 

@@ -22,7 +22,7 @@ _ABOUT = {
     "positive_return": "amount",
 }
 _SAYS = {
-    "bad_date": "no date that can be read",
+    "bad_date": "no date that can be read, or one after 2199",
     "date_before_1990": "a date before 1990",
     "bad_quantity": "no quantity that can be read, or a negative one with a positive amount",
     "bad_amount": "no amount that can be read",
@@ -58,16 +58,24 @@ def explain_breaches(connection, table: TableSource, rows: pd.Series, where: str
 
 
 def _way_out(connection, reason: str, expression: str, table: TableSource, shown: list[str]) -> str:
+    kind = connection.execute(f"DESCRIBE SELECT {expression} FROM raw_orders").fetchall()[0][1]
+    if condition := _left_out(reason, expression, kind, shown):
+        name = "too_early" if reason == "date_before_1990" else f"no_{reason.removeprefix('bad_')}"
+        return (
+            f"Name another column, mend this one, or leave these lines out: under [orders.exclude], {name} = "
+            f"'''{condition}'''"
+        )
     if reason in ("bad_date", "date_before_1990") and (way := _other_formats(connection, reason, expression, table)):
         return way
     if reason in ("bad_quantity", "bad_amount", "bad_discount") and any("," in (one or "") for one in shown):
         return 'With a decimal comma, set decimal = "," in [orders]'
     if reason == "bad_is_return":
         return f"Say which of them are returns, such as is_return = {{ sql = '''{_a_return(expression, shown)}''' }}"
+    written = expression if kind == "VARCHAR" else f"({expression})::VARCHAR"
     ways = {
         "bad_date": "Write the date as SQL that reads it, such as "
-        f"ordered_at = {{ sql = '''coalesce(try_strptime({expression}, '%d.%m.%Y %H:%M'), "
-        f"try_strptime({expression}, '%Y-%m-%d'))''' }}, or exclude these lines with a reason in [orders.exclude]",
+        f"ordered_at = {{ sql = '''coalesce(try_strptime({written}, '%d.%m.%Y %H:%M'), "
+        f"try_strptime({written}, '%Y-%m-%d'))''' }}, or exclude these lines with a reason in [orders.exclude]",
         "date_before_1990": "Exclude these lines with a reason in [orders.exclude], or mend the dates",
         "negative_amount": "Let is_return be true for them, leave is_return out (then negative amounts are returns), "
         "or exclude them with a reason in [orders.exclude]",
@@ -88,6 +96,15 @@ def _a_return(expression: str, shown: list[str]) -> str:
     if all(re.fullmatch(r"-?\d+(\.\d+)?", one) for one in shown):
         return f"TRY_CAST({expression} AS DOUBLE) {'<' if shown[0].startswith('-') else '>'} 0"
     return f"{expression} IN ({sql_text(shown[-1])})"
+
+
+def _left_out(reason: str, expression: str, kind: str, shown: list[str]) -> str:
+    """Return the SQL of lines that no way of reading them would save: empty ones, and times out of all bounds."""
+    if reason in ("bad_date", "bad_quantity", "bad_amount") and not any((one or "").strip() for one in shown):
+        return f"coalesce(trim({expression}), '') = ''" if kind == "VARCHAR" else f"({expression}) IS NULL"
+    bounds = {"bad_date": f"coalesce(({expression}) >= '2200-01-01', true)"}
+    bounds |= {"date_before_1990": f"'1990-01-01' > ({expression})"}
+    return bounds.get(reason, "") if kind.startswith(("TIMESTAMP", "DATE")) else ""
 
 
 def _shown(text: str | None) -> str:

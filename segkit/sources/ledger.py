@@ -72,7 +72,7 @@ def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFra
         connection.execute("""
         SELECT "=reason" AS reason, count(*) AS rows, count(DISTINCT "=order_id") AS orders,
             count(DISTINCT "=customer_id") AS customers, coalesce(sum("=amount"), 0)::DOUBLE AS amount,
-            min("=ordered_at")::DATE AS first_day, max("=ordered_at")::DATE AS last_day
+            min("=ordered_at")::DATE::VARCHAR AS first_day, max("=ordered_at")::DATE::VARCHAR AS last_day
         FROM judged_orders GROUP BY ALL
     """)
         .df()
@@ -103,4 +103,4 @@ def _read_ledger(card: Card, connection, as_of: date | None) -> tuple[pd.DataFra
     days = {"first": kept["first_day"].min(), "last": kept["last_day"].max()}
     if "sale" in kept.index:
         days |= {"first_sale": kept.loc["sale", "first_day"], "last_sale": kept.loc["sale", "last_day"]}
-    return ledger.reset_index(), {name: day.date().isoformat() for name, day in days.items()}
+    return ledger.reset_index(), days

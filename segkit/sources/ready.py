@@ -148,6 +148,8 @@ def _plain(name: str, kind: str) -> str:
     # Decimals become floats: pandas would hold them as objects.
     if _is_postcode(name):
         return f"{quote(name)}::VARCHAR"
+    if kind.startswith(("TIMESTAMP", "DATE")):  # 'infinity' is no day
+        return f"CASE WHEN isfinite({quote(name)}) THEN {quote(name)} END"
     return f"{quote(name)}::DOUBLE" if kind.startswith("DECIMAL") else as_sql.attribute(quote(name), kind)
 
 
