@@ -435,6 +435,24 @@ def test_a_decimal_comma_and_a_date_format_are_read_when_the_card_says_so(tmp_pa
     assert (float(lines["amount"][0]), str(lines["ordered_at"][0])) == (2469.0, "2024-01-31 00:00:00")
 
 
+@pytest.mark.parametrize("kind", ["DOUBLE", "DECIMAL(9, 5)", "FLOAT", "VARCHAR"])
+def test_money_in_ten_thousandths_is_the_money_whatever_it_was_read_from(tmp_path, kind):
+    """Also half-way between two of them, and where a discount is none or beyond reason."""
+    discounts = ["NULL", "'NaN'", "-1e15"] if kind == "DOUBLE" else ["0.5"] * 3
+    rows = ", ".join(
+        f"(1, 'A{paid}', DATE '2024-01-05', 'tea', 1, {paid}::{kind}, {discount}::{kind})"
+        for paid, discount in zip(["0.00015", "1.00005", "7"], discounts, strict=True)
+    )
+    rows = duckdb.sql(f'FROM (VALUES {rows}) AS t(who, "order", "at", what, pieces, paid, less)')
+    rows.write_parquet(str(tmp_path / "orders.parquet"))
+    card = CARD.replace("orders.csv", "orders.parquet").replace('unit_price = "price"', 'amount = "paid"')
+    (tmp_path / "shop.toml").write_text(card + 'discount = "less"\n')
+    lines = kept(read_card(tmp_path / "shop.toml"))
+    assert len(lines) == 3
+    for column in ("amount", "discount"):
+        assert (lines[column].astype(float) * 10_000).round().tolist() == lines[f"{column}_units"].tolist()
+
+
 def test_what_was_read_once_is_read_from_the_cache_until_the_file_changes(tmp_path):
     card = write(tmp_path)
     before = ledger(card)["rows"].sum()

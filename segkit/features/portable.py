@@ -8,6 +8,7 @@ from segkit.features.custom import custom_features
 from segkit.features.customers import customer_statement
 from segkit.features.recipe import recipe_features
 from segkit.features.stages import stage_statements
+from segkit.sources.columns import UNITS
 
 
 def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 365, dialect: str = "duckdb") -> str:
@@ -51,7 +52,10 @@ def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 
     features = present_features(possible, recipe["features"], columns, card.name)
     after = as_of - timedelta(days=window_days)
     prices = "relative_price" in recipe["features"]
-    stages = stage_statements(columns, after, as_of, prices, bool(card.custom_features))
+    money = [column for column in ("amount", "discount", "coupon_discount") if column in columns["orders"]]
+    units = ", ".join(f"round({UNITS} * CAST({column} AS DOUBLE)) AS {column}_units" for column in money)
+    orders = f"(SELECT *, {units} FROM orders) AS orders"
+    stages = stage_statements(columns, after, as_of, prices, bool(card.custom_features), orders)
     inside = ",\n".join(f"{name} AS ({statement}\n)" for name, statement in stages.items())
     own = customer_statement(features, columns, after, as_of).strip().removeprefix("WITH ")
     return translate(f"WITH {inside},\n{own}", dialect)

@@ -10,13 +10,12 @@ from datetime import date, timedelta
 
 import duckdb
 
-# Sums of money stay exact; 18 digits keep them in 8 bytes, which halves the time of what follows.
-_MONEY = "DECIMAL(18, 4)"
+from segkit.sources.columns import MONEY, UNITS
 
 # Logarithms are summed in whole millionths, so that the order of summation does not matter; up to 2 ** 53, a DOUBLE
 # sums them as exactly as a whole number does, at less cost.
 _MILLION = 1_000_000
-_LOG_PRICE = f"round({_MILLION} * ln(CAST(lines.amount AS DOUBLE) / lines.quantity))"
+_LOG_PRICE = f"round({_MILLION} * ln(lines.amount_units / {UNITS} / lines.quantity))"
 
 
 def has_column(columns: dict[str, list[str]], need: str) -> bool:
@@ -31,7 +30,12 @@ def has_column(columns: dict[str, list[str]], need: str) -> bool:
 
 
 def stage_statements(
-    columns: dict[str, list[str]], after: date, until: date, prices: bool = True, custom: bool = True
+    columns: dict[str, list[str]],
+    after: date,
+    until: date,
+    prices: bool = True,
+    custom: bool = True,
+    orders: str = "orders",
 ) -> dict[str, str]:
     """Return the SELECT of each intermediate table, over the lines dated after `after` and up to `until`.
 
@@ -45,6 +49,8 @@ def stage_statements(
         Whether prices will be compared, which takes the logarithm of every line's.
     custom : bool
         Whether a card's own features may ask for the id and the time of an order; segkit's never do.
+    orders : str
+        What to read lines from, with their money also in ten-thousandths (``amount_units``).
 
     Returns
     -------
@@ -56,7 +62,7 @@ def stage_statements(
         times its logarithm), purchase_lines, with `prices` log_price (sum over these lines, in millionths), with own
         brands branded and own_brand (money on products whose brand is known, and on own ones).
     """
-    lines = window_lines(after, until)
+    lines = window_lines(after, until, orders)
     statements = {"order_stage": _order_stage(columns, lines, until, custom)}
     if any(has_column(columns, need) for need in ("orders.category", "products.category", "products.own_brand")):
         statements["taste_stage"] = _taste_stage(columns, lines, prices)
@@ -83,8 +89,8 @@ def open_stages(
             connection.execute(f"DROP TABLE IF EXISTS {stage}")
 
 
-def window_lines(after: date, until: date) -> str:
-    return f"SELECT * FROM orders WHERE {within_days('ordered_at', after, until)}"
+def window_lines(after: date, until: date, orders: str = "orders") -> str:
+    return f"SELECT * FROM {orders} WHERE {within_days('ordered_at', after, until)}"
 
 
 def within_days(column: str, after: date, until: date) -> str:
@@ -92,14 +98,18 @@ def within_days(column: str, after: date, until: date) -> str:
     return f"{column} >= CAST('{start}' AS TIMESTAMP) AND {column} < CAST('{end}' AS TIMESTAMP)"
 
 
-def _money(expression: str, name: str) -> str:
-    return f"CAST(sum({expression}) AS {_MONEY}) AS {name}"
+def _money(units: str) -> str:
+    """Return the SQL of a sum of money in whole ten-thousandths, which a DOUBLE adds up exactly to 900 billion.
+
+    18 digits keep it in 8 bytes, which halves the time of what follows.
+    """
+    return f"CAST(sum({units}) / {UNITS} AS {MONEY})"
 
 
 def _order_stage(columns: dict[str, list[str]], lines: str, until: date, custom: bool) -> str:
     present = columns["orders"]
     discounts = [
-        f"coalesce(CAST(sum(CASE WHEN is_return THEN 0 ELSE {column} END) AS {_MONEY}), 0) AS {column}"
+        f"coalesce({_money(f'CASE WHEN is_return THEN 0 ELSE {column}_units END')}, 0) AS {column}"
         for column in ("discount", "coupon_discount")
         if column in present
     ]
@@ -111,8 +121,8 @@ def _order_stage(columns: dict[str, list[str]], lines: str, until: date, custom:
         "min(ordered_at) AS ordered_at",
         "count(CASE WHEN is_return THEN NULL ELSE 1 END) AS purchase_lines",
         "count(*) AS lines",
-        _money("amount", "net"),
-        _money("CASE WHEN is_return THEN 0 ELSE amount END", "bought"),
+        f"{_money('amount_units')} AS net",
+        f"{_money('CASE WHEN is_return THEN 0 ELSE amount_units END')} AS bought",
         *discounts,
         *places,
     ]
@@ -148,15 +158,15 @@ def _taste_stage(columns: dict[str, list[str]], lines: str, prices: bool) -> str
     sums = [
         "lines.customer_id",
         f"{category} AS category",
-        _money("lines.amount", "bought"),
+        f"{_money('lines.amount_units')} AS bought",
         "count(*) AS purchase_lines",
     ]
     if prices:  # a purchase has an amount and a quantity above 0
         sums.append(f"CAST(sum({_LOG_PRICE}) AS BIGINT) AS log_price")
     if own_brand:
         sums += [
-            _money("CASE WHEN products.own_brand IS NULL THEN 0 ELSE lines.amount END", "branded"),
-            _money("CASE WHEN products.own_brand THEN lines.amount ELSE 0 END", "own_brand"),
+            f"{_money('CASE WHEN products.own_brand IS NULL THEN 0 ELSE lines.amount_units END')} AS branded",
+            f"{_money('CASE WHEN products.own_brand THEN lines.amount_units ELSE 0 END')} AS own_brand",
         ]
     join = own_brand or category == "products.category"
     return f"""

@@ -20,6 +20,8 @@ BREACHES = (
 KEPT = ("sale", "return")
 IDS = ("customer_id", "order_id", "product_id", "campaign_id", "store_id")
 TIMES = ("ordered_at", "sent_at", "responded_at")
+MONEY = ("amount", "discount", "coupon_discount")
+UNITS = tuple(f"{column}_units" for column in MONEY)  # the same in ten-thousandths, which features sum
 
 _WORDS = ("category", "channel", "country", "brand", "name")
 _LATEST = "TIMESTAMP '2200-01-01'"  # a date beyond is a slip of the keyboard, or "never" as some shops write it
@@ -50,7 +52,7 @@ def canonical_columns(
             sql[column] = as_sql.attribute(expression, kind)
         elif column in ("quantity", "unit_price"):
             sql[column] = as_sql.number(expression, kind, table.decimal)
-        elif column in ("amount", "discount", "coupon_discount"):
+        elif column in MONEY:
             sql[column] = as_sql.money(expression, kind, table.decimal)
         elif column in _WORDS:
             sql[column] = as_sql.word(expression, kind)
@@ -66,9 +68,12 @@ def canonical_columns(
             elif types[column] == "VARCHAR":  # an empty cell is none, but one that can't be read is a breach
                 empty = f"coalesce(trim({table.columns[column]}), '') = ''"
                 sql[column] = f"CASE WHEN {empty} THEN 0 ELSE {sql[column]} END"
+        for column in [column for column in MONEY if column in sql]:
+            read = table.columns.get(column) or f"({sql['quantity']}) * ({sql['unit_price']})"
+            sql[f"{column}_units"] = as_sql.money_units(read, types.get(column, "DOUBLE"), sql[column])
     if name == "customers":
         return sql
-    order = dict.fromkeys((*REQUIRED[name], "amount", "is_return", *OPTIONAL[name]))
+    order = dict.fromkeys((*REQUIRED[name], "amount", "is_return", *OPTIONAL[name], *UNITS))
     return {column: sql[column] for column in order if column in sql}
 
 

@@ -14,6 +14,7 @@ from segkit.errors import InputError
 from segkit.sources.convert import sql_text
 
 MONEY = "DECIMAL(18, 4)"
+UNITS = 10_000  # the smallest that MONEY keeps, to one of a currency
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _FLOATS = ("FLOAT", "DOUBLE", "DECIMAL")
@@ -180,6 +181,17 @@ def money(expression: str, kind: str, decimal: str = ".") -> str:
     """Return SQL for money, exact to a hundredth of the smallest coin, NULL where it isn't a number."""
     written = expression if is_number(kind) else _unpunctuated(expression, decimal)
     return f"TRY_CAST({written} AS {MONEY})"
+
+
+def money_units(expression: str, kind: str, canonical: str) -> str:
+    """Return SQL for money in whole ten-thousandths as DOUBLE, which is added up at half the cost of a decimal.
+
+    `canonical` is the same money as a decimal; a DOUBLE needn't become one first, which is most of that cost. What is
+    beyond decimals is 0.
+    """
+    if kind != "DOUBLE":
+        return f"round({UNITS} * CAST({canonical} AS DOUBLE))"
+    return f"CASE WHEN abs({expression}) < 1e14 THEN round({UNITS} * ({expression})) ELSE 0 END"
 
 
 def _unpunctuated(expression: str, decimal: str) -> str:

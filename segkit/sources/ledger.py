@@ -35,7 +35,7 @@ def create_views(card: Card, as_of: date | None, connection, known: dict | None)
         ledger, days = _read_ledger(card, connection, as_of) if known is None else (known["ledger"], {})
     found = set(ledger.loc[ledger["rows"] > 0, "reason"])
     connection.execute(f"CREATE VIEW orders AS {canonical.kept_orders(sql['orders'], reasons, found, limit)}")
-    columns = {"orders": [name for name in sql["orders"] if name != "unit_price"]}
+    columns = {"orders": [name for name in sql["orders"] if name not in ("unit_price", *canonical.UNITS)]}
     notes: list[str] = []
     for name in [name for name in card.tables if name != "orders"]:
         with in_card(f"[{name}]"):

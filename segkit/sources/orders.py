@@ -34,7 +34,8 @@ class Orders:
     """Order lines, products, customers and campaigns of one dataset as of a day, as views inside DuckDB.
 
     Only lines that count (sales and returns) up to the end of `as_of` are in the view ``orders``; nothing after it
-    is read. Lines stay where they lie and are read anew by each query; the other tables are small and held.
+    is read; their money is there once more in whole ten-thousandths (``amount_units``). Lines stay where they lie and
+    are read anew by each query; the other tables are small and held.
 
     Attributes
     ----------
