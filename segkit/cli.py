@@ -75,6 +75,10 @@ def _warn_of_stale(shelf: Path) -> None:
         print(f"{label} is stale: {why}; segkit months makes it again", file=sys.stderr)
 
 
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
+
+
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -245,12 +249,13 @@ def score(
     if engine and engine != "duckdb":
         from segkit.cluster import score_in_cluster
 
-        print(tell_sizes(score_in_cluster(run, dataset, place, month=month, source=source, engine=engine)))
+        sizes = score_in_cluster(run, dataset, place, month=month, source=source, engine=engine, tell=_warn)
+        print(tell_sizes(sizes))
         print(place)
         return
     if out or run.is_dir():  # else it is the run that is missing
         check_place(place)
-    scores = score_customers(run, dataset, month=month, source=source)
+    scores = score_customers(run, dataset, month=month, source=source, tell=_warn)
     print(tell_sizes(scores["segment"].value_counts()))
     print(write_scores(scores, place))
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,10 +17,10 @@ from segkit.features.customers import customer_statement
 from segkit.features.recipe import recipe_features
 from segkit.features.stages import open_stages
 from segkit.places import check_writable
-from segkit.score import known_customers, left_out_why, open_model, without_orders_why
+from segkit.score import known_customers, left_out_why, open_model, tell_data, without_orders_why
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 from segkit.sources import Orders, read_orders
-from segkit.study import last_day_counted
+from segkit.study import check_sales, last_day_counted
 
 _COLUMNS = "customer_id string, segment_id string, segment string, nearest_segment_id string, "
 _COLUMNS += "confidence double, reason string"
@@ -34,6 +34,7 @@ def score_in_cluster(
     as_of: str = "",
     source: str = "",
     engine="",
+    tell: Callable[[str], object] | None = None,
 ) -> pd.Series:
     """Write the segment of every customer as parquet, from the workers of a Spark cluster; return segment sizes.
 
@@ -41,7 +42,7 @@ def score_in_cluster(
 
     Parameters
     ----------
-    run, dataset, month, as_of, source
+    run, dataset, month, as_of, source, tell
         As for `score_customers`.
     out : path
         Folder that the workers write: a place that they all see. Replaced whole, or left as it was.
@@ -70,6 +71,9 @@ def score_in_cluster(
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
     beside = out.with_name(f".{out.name}-{os.getpid()}")
     with read_orders(card, day, engine=engine) as orders:
+        check_sales(orders, month or str(day), day, segmentation.window_days)
+        for warning in tell_data(orders, month or str(day), day) if tell else ():
+            tell(warning)
         try:
             with _scored(orders, day, segmentation, day != segmentation.as_of or bool(source)) as scores:
                 orders.connection.write_parquet(scores, beside)

@@ -1,6 +1,7 @@
 """Put the customers of any day into the segments of a finished run, by its frozen model; nothing is fitted."""
 
 import os
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -8,18 +9,25 @@ import pandas as pd
 
 from segkit.cards import Card, read_card
 from segkit.errors import InputError
+from segkit.explore import uncovered_days
 from segkit.features import CustomerFeatures, customer_features
 from segkit.handover import write_csv
 from segkit.places import check_writable
+from segkit.prose import tell_coverage
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
-from segkit.sources import Orders, read_orders, read_ready
-from segkit.study import last_day_counted
+from segkit.sources import Orders, read_orders, read_ready, tell_dirty_lines
+from segkit.study import check_sales, last_day_counted
 
 LEAST_HISTORY = 0.5  # of the days of orders that the model was fitted on
 
 
 def score_customers(
-    run: Path | str, dataset: str | Path, month: str = "", as_of: str = "", source: str = ""
+    run: Path | str,
+    dataset: str | Path,
+    month: str = "",
+    as_of: str = "",
+    source: str = "",
+    tell: Callable[[str], object] | None = None,
 ) -> pd.DataFrame:
     """Return the segment of every customer of a dataset by the frozen model of a finished run.
 
@@ -40,6 +48,8 @@ def score_customers(
         As for `segkit.study.open_study`.
     month, as_of, source : str
         The day to score and the file to read; by default the day of the run, and the file of the card.
+    tell : callable, optional
+        Hears what the user should know of the order lines: `tell_data`. Otherwise nobody asks them.
 
     Returns
     -------
@@ -49,7 +59,8 @@ def score_customers(
     Raises
     ------
     InputError
-        The folder holds no finished run; the dataset lacks what the model's features need; the message names it.
+        The folder holds no finished run; the dataset lacks what the model's features need, or has no orders
+        in the month; the message names it.
 
     Examples
     --------
@@ -63,6 +74,9 @@ def score_customers(
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
     orders = read_orders(card, day)
     with orders:
+        check_sales(orders, month or str(day), day, segmentation.window_days)
+        for warning in tell_data(orders, month or str(day), day) if tell else ():
+            tell(warning)
         features = _features(orders, day, segmentation)
         others = features.table.index[:0]
         if day != segmentation.as_of or source:
@@ -94,6 +108,12 @@ def open_model(run: Path | str, dataset: str | Path, source: str = "") -> tuple[
         made_of = "a ready table" if segmentation.as_of is None else "order lines"
         raise InputError(f"{model} was fitted on {made_of}, and dataset {card.name} is none: its features differ")
     return segmentation, card
+
+
+def tell_data(orders: Orders, label: str, day: date) -> list[str]:
+    """Return what the user should know of the order lines: days that are missing, lines that repeat or are broken."""
+    coverage = tell_coverage(label, day, orders.last_day, uncovered_days(orders, day))
+    return [*filter(None, [coverage]), *tell_dirty_lines(orders)]
 
 
 def left_out_why(orders: Orders, day: date, segmentation: Segmentation) -> str:

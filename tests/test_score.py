@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from segkit import fit_segmentation, open_study
+from segkit import cli, fit_segmentation, open_study
 from segkit.candidates import confidence_rules
 from segkit.errors import InputError
 from segkit.matrix import fit_matrix
@@ -130,6 +130,34 @@ def test_orders_that_reach_back_too_few_days_place_nobody(little_run):
     scores = score_customers(little_run / "run", little_run / "shop.toml")
     assert set(scores["segment_id"]) == {"S0"}
     assert scores["reason"]["a"] == "too little history: 41 days of orders, and the model was fitted on 100"
+
+
+def test_a_month_without_orders_is_refused_in_the_words_of_a_report(run):
+    said = "has no orders in 2018-09: up to then its orders run from 2017-01-01 to 2018-01-01; name another month"
+    for ask in (score_customers, lambda run, *day: open_study(*day).orders):
+        with pytest.raises(InputError, match=said):
+            ask(run[0], "complete-journey", "2018-09")
+
+
+def test_a_month_that_the_data_covers_in_part_is_warned_of_in_the_words_of_a_report(run):
+    told = []
+    score_customers(run[0], "complete-journey", "2018-01", tell=told.append)
+    assert len(told) == 1
+    assert told[0].startswith("Incomplete: the data ends on 2018-01-01, 30 days before the end of 2018-01.")
+
+
+def test_the_command_warns_of_lines_that_repeat_or_are_broken_beside_its_output(little_run, monkeypatch, capsys):
+    head, *lines = (little_run / "shop.csv").read_text().splitlines()
+    (little_run / "shop.csv").write_text("\n".join([head, *lines * 3, "a,a9,2026-01-01,x,1,none"]))
+    monkeypatch.setattr("sys.argv", ["segkit", "score", str(little_run / "run"), str(little_run / "shop.toml")])
+    cli.main()
+    out, err = capsys.readouterr()
+    assert err.startswith("warning: Incomplete: the data ends on 2026-01-01, 99 days before the end of 2026-04-10.")
+    assert err.splitlines()[1:] == [
+        "warning: 18 lines repeat another one in every column; kept all the same",
+        "warning: 1 line breaks the contract and is left out, and listed in the quarantine of a run",
+    ]
+    assert out.splitlines()[-1] == str(little_run / "run" / "scores-own.parquet")
 
 
 def test_scores_are_written_as_parquet_or_csv(run, tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from segkit.cards import Card
+from segkit.sources.canonical import BREACHES
 from segkit.sources.orders import Orders, read_orders
 from segkit.sources.ready import ReadyRows, read_ready
 
@@ -53,18 +54,25 @@ def _describe_orders(orders: Orders, wanted: Mapping[str, Sequence[str]]) -> lis
         lines.append(f"{name:10} {', '.join(columns)}")
     lines += [f"note       {note}" for note in orders.notes]
     lines += [f"left out   customers.{name}: {why}" for name, why in orders.left_out.items()]
-    if orders.duplicates:
-        told = "line repeats" if orders.duplicates == 1 else "lines repeat"
-        lines.append(f"warning    {orders.duplicates:,} {told} another one in every column; kept all the same")
-    if broken := len(orders.quarantine):
-        told = "line breaks the contract and is" if broken == 1 else "lines break the contract and are"
-        lines.append(f"warning    {broken:,} {told} left out, and listed in the quarantine of a run")
+    lines += [f"warning    {warning}" for warning in tell_dirty_lines(orders)]
     missing = _missing(orders.columns, wanted)
     if missing:
         lines += ["", "not there, and what it would add"]
         width = max(len(column) for column in missing)
         lines += [f"  {column:{width}}  {what}" for column, what in missing.items()]
     return lines
+
+
+def tell_dirty_lines(orders: Orders) -> list[str]:
+    """Return what a user should hear of order lines that repeat, and of those that break the contract."""
+    told, broken = [], int(orders.ledger["rows"][orders.ledger["reason"].isin(BREACHES)].sum())
+    if orders.duplicates:
+        lines = "line repeats" if orders.duplicates == 1 else "lines repeat"
+        told.append(f"{orders.duplicates:,} {lines} another one in every column; kept all the same")
+    if broken:
+        lines = "line breaks the contract and is" if broken == 1 else "lines break the contract and are"
+        told.append(f"{broken:,} {lines} left out, and listed in the quarantine of a run")
+    return told
 
 
 def _missing(columns: dict[str, list[str]], wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:

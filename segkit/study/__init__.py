@@ -6,8 +6,9 @@ fits, names and profiles it, `worth` asks which are worth it, `months` who moved
 each builds on the one before. `opening` opens a study.
 """
 
+from segkit.study.data import check_sales
 from segkit.study.earlier import EarlierMonth
 from segkit.study.months import next_month
 from segkit.study.opening import Study, last_day_counted, open_study
 
-__all__ = ["EarlierMonth", "Study", "last_day_counted", "next_month", "open_study"]
+__all__ = ["EarlierMonth", "Study", "check_sales", "last_day_counted", "next_month", "open_study"]

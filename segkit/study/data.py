@@ -22,6 +22,15 @@ from segkit.progress import progress_bar
 from segkit.sources import Orders, ReadyRows, read_orders, read_ready
 
 
+def check_sales(orders: Orders, label: str, as_of: date, window_days: int) -> None:
+    """Refuse a month in which nothing was sold, or a day with no sale in the window up to it."""
+    start = as_of.replace(day=1) if len(label) == len("2017-09") else as_of - timedelta(days=window_days - 1)
+    days = orders.sale_days
+    if days is None or days[1] < start:
+        there = f"up to then its orders run from {days[0]} to {days[1]}" if days else "its first order is later"
+        raise InputError(f"dataset {orders.card.name} has no orders in {label}: {there}; name another month")
+
+
 class DataSteps:
     """A dataset as of a day, under parameters: what was read, and what it is turned into."""
 
@@ -50,11 +59,7 @@ class DataSteps:
             orders = read_orders(self.card, self.as_of, keep=keep)
         if (sales := orders.ledger.set_index("reason")["customers"].get("sale", 0)) > 0:
             check_memory(int(sales))
-        start = self.as_of.replace(day=1) if len(self.label) == len("2017-09") else self._window_start
-        days = orders.sale_days
-        if days is None or days[1] < start:
-            there = f"up to then its orders run from {days[0]} to {days[1]}" if days else "its first order is later"
-            raise InputError(f"dataset {self.card.name} has no orders in {self.label}: {there}; name another month")
+        check_sales(orders, self.label, self.as_of, self.parameters.window_days)
         return orders
 
     @cached_property
@@ -71,10 +76,6 @@ class DataSteps:
     def rows(self) -> Orders | ReadyRows:
         """What was read: the orders, or the ready table."""
         return self.ready if self.as_of is None else self.orders
-
-    @property
-    def _window_start(self) -> date:
-        return self.as_of - timedelta(days=self.parameters.window_days - 1)
 
     @cached_property
     def uncovered_days(self) -> int:
