@@ -55,7 +55,11 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
         raise InputError(f"{source} is a folder; name the files in it by a pattern, such as {source}/*.parquet")
     if not paths:
         beside = [path.name for path in pattern.parent.glob("*")] if pattern.parent.is_dir() else []
-        raise InputError(f"there is no file {source}{nearest(pattern.name, beside)}{way_out and '; ' + way_out}")
+        if near := nearest(pattern.name, beside):
+            way_out = f" {way_out[:1].upper()}{way_out[1:]}".rstrip()
+        else:
+            way_out = way_out and f"; {way_out}"
+        raise InputError(f"there is no file {source}{near}{way_out}")
     return paths
 
 

@@ -83,7 +83,7 @@ def _unfit(connection, role: str, look: Look) -> str:
         return ""
     if role == "is_return":
         read = boolean(quote(look.name), look.type, "false")
-        unread = connection.execute(f"SELECT mode({quote(look.name)}) FROM sample WHERE ({read}) IS NULL").fetchone()[0]
+        unread = connection.execute(f"SELECT max({quote(look.name)}) FROM sample WHERE ({read}) IS NULL").fetchone()[0]
         return "" if unread is None else f"it holds {unread}, not yes and no; say which are returns in an expression"
     if role in ("channel", "category", "country") and look.distinct > 1000:
         return f"it has {look.distinct:,} different values"

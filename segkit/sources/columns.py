@@ -9,9 +9,10 @@ from functools import cache
 
 import duckdb
 
-from segkit.cards import TableSource, nearest
+from segkit.cards import TableSource
 from segkit.errors import InputError
 from segkit.sources.convert import sql_text
+from segkit.sources.wrong_sql import explain_sql
 
 MONEY = "DECIMAL(18, 4)"
 UNITS = 10_000  # the smallest that MONEY keeps, to one of a currency
@@ -84,30 +85,16 @@ def column_types(connection, relation: str, columns: dict[str, str], where: str)
     InputError
         A source column that isn't there (names the nearest, and what there is), or SQL that the engine refuses.
     """
-    found = [row[0] for row in connection.execute(f"DESCRIBE {relation}").fetchall()]
+    found = dict(row[:2] for row in connection.execute(f"DESCRIBE {relation}").fetchall())
     types = {}
     for name, expression in columns.items():
         check_expression(expression, f"{where} {name}")
         try:
             described = connection.execute(f"DESCRIBE SELECT {expression} FROM {relation}").fetchall()
         except duckdb.Error as error:
-            raise InputError(_explain(name, expression, found, where, str(error))) from None
+            raise InputError(f"{where} {name}: {explain_sql(str(error), expression, found)}") from None
         types[name] = described[0][1]
     return types
-
-
-def _explain(name: str, expression: str, found: list[str], where: str, message: str) -> str:
-    if expression.startswith('"') and expression.endswith('"'):
-        column = expression[1:-1].replace('""', '"')
-        listed = ", ".join(found)
-        if len(found) == 1:
-            return (
-                f"{where} {name}: there is no column {column!r}; the file has only one column, {listed!r}: is another "
-                'separator meant? Set separator = "..." beside `source`'
-            )
-        return f"{where} {name}: there is no column {column!r}{nearest(column, found) or '.'} The file has: {listed}"
-    first = message.splitlines()[0]
-    return f"{where} {name}: {first} (in: {expression}). The file has: {', '.join(found)}"
 
 
 def missing_text(expression: str) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import duckdb
 import pandas as pd
 
 from segkit.cards import Card, quote
@@ -10,7 +11,7 @@ from segkit.sources import canonical
 from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
 from segkit.sources.explain import explain_breaches
-from segkit.sources.views import describe_table, in_card, integer_ids
+from segkit.sources.views import blame, describe_table, integer_ids
 
 MAX_BREACH_SHARE = 0.05
 CONTACTS = ("email", "phone", "consent")  # kept apart, for nothing but a handover
@@ -22,7 +23,7 @@ def create_views(card: Card, as_of: date | None, connection, known: dict | None)
     relations = {name: "all_orders" if name == "orders" else f"raw_{name}" for name in card.tables}
     types: dict[str, dict[str, str]] = {}
     for name, table in card.tables.items():  # orders come first, since other tables may be queries over raw_orders
-        types[name] = describe_table(connection, name, table, relations[name])
+        types[name] = describe_table(connection, card, name, relations[name])
         if name == "orders":
             ordered_at = as_sql.moment(table.columns["ordered_at"], types[name]["ordered_at"], table)
             until = f" WHERE coalesce({ordered_at} < {limit}, true)" if limit else ""
@@ -30,16 +31,20 @@ def create_views(card: Card, as_of: date | None, connection, known: dict | None)
     integers = integer_ids(card, connection, types, relations)
     sql = {name: canonical.canonical_columns(name, table, types[name], integers) for name, table in card.tables.items()}
     reasons = canonical.reject_reasons(card.tables["orders"])
-    with in_card("[orders]"):
+    try:
         connection.execute(f"CREATE VIEW judged_orders AS {canonical.judged_orders(sql['orders'], reasons)}")
         ledger, days = _read_ledger(card, connection, as_of) if known is None else (known["ledger"], {})
+    except duckdb.Error as error:
+        raise blame(connection, card, "orders", error) from None
     found = set(ledger.loc[ledger["rows"] > 0, "reason"])
     connection.execute(f"CREATE VIEW orders AS {canonical.kept_orders(sql['orders'], reasons, found, limit)}")
     columns = {"orders": [name for name in sql["orders"] if name not in ("unit_price", *canonical.UNITS)]}
     notes: list[str] = []
     for name in [name for name in card.tables if name != "orders"]:
-        with in_card(f"[{name}]"):
+        try:
             connection.execute(f"CREATE TABLE {name} AS {canonical.table_by_key(name, sql[name], limit)}")
+        except duckdb.Error as error:
+            raise blame(connection, card, name, error) from None
         columns[name] = list(sql[name])
         notes += [] if known else _repeated_keys(connection, name)
     left_out = {}

@@ -202,8 +202,7 @@ def read_orders(
         raise InputError(f"{card.name} is a ready table with one row per customer; it has no order lines")
     named = dict(card.sources)
     named |= {f"raw_{name}": table.file for name, table in card.tables.items() if table.file}
-    way_out = way_to_get(card) if card.fetch else ""
-    found = {name: locate_files(source, card.folder, way_out) for name, source in named.items()}
+    found = {name: locate_files(source, card.folder, way_to_get(card)) for name, source in named.items()}
     address = engine_address(engine, card.engine) if isinstance(engine, str) else engine
     check_engine(address)
     memory = memory or engine_memory()

@@ -14,6 +14,7 @@ from segkit.sources import columns as as_sql
 from segkit.sources.contacts import contact_columns
 from segkit.sources.databases import copy_databases
 from segkit.sources.files import digest_files, parquet_files, scan
+from segkit.sources.wrong_sql import explain_parquet
 
 MAX_BREACH_SHARE = 0.05
 MOST_CATEGORIES = 50  # a text with more different values is a remark or an address, not a category
@@ -79,17 +80,18 @@ def read_ready(card: Card) -> ReadyRows:
     ready = card.ready
     if ready is None:
         raise InputError(f"{card.name} has order lines, not a ready table with one row per customer")
-    paths = locate_files(ready.file, card.folder, way_to_get(card) if card.fetch else "")
+    paths = locate_files(ready.file, card.folder, way_to_get(card))
     where = ready.file.name if ready.file.in_database else paths[0].name
     with (
         tempfile.TemporaryDirectory(prefix="segkit-") as folder,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
         copies = list(copy_databases({"rows": ready.file}, Path(folder)).values())
+        files = copies or parquet_files(ready.file, paths)
         try:
-            connection.execute(f"CREATE VIEW rows AS FROM {scan(copies or parquet_files(ready.file, paths))}")
+            connection.execute(f"CREATE VIEW rows AS FROM {scan(files)}")
         except duckdb.Error as error:
-            raise InputError(f"{where} can't be read as parquet: {str(error).splitlines()[0]}") from None
+            raise InputError(explain_parquet(str(error), files)) from None
         types = {row[0]: row[1] for row in connection.execute("DESCRIBE rows").fetchall()}
         used = _used_columns(ready, types, where)
         _create_customers(connection, ready, types, used)

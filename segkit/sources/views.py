@@ -1,25 +1,27 @@
 """A connection of the engine that sees the files of one card and nothing else."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from segkit.cards import Card, TableSource, quote
+from segkit.cards import Card, quote
 from segkit.errors import InputError
 from segkit.sources import columns as as_sql
 from segkit.sources.canonical import IDS, TIMES
 from segkit.sources.convert import sql_text
 from segkit.sources.explain import explain_numeric_date
 from segkit.sources.files import scan
+from segkit.sources.wrong_sql import explain_parquet, explain_query, explain_sql
 
 
 def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threads: int | None, engine=None):
     """Return a connection that can read the given files and nothing else, or `engine` with views of them."""
     if engine is not None:
         for name, paths in files.items():
-            with in_card(paths[0].name):
+            try:
                 engine.read_parquet("all_orders" if name == "raw_orders" else name, paths)
+            except duckdb.Error as error:
+                raise InputError(explain_parquet(str(error), paths)) from None
         return engine
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "temp_directory": folder}
     if memory:
@@ -39,33 +41,44 @@ def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threa
         try:
             connection.execute(f"CREATE VIEW {quote(relation)} AS FROM {scan(paths)}")
         except duckdb.Error as error:
-            raise InputError(f"{paths[0].name} can't be read as parquet: {str(error).splitlines()[0]}") from None
+            raise InputError(explain_parquet(str(error), paths)) from None
     return connection
 
 
-@contextmanager
-def in_card(where: str):
-    """Turn an error of the engine into one that names the section of the card whose SQL it came from."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise InputError(f"{where}: {str(error).splitlines()[0]}") from None
-
-
-def describe_table(connection, name: str, table: TableSource, relation: str) -> dict[str, str]:
+def describe_table(connection, card: Card, name: str, relation: str) -> dict[str, str]:
     """Return the type of each source expression of a table; refuse times that can't be."""
-    where = f"[{name}.columns]"
+    table, where = card.tables[name], f"{card.path.name}: [{name}.columns]"
     if table.sql:
-        as_sql.check_query(table.sql, f"[{name}] sql")
-        with in_card(f"[{name}] sql"):
+        as_sql.check_query(table.sql, f"{card.path.name}: [{name}] sql")
+        try:
             connection.execute(f"CREATE VIEW {quote(relation)} AS {table.sql}")
+        except duckdb.Error as error:
+            others = [f"raw_{one}" for one in card.tables if one != name and (card.tables[one].file or one == "orders")]
+            said = explain_query(str(error), [*card.sources, *others])
+            raise InputError(f"{card.path.name}: [{name}] sql: {said}") from None
     types = as_sql.column_types(connection, relation, table.columns, where)
     if table.time_zone and not as_sql.is_time_zone(table.time_zone):
-        raise InputError(f'[{name}]: unknown time_zone {table.time_zone!r}; write it as in "Europe/Paris"')
+        raise InputError(
+            f'{card.path.name}: [{name}]: unknown time_zone {table.time_zone!r}; write it as in "Europe/Paris"'
+        )
     for column in set(TIMES) & set(types):
         if as_sql.is_number(types[column]) and not table.date_format:
             raise InputError(explain_numeric_date(connection, relation, table.columns[column], f"{where} {column}"))
     return types
+
+
+def blame(connection, card: Card, name: str, error: duckdb.Error) -> InputError:
+    """Return the error about the first expression of a table's section that the engine refuses on its rows."""
+    table, relation = card.tables[name], f"raw_{name}"
+    types = dict(row[:2] for row in connection.execute(f"DESCRIBE {relation}").fetchall())
+    tried = {f"[{name}.columns] {column}": (sql, f"({sql})") for column, sql in table.columns.items()}
+    tried |= {f"[{name}.exclude] {reason}": (sql, f"({sql})::BOOLEAN") for reason, sql in table.exclude.items()}
+    for where, (sql, value) in tried.items():
+        try:
+            connection.execute(f"SELECT count({value}) FROM {relation}").fetchone()
+        except duckdb.Error as refused:
+            return InputError(f"{card.path.name}: {where}: {explain_sql(str(refused), sql, types)}")
+    return InputError(f"{card.path.name}: [{name}]: {str(error).splitlines()[0]}")
 
 
 def integer_ids(card: Card, connection, types: dict[str, dict[str, str]], relations: dict[str, str]) -> dict[str, bool]:
