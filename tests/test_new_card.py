@@ -33,6 +33,9 @@ def some_orders(day="%Y-%m-%d", orders=60):
     return pd.DataFrame(rows, columns=["order", "day", "customer", "product", "pieces", "price"])
 
 
+NAMES = ["order_id", "order_date", "customer_id", "sku", "qty", "price"]
+
+
 def drafted(folder, name="orders"):
     file = next(folder.glob(f"{name}.*"))
     (folder / "drafted.toml").write_text(draft_card(file, "drafted", folder), encoding="utf-8")
@@ -195,6 +198,30 @@ def test_what_is_not_found_has_a_stand_in_or_is_asked_for(tmp_path):
         assert orders.ledger["rows"].tolist() == [len(lines)]
 
 
+@pytest.mark.parametrize(
+    ("column", "others", "asked"),
+    [
+        ("price", "USD 3.50", "unit_price, .*66% of its values are no numbers, such as USD 3.50"),
+        ("price", "EUR 3,50", "unit_price, .*66% of its values are no numbers, such as EUR 3,50"),
+        ("sales", "soon", r"amount, .*\(sales: its name says amount, but .* no numbers, such as soon\)"),
+        ("order_date", "soon", "ordered_at, .*66% of its values are no dates, such as soon"),
+        ("order_date", None, r"ordered_at, TO BE NAMED in the card: none was found$"),
+        ("price", None, r"amount, TO BE NAMED in the card: none was found$"),
+    ],
+)
+def test_a_column_that_is_still_to_be_named_is_to_be_decided_with_what_spoke_against_others(
+    tmp_path, column, others, asked
+):
+    lines = some_orders().set_axis(NAMES, axis=1)
+    if column == "sales":
+        lines = lines.rename(columns={"price": "sales"})
+    lines[column] = lines[column].where(lines.index % 3 == 0, others)
+    lines = lines if others else lines.drop(columns=column)
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    (question,) = open_questions(draft_card(tmp_path / "orders.csv", "drafted", tmp_path))
+    assert re.match(f"which column is {asked}", question)
+
+
 def test_one_row_per_customer_becomes_a_ready_table(tmp_path):
     people = pd.DataFrame({"respondent_id": range(1, 31), "E-Mail": [f"a{n}@x.at" for n in range(30)]})
     people = people.assign(
@@ -233,9 +260,6 @@ def test_a_bad_file_gets_no_card(tmp_path, name, content, message):
     with pytest.raises(InputError, match=message):
         write_new_card(tmp_path / name, folder=tmp_path)
     assert not list(tmp_path.glob("*.toml"))
-
-
-NAMES = ["order_id", "order_date", "customer_id", "sku", "qty", "price"]
 
 
 @pytest.mark.parametrize(

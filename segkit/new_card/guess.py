@@ -7,7 +7,7 @@ from segkit.new_card.look import Look
 from segkit.new_card.money import Money, settle_money
 from segkit.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score
 from segkit.sources.columns import boolean
-from segkit.sources.dates import date_formats, undecided
+from segkit.sources.dates import date_formats, is_read, undecided
 
 REQUIRED_ROLES = ("customer_id", "order_id", "ordered_at", "product_id", "quantity")
 _NEVER_EMPTY = ("order_id", "ordered_at", "product_id", "quantity", "amount", "unit_price")
@@ -70,12 +70,12 @@ def _unfit(connection, role: str, look: Look) -> str:
     if role in _NEVER_EMPTY and look.filled_share < 0.8:
         return f"{1 - look.filled_share:.0%} of its cells are empty"
     if role == "ordered_at":
-        return "" if _is_time(connection, look) else f"its values are no dates ({', '.join(look.examples)})"
+        return "" if _is_time(connection, look) else _no_dates(connection, look)
     if look.is_date:
         return "it holds dates"
     if role in _NUMBERS:
         if not look.is_money_like:
-            return f"its values are no numbers ({', '.join(look.examples)})"
+            return _not_all("numbers", look.numbers_share, look.no_number, look)
         if role == "discount" and not look.whole and look.high is not None and look.low >= 0 and look.high <= 1:
             return "it runs from 0 to 1: a rate, while discounts are money (price x quantity x rate)"
         if role in ("discount", "coupon_discount") and look.negative_share > 0.05:
@@ -90,6 +90,22 @@ def _unfit(connection, role: str, look: Look) -> str:
     if role == "product_id" and look.low is not None and not look.is_text and not look.whole:
         return "its numbers have fractions"
     return ""
+
+
+def _no_dates(connection, look: Look) -> str:
+    """Return how many values of a column are no dates, and one that is none."""
+    formats, share = date_formats(connection, _texts(look)) if look.type == "VARCHAR" else ((), 0)
+    if not formats:
+        return _not_all("dates", 0, "", look)
+    unread = f"SELECT mode(shown) FROM ({_texts(look)}) AS texts WHERE NOT {is_read(formats)}"
+    return _not_all("dates", share, connection.execute(unread).fetchone()[0], look)
+
+
+def _not_all(what: str, share: float, example: str, look: Look) -> str:
+    """Return which part of a column's values is not what its name says, with examples of those."""
+    if share and example:
+        return f"{1 - share:.0%} of its values are no {what}, such as {example}"
+    return f"its values are no {what} ({', '.join(look.examples)})"
 
 
 def _is_time(connection, look: Look) -> bool:

@@ -4,7 +4,7 @@ from segkit.cards import FileSource, quote
 from segkit.new_card.guess import REQUIRED_ROLES, Guess
 from segkit.new_card.look import Look
 from segkit.new_card.parts import DECIDE, file_lines, head_lines, toml_text
-from segkit.new_card.synonyms import CURRENCIES, CURRENCY_COLUMNS, CURRENCY_SIGNS, plain_name
+from segkit.new_card.synonyms import CURRENCIES, CURRENCY_COLUMNS, CURRENCY_SIGNS, SYNONYMS, name_score, plain_name
 from segkit.sources.convert import sql_text
 from segkit.sources.dates import as_in_card
 
@@ -26,8 +26,7 @@ def draft_orders(connection, name: str, shown: str, source: FileSource, looks: l
     lines.append('[orders.columns]                # canonical name = source column, or { sql = "an expression" }')
     for role in REQUIRED_ROLES:
         lines += _column(role, roles, guess)
-    money = "amount" if "amount" in roles else "unit_price"
-    lines += _column(money, roles, guess)
+    lines += _column(_money(guess), roles, guess)
     lines.append("# (amount: the line's money after discount, negative for returns; unit_price: times quantity)")
     lines += [f"{DECIDE}{guess.money.warning}"] if guess.money.warning else []
     lines += _returns(connection, roles)
@@ -51,6 +50,18 @@ def draft_orders(connection, name: str, shown: str, source: FileSource, looks: l
     return (
         "\n".join(" ".join(line.split("\n")) if " # " in line or line[:4] == "#   " else line for line in lines) + "\n"
     )
+
+
+def _money(guess: Guess) -> str:
+    """Return which of amount and unit price the card has; where neither was found, what the unfit columns are named."""
+    if {"amount", "unit_price"} & set(guess.roles):
+        return "amount" if "amount" in guess.roles else "unit_price"
+    return "unit_price" if _unfit("unit_price", guess) and not _unfit("amount", guess) else "amount"
+
+
+def _unfit(role: str, guess: Guess) -> list[str]:
+    """Return the columns that are named like a role and can't play it, with the reason."""
+    return [f"{name}: {why}" for name, why in guess.rejected.items() if name_score(name, SYNONYMS[role])]
 
 
 def _sampled(looks: list[Look]) -> str:
@@ -151,7 +162,11 @@ def _column(role: str, roles: dict[str, Look], guess: Guess) -> list[str]:
             sql = f"{quote(roles['customer_id'].name)} || ' ' || {quote(roles['ordered_at'].name)}"
             why = "no such column found: what a customer buys at one time is an order"
             return [f"{role} = {{ sql = {toml_text(sql)} }}    # {why}"]
-        return [f'{role} = "TO BE NAMED"    # not found: write the name of the column here']
+        unfit = "; ".join(_unfit(role, guess))
+        return [
+            f'{role} = "TO BE NAMED"    # not found: write the name of the column here, or SQL that makes it',
+            f"{DECIDE}which column is {role}, TO BE NAMED in the card: none was found{f' ({unfit})' if unfit else ''}",
+        ]
     look = roles[role]
     sql, why = guess.money.expressions.get(role, ("", ""))
     written = _expression(role, look) if sql in ("", quote(look.name)) else f"{{ sql = {toml_text(sql)} }}"

@@ -64,8 +64,8 @@ def date_formats(connection, texts: str, given: tuple[str, ...] = ()) -> tuple[t
     rows = connection.execute(f"SELECT count(*) FROM {texts}").fetchone()[0]
     while len(chosen) < max(_MOST_FORMATS, len(given)):
         possible = [one for one in USUAL_FORMATS if one not in chosen and swapped(one) not in chosen]
-        unread = f"NOT ({_is_read(chosen)})" if chosen else "true"
-        counts = ", ".join(f"count(CASE WHEN {_is_read((one,))} THEN 1 END)" for one in possible)
+        unread = f"NOT ({is_read(chosen)})" if chosen else "true"
+        counts = ", ".join(f"count(CASE WHEN {is_read((one,))} THEN 1 END)" for one in possible)
         found = connection.execute(f"SELECT {counts} FROM {texts} WHERE {unread}").fetchone()
         if max(found) <= _LEAST_SHARE * rows:
             break
@@ -73,7 +73,7 @@ def date_formats(connection, texts: str, given: tuple[str, ...] = ()) -> tuple[t
         chosen = (best, *chosen) if "%y" in best else (*chosen, best)
     if not chosen:
         return (), 0.0
-    read = connection.execute(f"SELECT count(*) FROM {texts} WHERE {_is_read(chosen)}").fetchone()[0]
+    read = connection.execute(f"SELECT count(*) FROM {texts} WHERE {is_read(chosen)}").fetchone()[0]
     return chosen, read / max(rows, 1)
 
 
@@ -84,8 +84,8 @@ def undecided(connection, texts: str, formats: tuple[str, ...]) -> list[str]:
         other = swapped(one)
         if other in USUAL_FORMATS and one in USUAL_FORMATS:
             read, both = connection.execute(
-                f"SELECT count(*), count(CASE WHEN {_is_read((other,))} THEN 1 END) "
-                f"FROM ({texts}) AS texts WHERE {_is_read((one,))}"
+                f"SELECT count(*), count(CASE WHEN {is_read((other,))} THEN 1 END) "
+                f"FROM ({texts}) AS texts WHERE {is_read((one,))}"
             ).fetchone()
             others += [other] if read == both else []
     return others
@@ -114,6 +114,7 @@ def as_in_card(formats) -> str:
     return f"date_format = {json.dumps(formats[0] if len(formats) == 1 else list(formats))}"
 
 
-def _is_read(formats: tuple[str, ...]) -> str:
+def is_read(formats: tuple[str, ...]) -> str:
+    """Return SQL for whether one of the formats reads the text ``shown`` as a date since 1990."""
     tries = ", ".join(f"try_strptime(shown, {sql_text(one)})::TIMESTAMP" for one in formats)
     return f"coalesce(coalesce({tries}) >= TIMESTAMP '1990-01-01', false)"
