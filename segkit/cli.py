@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from segkit.errors import InputError
+from segkit.places import tell_full_disk
 from segkit.stopping import stopping_when_asked
 
 app = typer.Typer(
@@ -322,14 +323,12 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    except InputError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"segkit: {error}", file=sys.stderr)
-        sys.exit(2)
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if (full := tell_full_disk(error)) or isinstance(error, InputError):
+            print(f"segkit: {full or error}", file=sys.stderr)
+            sys.exit(2)
         print(f"segkit: {type(error).__name__}: {error} (a fault of segkit; --debug shows where)", file=sys.stderr)
         sys.exit(1)
     finally:

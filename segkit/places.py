@@ -1,9 +1,16 @@
 """Places that are written to: asked before the work begins, so that hours of it don't end at a closed door."""
 
+import errno
+import re
 import tempfile
 from pathlib import Path
 
 from segkit.errors import InputError
+
+
+# DuckDB's words, then the system's, which also come as text: from a kernel, or through a library.
+_FULL = re.compile(r"max_temp_directory_size|No space left on device|Disk quota exceeded")
+_WRITTEN = re.compile(r"""["'](/[^"'\n]+)["']: (?:No space left|Disk quota)""")
 
 
 def check_writable(folder: Path, named: str = "") -> None:
@@ -37,3 +44,24 @@ def check_writable(folder: Path, named: str = "") -> None:
             f"{named or folder} can't be written to ({there}: {error.strerror}): name a folder that you "
             "may write to, or mend its permissions"
         ) from None
+
+
+def tell_full_disk(error: BaseException | None) -> str:
+    """Return which disk is full, and the way out, where that is what an error came of; else "".
+
+    Examples
+    --------
+    >>> tell_full_disk(OSError(errno.ENOSPC, "No space left on device", "/media/stick/scores.csv"))
+    '/media/stick is full: make room there, or name another folder'
+    >>> tell_full_disk(ValueError("no number"))
+    ''
+    """
+    while error and not (getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT) or _FULL.search(str(error))):
+        error = error.__cause__ or error.__context__
+    if not error:
+        return ""
+    written, temporary = _WRITTEN.search(str(error)), Path(tempfile.gettempdir())
+    path = Path(getattr(error, "filename", None) or (written[1] if written else temporary / "unnamed"))
+    if path.is_relative_to(temporary):
+        return f"the folder for temporary files, {temporary}, is full: make room there, or name a larger one in TMPDIR"
+    return f"{path.parent} is full: make room there, or name another folder"

@@ -1,14 +1,18 @@
 """The command line from outside: exit status, one message, nothing written."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from segkit import cli
+from segkit.errors import InputError
 from segkit.progress import progress_bar
 
 ORDERS = "customer_id,order_id,ordered_at,product_id,quantity,unit_price\n" + "".join(
@@ -159,6 +163,37 @@ def test_debug_adds_the_traceback_and_changes_neither_the_message_nor_the_status
     assert status == 2
     assert err.startswith("Traceback")
     assert err.endswith(message)
+
+
+OFFLOAD = """Out of Memory Error: failed to offload data block of size 256.0 KiB (3.5 MiB/3.5 MiB used).
+This limit was set by the 'max_temp_directory_size' setting."""
+WRITE = 'IO Error: Could not write file "/media/stick/x.parquet": No space left on device'
+TEMPORARY = f"the folder for temporary files, {tempfile.gettempdir()}, is full: make room there, or name a larger one"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (duckdb.OutOfMemoryException(OFFLOAD), TEMPORARY),
+        (duckdb.IOException(WRITE), "/media/stick is full: make room there"),
+        (OSError(errno.ENOSPC, "No space left on device"), TEMPORARY),
+        (RuntimeError(f"notebook 03_compare.ipynb, cell 4: OutOfMemoryException: {OFFLOAD}"), TEMPORARY),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_full_disk_is_the_users_to_mend_and_named(monkeypatch, capsys, error, words, wrapped):
+    def fail():
+        try:
+            raise error
+        except Exception:
+            if wrapped:
+                raise InputError("[orders]: what a section makes of it") from None
+            raise
+
+    monkeypatch.setattr("segkit.cards.describe_datasets", fail)
+    status, _, err = run(monkeypatch, capsys, "datasets")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"segkit: {words}")
 
 
 def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
