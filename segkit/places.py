@@ -7,7 +7,6 @@ from pathlib import Path
 
 from segkit.errors import InputError
 
-
 # DuckDB's words, then the system's, which also come as text: from a kernel, or through a library.
 _FULL = re.compile(r"max_temp_directory_size|No space left on device|Disk quota exceeded")
 _WRITTEN = re.compile(r"""["'](/[^"'\n]+)["']: (?:No space left|Disk quota)""")

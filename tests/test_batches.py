@@ -118,8 +118,10 @@ def test_kinds_of_a_tier_are_told_apart_however_much_the_tier_weighs():
 
 def test_what_the_rule_refuses_is_refused_in_batches_too():
     model, table = segmentation("kmeans", k=3), shop(100)
-    with pytest.raises(InputError, match="feature trend is infinite for 1 of 100 customers"):
+    with pytest.raises(InputError, match=r"feature trend is infinite for 1 of 100 customers \(c000000\)"):
         list(assign_batches(model, batched(table.assign(trend=[np.inf, *table["trend"][1:]]))))
+    with pytest.raises(InputError, match=r"feature spend isn't a number for 1 of 100 customers \(c000099\)"):
+        list(assign_batches(model, batched(table.assign(spend=[*["1.5"] * 99, "abc"]))))
     with pytest.raises(InputError, match="feature app is neither 0 nor 1"):
         list(assign_batches(model, batched(table.assign(app=0.5))))
     with pytest.raises(InputError, match="a batch lacks spend"):

@@ -53,7 +53,7 @@ def assign_batches(
             raise InputError(f"a batch lacks {', '.join(missing)}, which the segmentation needs: compute them first")
         rows = sums.assign(batch) if sums else None
         if rows is None:
-            rows = _exactly(segmentation, batch)
+            rows = _exactly(segmentation, batch, customer_id)
         yield pa.RecordBatch.from_arrays(
             [batch.column(customer_id), *rows],
             names=["customer_id", "segment_id", "segment", "nearest_segment_id", "reason"],
@@ -64,7 +64,7 @@ def _features(segmentation: Segmentation) -> list[str]:
     return list(dict.fromkeys(column.feature for column in segmentation.matrix.fitted))
 
 
-def _exactly(segmentation: Segmentation, batch: pa.RecordBatch) -> list[pa.Array]:
-    scores = assign_customers(segmentation, batch.to_pandas(), sure=False)
+def _exactly(segmentation: Segmentation, batch: pa.RecordBatch, customer_id: str) -> list[pa.Array]:
+    scores = assign_customers(segmentation, batch.to_pandas().set_index(customer_id), sure=False)
     names = ("segment_id", "segment", "nearest_segment_id", "reason")
     return [pa.array(scores[name], pa.string()).dictionary_encode() for name in names]

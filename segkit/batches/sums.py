@@ -85,7 +85,10 @@ class Sums:
         """Return segment_id, segment, nearest_segment_id and reason; None where a value needs the rule's own checks."""
         levels = {feature: self._levels_of(batch, feature) for feature in self.levels}
         absent = {feature: batch.column(feature).is_null().to_numpy(zero_copy_only=False) for feature in self.levels}
-        given = [None if column.kind == "category" else numbers(batch, column.feature) for column in self.columns]
+        try:
+            given = [None if column.kind == "category" else numbers(batch, column.feature) for column in self.columns]
+        except pa.ArrowException:  # texts that are no numbers
+            return None
         count = len(batch)
         codes, unsure, unknown = np.empty(count, "int8"), np.empty(count, bool), np.zeros(count, bool)
         for start in range(0, count, BLOCK):
