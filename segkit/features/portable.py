@@ -47,6 +47,8 @@ def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 
 
     columns = {name: list(table.columns) for name, table in card.tables.items()}
     columns["orders"] = list(dict.fromkeys([*columns["orders"], "amount", "is_return"]))
+    if "unit_price" in columns["orders"]:
+        columns["orders"].remove("unit_price")  # part of the amount, and no column of its own
     possible = recipe_features(recipe)
     possible += custom_features(card.custom_features, [feature.name for feature in possible], card.name)
     features = present_features(possible, recipe["features"], columns, card.name)
@@ -54,7 +56,7 @@ def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 
     prices = "relative_price" in recipe["features"]
     money = [column for column in ("amount", "discount", "coupon_discount") if column in columns["orders"]]
     units = ", ".join(f"round({UNITS} * CAST({column} AS DOUBLE)) AS {column}_units" for column in money)
-    orders = f"(SELECT *, {units} FROM orders) AS orders"
+    orders = f"(SELECT {', '.join(columns['orders'])}, {units} FROM orders) AS orders"
     stages = stage_statements(columns, after, as_of, prices, bool(card.custom_features), orders)
     inside = ",\n".join(f"{name} AS ({statement}\n)" for name, statement in stages.items())
     own = customer_statement(features, columns, after, as_of).strip().removeprefix("WITH ")
