@@ -147,14 +147,14 @@ def check(
 ) -> None:
     """Read a dataset against the canonical tables and print where every row went; writes nothing."""
     from segkit.cards import read_card
-    from segkit.features import FEATURES
+    from segkit.features import FEATURES, try_custom_features
     from segkit.sources import check_dataset
 
     wanted: dict[str, list[str]] = {}
     for feature in FEATURES:
         for column in feature.needs:
             wanted.setdefault(column, []).append(feature.name)
-    print(check_dataset(read_card(dataset, source or None), wanted))
+    print(check_dataset(read_card(dataset, source or None), wanted, try_custom_features))
 
 
 @app.command(epilog="Example: segkit report complete-journey --month 2017-09 --set max_segments=8")
@@ -318,8 +318,10 @@ def main() -> None:
             sys.exit(status)
     except typer.TyperException as error:  # an unknown option, a missing argument
         context = getattr(error, "ctx", None)
+        said = error.format_message()
+        stop = "" if said.endswith((".", "?", "!")) else "."
         print(
-            f"segkit: {error.format_message()} See {context.command_path if context else 'segkit'} --help",
+            f"segkit: {said}{stop} See {context.command_path if context else 'segkit'} --help",
             file=sys.stderr,
         )
         sys.exit(2)

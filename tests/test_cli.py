@@ -91,6 +91,7 @@ def test_an_unknown_dataset_names_the_known_ones(monkeypatch, capsys, shop):
         (["--month", "2026-03", "--set", "max_segments"], "NAME=VALUE"),
         (["--month", "2026-03", "--set", "max_noise=20"], "from 0 to 1"),
         (["--mnth", "2026-03"], "--mnth"),
+        (["--seed", "one"], "as an integer. See segkit report --help"),
     ],
 )
 def test_a_call_that_cannot_work_says_why(monkeypatch, capsys, shop, arguments, words):
@@ -116,6 +117,28 @@ def test_a_spoilt_card_or_file_is_named_with_the_way_out(monkeypatch, capsys, sh
         (shop / name).write_text(orders)
     message = refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", "--month", "2026-03")
     assert words in message
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "[defaults]\nwindo = 3\n",
+        "[defaults]\nmin_share = 3\n",
+        "[custom_features]\nodd.sql = 'avgg(amount)'\n",
+        "[custom_features]\nspend.sql = 'sum(amount)'\n",
+        "[custom_features]\nodd = { sql = 'sum(prize)', kind = 'money' }\n",
+    ],
+)
+def test_a_check_refuses_the_card_that_a_report_refuses_in_the_same_words(monkeypatch, capsys, shop, more):
+    (shop / "shop.toml").write_text(CARD + more)
+    message = refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", "--month", "2026-03")
+    assert refused(monkeypatch, capsys, shop, "check", shop / "shop.toml") == message
+
+
+def test_a_check_of_good_features_of_a_card_passes(monkeypatch, capsys, shop):
+    more = "[custom_features]\nlarge = { sql = 'avg(CASE WHEN amount > 20 THEN 1 ELSE 0 END)', kind = 'share' }\n"
+    (shop / "shop.toml").write_text(CARD + more)
+    assert run(monkeypatch, capsys, "check", shop / "shop.toml")[0] == 0
 
 
 @pytest.mark.parametrize("out", ["/etc/passwd", "/etc/passwd/x", "/proc/x"])

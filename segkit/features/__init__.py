@@ -1,6 +1,7 @@
 """One row per customer as of a day, in natural units: the dictionary of features, and their composition in SQL."""
 
 from segkit.features.build import CustomerFeatures, count_customers, customer_features
+from segkit.features.custom import try_custom_features
 from segkit.features.dictionary import FAMILIES, FEATURES, Feature
 from segkit.features.portable import feature_statement
 
@@ -12,4 +13,5 @@ __all__ = [
     "count_customers",
     "customer_features",
     "feature_statement",
+    "try_custom_features",
 ]

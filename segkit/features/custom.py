@@ -6,7 +6,8 @@ import duckdb
 
 from segkit.errors import InputError
 from segkit.features.customers import custom_orders
-from segkit.features.dictionary import FAMILIES, Feature
+from segkit.features.dictionary import FAMILIES, FEATURES, Feature
+from segkit.features.stages import open_stages
 from segkit.sources.convert import sql_text
 
 
@@ -53,6 +54,16 @@ def custom_features(card_features: dict[str, dict], known: list[str], card: str)
             )
         )
     return features
+
+
+def try_custom_features(orders) -> None:
+    """Refuse a card whose own features don't fit its orders, as `customer_features` does, without computing them."""
+    card = orders.card
+    own = custom_features(card.custom_features, [feature.name for feature in FEATURES], card.name)
+    if own:
+        no_days = orders.last_day, orders.last_day
+        with open_stages(orders.connection, orders.columns, *no_days, prices=False):
+            check_custom_features(orders.connection, own, orders.columns, card.name)
 
 
 def check_custom_features(

@@ -1,16 +1,21 @@
 """What `segkit check` prints: where every row of a dataset went, and what more columns would add."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
 from segkit.cards import Card
+from segkit.parameters import read_parameters
 from segkit.sources.canonical import BREACHES
 from segkit.sources.orders import Orders, read_orders
 from segkit.sources.ready import ReadyRows, read_ready
 
 
-def check_dataset(card: Card, wanted: Mapping[str, Sequence[str]] | None = None) -> str:
+def check_dataset(
+    card: Card,
+    wanted: Mapping[str, Sequence[str]] | None = None,
+    try_features: Callable[[Orders], None] = lambda orders: None,
+) -> str:
     """Return the report on a dataset as text: ledger with total, columns, days, duplicates, what is missing.
 
     Parameters
@@ -18,11 +23,13 @@ def check_dataset(card: Card, wanted: Mapping[str, Sequence[str]] | None = None)
     card : Card
     wanted : mapping, optional
         Names of features by the canonical column that they need (``orders.discount``; ``a|b`` for either of two).
+    try_features : callable, optional
+        Refuses orders that the card's own features don't fit.
 
     Raises
     ------
     InputError
-        As `read_orders` and `read_ready`.
+        As `read_orders`, `read_ready` and `try_features`, and for [defaults] that are no parameters.
 
     Examples
     --------
@@ -37,9 +44,11 @@ def check_dataset(card: Card, wanted: Mapping[str, Sequence[str]] | None = None)
     <BLANKLINE>
     """
     heading = card.name if card.title == card.name else f"{card.name}: {card.title}"
+    read_parameters(card.defaults)
     if card.ready:
         return "\n".join([heading, "", *_describe_ready(read_ready(card))])
     with read_orders(card) as orders:
+        try_features(orders)
         return "\n".join([heading, "", *_describe_orders(orders, wanted or {})])
 
 
