@@ -26,7 +26,7 @@ from segkit.rules import rules_sql
 from segkit.series import write_series
 from segkit.shelf import month_before
 from segkit.sources import one_snapshot
-from segkit.stopping import temporary
+from segkit.stopping import is_alive, temporary
 from segkit.study import Study, open_study
 from segkit.study.earlier import HISTORY
 from segkit.tables import describe_tables, write_json
@@ -246,7 +246,7 @@ def _record(described: dict, seconds: float) -> dict:
 def _building(shelf: Path, label: str):
     """A hidden folder to build a run in; whatever happens, it does not stay."""
     for left in shelf.glob(".building-*"):
-        if not _alive(int(left.name.rsplit("-", 1)[1])):  # of a run that was killed
+        if not is_alive(int(left.name.rsplit("-", 1)[1])):  # of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
     building = shelf / f".building-{label}-{os.getpid()}"
     try:
@@ -255,16 +255,6 @@ def _building(shelf: Path, label: str):
     finally:
         if not any(shelf.iterdir()):
             shelf.rmdir()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _take_place(building: Path, place: Path) -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from segkit.engines import engine_address
+from segkit.stopping import temporary
 from segkit.study import Study
 from segkit.tables import TABLES, Column, write_table
 from segkit.targets import LOW_CONFIDENCE
@@ -73,7 +73,7 @@ def _since_last_month(study: Study) -> dict[str, pd.DataFrame]:
 def has_same_data(study: Study, run: Path) -> bool:
     """Return whether a finished run was made of the same rows, whatever else its files have gained since."""
     about = {feature: _column(row) for feature, row in study.dictionary[study.dictionary["present"]].iterrows()}
-    with TemporaryDirectory() as folder:
+    with temporary() as folder:
         made = [write_table(study.ledger, "ledger", folder), write_table(study.features, "features", folder, about)]
         return all(path.read_bytes() == (run / "tables" / path.name).read_bytes() for path in made)
 

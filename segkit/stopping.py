@@ -1,15 +1,19 @@
 """Stop when asked to, by Ctrl-C or another signal: soon, with the right status, and with nothing left behind."""
 
+import atexit
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import gethostname
 
 PATIENCE_SECONDS = 2.0  # for the work to end by itself
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -42,6 +46,7 @@ def stopping_when_asked() -> Iterator[None]:
         yield
     finally:
         if _asked:
+            _remove_abandoned()  # by the children
             _say_so()
             sys.exit(128 + _asked[0])
         signal.set_wakeup_fd(-1)
@@ -64,8 +69,8 @@ def _insist(read: int) -> None:
         return os.close(read)
     time.sleep(PATIENCE_SECONDS)
     end_children()
-    for folder in list(_folders):
-        shutil.rmtree(folder, ignore_errors=True)
+    _remove_own()
+    _remove_abandoned()
     _say_so()
     os._exit(128 + come[0])
 
@@ -100,12 +105,48 @@ def _tidies(process) -> bool:
 
 
 @contextmanager
-def temporary(folder: Path) -> Iterator[Path]:
-    """Make a folder that does not stay, whatever happens."""
-    _folders.add(folder)
+def temporary(folder: Path | None = None) -> Iterator[Path]:
+    """Make a folder that does not stay, whatever happens; by default a `temporary_folder`."""
+    made = folder or temporary_folder()
+    _folders.add(made)
     try:
-        folder.mkdir()
-        yield folder
+        if folder:
+            folder.mkdir()
+        yield made
     finally:
+        shutil.rmtree(made, ignore_errors=True)
+        _folders.discard(made)
+
+
+def temporary_folder() -> Path:
+    """Make a folder for temporary files that goes with this process, or if it is killed, when the next one is made."""
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=f"segkit-{os.getpid()}-{gethostname()}-"))
+    _folders.add(folder)
+    return folder
+
+
+def _remove_abandoned() -> None:
+    """Remove the temporary folders of this user's processes on this machine that are gone; their names say whose."""
+    name = re.compile(rf"segkit-(\d+)-{re.escape(gethostname())}-\w+")
+    with suppress(OSError):  # another process is at it
+        for left in Path(tempfile.gettempdir()).glob("segkit-*"):
+            found = name.fullmatch(left.name)
+            if found and left.lstat().st_uid == os.getuid() and not is_alive(int(found[1])):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@atexit.register
+def _remove_own() -> None:
+    for folder in list(_folders):
         shutil.rmtree(folder, ignore_errors=True)
-        _folders.discard(folder)
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process still works."""
+    import psutil
+
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

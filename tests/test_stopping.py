@@ -1,17 +1,21 @@
 """Who asks a run to stop is obeyed, and told so by the status, whatever the work makes of it."""
 
+import os
 import signal
 import subprocess
 import sys
+from socket import gethostname
 
 import psutil
 import pytest
+
+from segkit.stopping import temporary_folder
 
 WORK = """
 import logging, subprocess, sys, time
 from pathlib import Path
 from segkit.stopping import stopping_when_asked, temporary
-with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"):
+with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"), temporary():
     child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)
     print(child.pid, flush=True)
     while True:
@@ -28,7 +32,8 @@ with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"):
 @pytest.mark.parametrize("taken", ["minded", "swallowed"])
 def test_a_signal_ends_the_work_with_its_status_one_line_and_nothing_left(tmp_path, number, status, taken):
     command = [sys.executable, "-c", WORK, str(tmp_path), taken]
-    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    surroundings = os.environ | {"TMPDIR": str(tmp_path)}
+    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings)
     child = int(work.stdout.readline())
     work.send_signal(number)
     _, said = work.communicate(timeout=20)
@@ -36,6 +41,25 @@ def test_a_signal_ends_the_work_with_its_status_one_line_and_nothing_left(tmp_pa
     assert said.startswith("segkit: stopped; ")
     assert list(tmp_path.iterdir()) == []
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+KILLED = """
+import os
+from segkit.stopping import temporary_folder
+print(temporary_folder(), temporary_folder(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_next_run_removes_the_temporary_folders_of_one_that_was_killed_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    other = tmp_path / f"segkit-{2**22 + 1}-{gethostname()}-2-abcdefgh"  # of another machine
+    other.mkdir()
+    surroundings = os.environ | {"TMPDIR": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env=surroundings).stdout
+    assert len(list(tmp_path.iterdir())) == len(said.split()) + 1
+    own = {temporary_folder(), temporary_folder()}
+    assert set(tmp_path.iterdir()) == own | {other}
 
 
 LOADING = """

@@ -4,7 +4,6 @@ import codecs
 import glob
 import os
 import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from segkit.places import check_writable
 from segkit.sources.contacts import contact_name
 from segkit.sources.databases import copy_databases
 from segkit.sources.files import ENDINGS, parquet_files, scan
+from segkit.stopping import temporary
 
 _ENCODING_BYTES = 10_000_000
 
@@ -90,10 +90,10 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
         paths = locate_files(FileSource(str(path)), folder)
         source = FileSource(str(path), encoding=_common_encoding(paths))
     with (
-        tempfile.TemporaryDirectory(prefix="segkit-") as copied,
+        temporary() as copied,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
-        read = list(copy_databases({"rows": source}, Path(copied)).values()) or parquet_files(source, paths)
+        read = list(copy_databases({"rows": source}, copied).values()) or parquet_files(source, paths)
         try:
             _check_columns(paths, read)
             connection.execute(f"CREATE VIEW rows AS FROM {scan(read)}")

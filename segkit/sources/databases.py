@@ -2,12 +2,12 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from segkit.cards import FileSource
+from segkit.stopping import temporary
 
 _SNAPSHOT = "SEGKIT_SNAPSHOT"  # where the processes of one run find what was copied
 
@@ -43,8 +43,8 @@ def one_snapshot() -> Iterator[None]:
     if _SNAPSHOT in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="segkit-snapshot-") as folder:
-        os.environ[_SNAPSHOT] = folder
+    with temporary() as folder:
+        os.environ[_SNAPSHOT] = str(folder)
         try:
             yield
         finally:

@@ -1,8 +1,6 @@
 """The canonical tables of a dataset as of a day, inside the engine, and the ledger of what became of every line."""
 
-import atexit
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -22,6 +20,7 @@ from segkit.sources.databases import copy_databases
 from segkit.sources.files import digest_files, parquet_files
 from segkit.sources.ledger import create_views
 from segkit.sources.views import connect
+from segkit.stopping import temporary_folder
 
 SAMPLED = 50_000  # customers whose past is read where that of some is enough
 
@@ -206,8 +205,7 @@ def read_orders(
     address = engine_address(engine, card.engine) if isinstance(engine, str) else engine
     check_engine(address)
     memory = memory or engine_memory()
-    folder = tempfile.mkdtemp(prefix="segkit-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # a notebook seldom closes what it opened
+    folder = str(temporary_folder())  # goes with the process: a notebook seldom closes what it opened
     opened = []
     try:
         copies = copy_databases(named, Path(folder))

@@ -1,9 +1,7 @@
 """A ready table with one row per customer: read, checked, and the kind of each column told or guessed."""
 
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -15,6 +13,7 @@ from segkit.sources.contacts import contact_columns
 from segkit.sources.databases import copy_databases
 from segkit.sources.files import digest_files, parquet_files, scan
 from segkit.sources.wrong_sql import explain_parquet
+from segkit.stopping import temporary
 
 MAX_BREACH_SHARE = 0.05
 MOST_CATEGORIES = 50  # a text with more different values is a remark or an address, not a category
@@ -83,10 +82,10 @@ def read_ready(card: Card) -> ReadyRows:
     paths = locate_files(ready.file, card.folder, way_to_get(card))
     where = ready.file.name if ready.file.in_database else paths[0].name
     with (
-        tempfile.TemporaryDirectory(prefix="segkit-") as folder,
+        temporary() as folder,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
-        copies = list(copy_databases({"rows": ready.file}, Path(folder)).values())
+        copies = list(copy_databases({"rows": ready.file}, folder).values())
         files = copies or parquet_files(ready.file, paths)
         try:
             connection.execute(f"CREATE VIEW rows AS FROM {scan(files)}")
