@@ -17,6 +17,7 @@ from pathlib import Path
 
 from segkit.cards import ROOT, read_card
 from segkit.errors import InputError
+from segkit.evidence.recipes import end_processes
 from segkit.keep import code_digest
 from segkit.memory import share_engine_memory
 from segkit.places import check_writable
@@ -94,7 +95,8 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         }
         record = describe_run(study)
         if study.as_of is not None:
-            study.orders.close()  # the kernels have use for the memory that the engine holds
+            study.orders.close()  # the kernels have use for the memory that the engine holds,
+        end_processes()  # and for that of processes that wait for more work
         _execute_all(notebooks, arguments, building / "notebooks", shelf / f"failed-{study.label}")
         for notebook in notebooks:
             _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")

@@ -1,6 +1,7 @@
 """Criteria, stability and comparisons with nulls, on small sets whose answer is known."""
 
 import numpy as np
+import psutil
 import pytest
 
 from segkit.evidence import (
@@ -15,7 +16,7 @@ from segkit.evidence import (
 )
 from segkit.evidence.nulls import NullComparison, copula_sample
 from segkit.evidence.prediction_strength import pairs_kept
-from segkit.evidence.recipes import Recipe, resample_rows, run_tasks
+from segkit.evidence.recipes import Recipe, end_processes, resample_rows, run_tasks
 
 
 def three_lumps(n=240):
@@ -150,8 +151,10 @@ def test_the_same_seed_gives_the_same_tables():
     assert once.segments.equals(again.segments)
 
 
-def test_processes_give_results_in_the_order_of_the_tasks():
+def test_processes_give_results_in_the_order_of_the_tasks_and_can_be_ended():
     assert list(run_tasks(abs, [(-3,), (-1,), (-2,)], jobs=2)) == [3, 1, 2]
+    end_processes()
+    assert not [one for one in psutil.Process().children(recursive=True) if "popen_loky" in " ".join(one.cmdline())]
 
 
 def test_bootstraps_repeat_customers_and_halves_do_not():

@@ -144,6 +144,13 @@ def run_tasks(
                 results.close()
 
 
+def end_processes() -> None:
+    """End the processes that `run_tasks` keeps for its next call: they wait with all that they have imported."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
+
+
 def _one_thread(task: Callable[..., Any], arguments: tuple) -> Any:
     from threadpoolctl import threadpool_limits
 
