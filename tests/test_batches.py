@@ -1,5 +1,6 @@
 """Customers assigned from Arrow batches: the rows of `assign_customers`, near-ties and gaps included."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from segkit.batches import assign_batches
 from segkit.batches.sums import Sums
+from segkit.cards import ROOT
 from segkit.errors import InputError
 from segkit.matrix import fit_matrix
 from segkit.methods import Candidate, Rule
@@ -65,6 +67,17 @@ MODELS = {
     "kmeans": lambda: segmentation("kmeans", k=7), "predictive": predicting,
     "gmm": lambda: segmentation("gmm", k=3, covariance="full"),
 }  # fmt: skip
+
+
+def test_the_example_of_the_front_page_loads_a_run_and_gives_its_segments(tmp_path, monkeypatch):
+    example = re.search("```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    model, table, run = segmentation("kmeans", k=4), shop(500, seed=3), tmp_path / "reports" / "my-shop" / "2026-10"
+    model.save(run / "model")
+    (run / "tables").mkdir()
+    table.reset_index().to_parquet(run / "tables" / "features.parquet", index=False)
+    monkeypatch.chdir(tmp_path)
+    exec(example, found := {})
+    assert found["segments"]["segment_id"].to_pylist() == assign_customers(model, table)["segment_id"].tolist()
 
 
 @pytest.mark.parametrize("family", MODELS)

@@ -247,7 +247,7 @@ PRODUCTS = '[sources]\none = "orders.csv"\n[products]\nsql = "SELECT what FROM {
             'is_return = { sql = "prize < 0" }',
             r"\.columns\] is_return: there is no column 'prize'; did you mean `price`",
         ),
-        (EXCLUDE.format("pric::DOUBLE < 2"), r"\.exclude\] cheap: there is no column 'pric'; .* The file has: who, "),
+        (EXCLUDE.format("pric::DOUBLE < 2"), r"\.exclude\] cheap: there is no column 'pric'; .* There are: who, "),
         (
             EXCLUDE.format("price < 2"),
             r"cheap: price is text; as a number it is CAST\(price AS DOUBLE\) \(in: price < 2",

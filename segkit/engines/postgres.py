@@ -63,7 +63,9 @@ def copy_tables(address: str, targets: dict[str, Path]) -> None:
             except psycopg.errors.InsufficientPrivilege:
                 user = connection.info.user
                 raise InputError(
-                    f"{shown}: the user {user} may not read {table}; its owner can GRANT SELECT ON {table} TO {user}"
+                    f"{shown}: the user {user} may not read {table}, of which all columns are copied; its owner can "
+                    f"GRANT SELECT ON {table} TO {user}, or on a view with the columns that the card needs, which is "
+                    "then named in the table's place"
                 ) from None
             except psycopg.Error as error:
                 raise InputError(f"{shown}: {table} can't be read: {str(error).splitlines()[0]}") from None
@@ -104,7 +106,10 @@ def _find_table(connection, table: str, shown: str) -> str:
         with connection.transaction():
             found = connection.execute("SELECT to_regclass(%s)", [table]).fetchone()[0]
     except Exception as error:  # a name that is no name
-        raise InputError(f"{shown}: {table!r} can't name a table: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{shown}: {table!r} can't name a table: {str(error).splitlines()[0]}; a name with spaces or capitals has "
+            "double quotes of its own, such as '\"Order Lines\"'"
+        ) from None
     if found is not None:
         return connection.execute(
             "SELECT format('%%I.%%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
@@ -112,7 +117,7 @@ def _find_table(connection, table: str, shown: str) -> str:
         ).fetchone()[0]  # fmt: skip
     there = [
         name for (name,) in connection.execute(
-            "SELECT table_schema || '.' || table_name FROM information_schema.tables "
+            "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables "
             "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
         )
     ]  # fmt: skip

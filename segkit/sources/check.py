@@ -41,6 +41,7 @@ def check_dataset(
     zero_amount     11,275    9,588      1,827         12.52
     total        1,469,307                      4,596,039.58
     (amounts in USD)
+    (zero_amount: the amount of the line is zero, or its quantity)
     <BLANKLINE>
     """
     heading = card.name if card.title == card.name else f"{card.name}: {card.title}"
@@ -57,6 +58,8 @@ def _describe_orders(orders: Orders, wanted: Mapping[str, Sequence[str]]) -> lis
     lines = _ledger_lines(orders.ledger, card.currency)
     if not card.currency:
         lines.append(f'(amounts in no currency: set one at the top of {card.path.name}, such as currency = "EUR")')
+    if "zero_amount" in set(orders.ledger["reason"]):
+        lines.append("(zero_amount: the amount of the line is zero, or its quantity)")
     lines.append("")
     lines.append(f"days       {orders.first_day} to {orders.last_day}")
     for name, columns in orders.columns.items():

@@ -20,7 +20,7 @@ def explain_sql(said: str, sql: str, types: dict[str, str]) -> str:
     --------
     >>> types = {"price": "VARCHAR", "pieces": "BIGINT"}
     >>> print(explain_sql('Binder Error: Referenced column "prize" not found in FROM clause!', "prize < 2", types))
-    there is no column 'prize'; did you mean `price`? The file has: price, pieces (in: prize < 2)
+    there is no column 'prize'; did you mean `price`? There are: price, pieces (in: prize < 2)
     >>> print(explain_sql("Cannot compare values of type VARCHAR and type INTEGER_LITERAL - ...", "price < 2", types))
     price is text; as a number it is CAST(price AS DOUBLE) (in: price < 2)
     """
@@ -33,7 +33,7 @@ def explain_sql(said: str, sql: str, types: dict[str, str]) -> str:
             f'meant? Set separator = "..." beside `source`{place}'
         )
     if column:
-        return f"there is no column {column!r}{nearest(column, types) or '.'} The file has: {', '.join(types)}{place}"
+        return f"there is no column {column!r}{nearest(column, types) or '.'} There are: {', '.join(types)}{place}"
     if function := _first(_NO_FUNCTION, said):
         near = re.search(r'Did you mean "(.+?)"', said)
         return f"there is no function {function}{f'; did you mean {near[1]}?' if near else ''}{place}"
@@ -50,7 +50,7 @@ def explain_sql(said: str, sql: str, types: dict[str, str]) -> str:
             what = "text" if wanted else "no text"
             ways = ways if wanted else [f"as text it is CAST({name} AS VARCHAR)"]
             return f"{' and '.join(held)} {'is' if len(held) == 1 else 'are'} {what}; {', '.join(ways)}{place}"
-    return f"{first}{place}. The file has: {', '.join(types)}"
+    return f"{first}{place}. There are: {', '.join(types)}"
 
 
 def explain_query(said: str, tables: Iterable[str]) -> str:

@@ -23,7 +23,10 @@ TABLES: dict[str, Table] = {
     "ledger": Table(
         "Where every row that was read went: rows and amount sum to the input.",
         {
-            "reason": text("sale, return, an exclusion of the card, or a breach of the contract"),
+            "reason": text(
+                "sale, return, an exclusion of the card, no_customer, zero_amount (of amount or quantity), or a breach "
+                "of the contract"
+            ),
             "rows": integer("order lines (for a ready table: rows)", "lines"),
             "orders": integer("distinct orders within the reason", "orders"),
             "customers": integer("distinct customers within the reason", "customers"),

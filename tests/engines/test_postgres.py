@@ -33,6 +33,7 @@ def shop(postgres, tmp_path_factory):
     with psycopg.connect(postgres) as owner:
         for name in NAMES:
             load(owner, name, duckdb.read_parquet(str(DATA / f"{name}.parquet")), folder)
+        owner.execute('CREATE TABLE "OrderLines" (amount numeric)')
         owner.execute(f"CREATE USER reader PASSWORD '{PASSWORD}'")
         owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
         owner.execute("CREATE TABLE salaries (amount numeric)")
@@ -165,13 +166,40 @@ def test_every_kind_of_column_arrives_as_it_is(shop, postgres, tmp_path):
     ("table", "said"),
     [
         ("public.demographic", r"has no table public\.demographic; did you mean `public\.demographics`\?"),
-        ("salaries", r"the user reader may not read salaries; its owner can GRANT SELECT ON salaries TO reader"),
+        ("salaries", r"the user reader may not read salaries, .*GRANT SELECT ON salaries TO reader, or on a view with"),
+        ("Order Lines", r"'Order Lines' can't name a table: .*; a name with spaces or capitals has double quotes"),
+        ("public.OrderLines", r"has no table public.OrderLines; did you mean `public.\"OrderLines\"`\?"),
         ("a b; DROP TABLE products", "can't name a table"),
     ],
 )
 def test_a_table_that_is_not_there_or_not_readable_is_named(shop, tmp_path, table, said):
     with pytest.raises(InputError, match=said):
-        read_ready(read_card(small_card(shop, table, tmp_path)))
+        write_new_card(shop, folder=tmp_path, table=table)
+
+
+def test_a_view_with_the_columns_needed_is_enough_for_a_name_with_spaces(shop, postgres, tmp_path):
+    with psycopg.connect(postgres, autocommit=True) as owner:
+        owner.execute('CREATE VIEW "Few Columns" AS SELECT household_id, amount FROM demographics, salaries')
+        owner.execute("INSERT INTO salaries VALUES (1.5)")
+        owner.execute('GRANT SELECT ON "Few Columns" TO reader')
+    text = write_new_card(shop, folder=tmp_path, table='"Few Columns"').read_text()
+    assert 'id = "household_id"' in text
+    assert "amount = " in text
+
+
+def test_a_day_that_never_comes_is_named_with_its_column_and_the_way_out(shop, postgres, tmp_path):
+    with psycopg.connect(postgres, autocommit=True) as owner:
+        owner.execute(
+            "CREATE TABLE endless AS SELECT n AS who, n AS what, 1.5 AS paid, CASE WHEN n > 90 THEN 'infinity' "
+            "ELSE '2024-06-30 10:00' END::timestamp AS sold FROM generate_series(1, 100) AS n"
+        )
+        owner.execute("GRANT SELECT ON endless TO reader")
+    (tmp_path / "endless.toml").write_text(
+        f'title = "x"\n[orders]\nsource = "{shop}"\ntable = "endless"\n[orders.columns]\ncustomer_id = "who"\n'
+        'order_id = "what"\nproduct_id = "what"\nquantity = { sql = "1" }\nordered_at = "sold"\namount = "paid"\n'
+    )
+    with pytest.raises(InputError, match="endless: 10 of 100 lines have no date .*'infinity'.*leave these lines out"):
+        read_orders(read_card(tmp_path / "endless.toml"))
 
 
 def test_a_column_that_is_not_there_is_named(shop, tmp_path):
