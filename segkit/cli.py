@@ -30,18 +30,20 @@ def _use_engine(address: str) -> str:
     return use_engine(address)
 
 
-def _limit(memory: str) -> str:
-    if memory:
+def _limit(memory: str | None) -> str | None:
+    if memory is not None:
         from segkit.memory import limit_memory
 
-        limit_memory(memory)
+        if warning := limit_memory(memory):
+            _warn(warning)
     return memory
 
 
 Memory = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="SIZE",
+        envvar="SEGKIT_MEMORY",
         callback=_limit,
         help="Keep within so much memory, such as 4GB: beyond it the engine spills to disk.",
     ),
@@ -143,7 +145,7 @@ def new_card(
 
 @app.command(epilog="Example: segkit check online-retail-ii --source online_retail_II.xlsx")
 def check(
-    dataset: Dataset, source: Source = "", engine: Engine = "", memory: Memory = "", debug: Debug = False
+    dataset: Dataset, source: Source = "", engine: Engine = "", memory: Memory = None, debug: Debug = False
 ) -> None:
     """Read a dataset against the canonical tables and print where every row went; writes nothing."""
     from segkit.cards import read_card
@@ -174,7 +176,7 @@ def report(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
     engine: Engine = "",
-    memory: Memory = "",
+    memory: Memory = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -205,7 +207,7 @@ def months(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
     engine: Engine = "",
-    memory: Memory = "",
+    memory: Memory = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -240,6 +242,7 @@ def score(
     ] = None,
     source: Source = "",
     engine: Engine = "",
+    memory: Memory = None,
     debug: Debug = False,
 ) -> None:
     """Assign customers with the frozen model of a finished run; nothing is fitted."""

@@ -19,7 +19,9 @@ COMPARED = 50_000  # customers that candidates are fitted on at most; `segkit.st
 PER_CUSTOMER = 1_850  # bytes: some fifty features, in the process of the run and in those of two notebooks
 ENGINE_SHARE = 0.4  # the rest is for the tables of customers that come out of it, and the fits; of a small limit
 LEAST_SHARE = 0.3  # less, so that these have the least that they need
-_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": GB, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": GB, "t": 10**12}
+_UNITS |= {f"{unit}b": size for unit, size in _UNITS.items() if size > 1}
+_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
 def read_memory(text: str) -> int:
@@ -27,8 +29,8 @@ def read_memory(text: str) -> int:
 
     Examples
     --------
-    >>> read_memory("4GB"), read_memory("512 MiB")
-    (4000000000, 536870912)
+    >>> read_memory("4GB"), read_memory("1.5 g"), read_memory("512 MiB")
+    (4000000000, 1500000000, 536870912)
     >>> read_memory("plenty")
     Traceback (most recent call last):
     segkit.errors.InputError: memory 'plenty' is not an amount; for example 4GB
@@ -36,14 +38,23 @@ def read_memory(text: str) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
     if not found or found[2].lower() not in _UNITS:
         raise InputError(f"memory {text!r} is not an amount; for example 4GB")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    return round(float(found[1]) * _UNITS[found[2].lower()])
 
 
-def limit_memory(text: str) -> None:
-    """Limit this process and those that it starts to `text`, such as ``4GB``; refused where that can't be enough."""
-    if read_memory(text) < LEAST:
-        raise InputError(f"memory {text} is too little: {_amount(LEAST)} are needed before the first customer is read")
+def limit_memory(text: str) -> str:
+    """Limit this process and those that it starts to `text`, such as ``4GB``; refused where that can't be enough.
+
+    Returns a warning where the machine has less than that, else "".
+    """
+    import psutil
+
+    limit, there = read_memory(text), psutil.virtual_memory().total
+    if limit < LEAST:
+        meant = f" ({text} is {limit:,} bytes; write {text}GB)" if text.strip().isdigit() else ""
+        needed = f"{_amount(LEAST)} are needed before the first customer is read"
+        raise InputError(f"memory {text} is too little{meant}: {needed}")
     os.environ[VARIABLE] = text
+    return f"memory {text} limits nothing: this machine has {_amount(there)}" if limit > there else ""
 
 
 def share_engine_memory(processes: int) -> None:
@@ -94,13 +105,13 @@ def check_memory(customers: int) -> None:
     """
     limit, needed = os.environ.get(VARIABLE, ""), needed_memory(customers)
     if limit and read_memory(limit) < needed:
-        enough = f"{ceil(10 * needed / GB) / 10}GB"
+        enough = _amount(needed)
         raise InputError(
-            f"{customers:,} customers need about {_amount(needed)} of memory, and the limit is {limit}: raise it "
-            f"(--memory {enough}, or {VARIABLE} in the environment), or count fewer customers with a "
+            f"{customers:,} customers need about {enough} of memory, and the limit is {limit}: raise it "
+            f"(--memory {enough.replace(' ', '')}, or {VARIABLE} in the environment), or count fewer customers with a "
             "shorter window_days"
         )
 
 
 def _amount(size: float) -> str:
-    return f"{size / GB:.3g} GB"
+    return f"{ceil(size / 10**7) / 100:.12g} GB"  # rounded up, so that what is printed is enough

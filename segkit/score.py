@@ -12,6 +12,7 @@ from segkit.errors import InputError
 from segkit.explore import uncovered_days
 from segkit.features import CustomerFeatures, customer_features
 from segkit.handover import write_csv
+from segkit.memory import check_memory
 from segkit.places import check_writable
 from segkit.prose import tell_coverage
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
@@ -77,6 +78,7 @@ def score_customers(
         check_sales(orders, month or str(day), day, segmentation.window_days)
         for warning in tell_data(orders, month or str(day), day) if tell else ():
             tell(warning)
+        check_memory(int(orders.ledger.set_index("reason")["customers"].get("sale", 0)))
         features = _features(orders, day, segmentation)
         others = features.table.index[:0]
         if day != segmentation.as_of or source:

@@ -265,6 +265,14 @@ def test_a_limit_on_memory_that_cannot_be_enough_is_refused_with_what_is_needed(
     assert "1.4 GB are needed" in said
 
 
+@pytest.mark.parametrize("command", ["check", "report", "months", "score"])
+def test_a_limit_on_memory_is_named_in_the_help_and_never_empty(monkeypatch, capsys, command):
+    assert "SEGKIT_MEMORY" in run(monkeypatch, capsys, command, "--help")[1]
+    days = ["--from", "2026-03", "--to", "2026-03"] if command == "months" else ["run"] if command == "score" else []
+    status, _, said = run(monkeypatch, capsys, command, *days, "shop.toml", "--memory", "")
+    assert (status, said) == (2, "segkit: memory '' is not an amount; for example 4GB\n")
+
+
 def test_an_interrupt_that_a_library_makes_of_ctrl_c_is_no_success(monkeypatch, capsys):
     def interrupt():
         raise KeyboardInterrupt

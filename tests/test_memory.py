@@ -1,6 +1,7 @@
 """Memory: what the engine may take, and what is refused beforehand."""
 
 import os
+import re
 
 import pytest
 
@@ -35,8 +36,29 @@ def test_a_limit_too_small_for_anybody_is_refused_before_anything_is_read():
 def test_more_customers_than_fit_are_refused_with_what_would_be_needed():
     limit_memory("4GB")
     check_memory(1_000_000)
-    with pytest.raises(InputError, match=r"2,000,000 customers need about 5.85 GB .*--memory 5.9GB"):
+    with pytest.raises(InputError, match=r"2,000,000 customers need about 5.85 GB .*--memory 5.85GB"):
         check_memory(2_000_000)
+
+
+def test_an_amount_without_its_unit_is_told_apart_from_one_that_is_too_little():
+    with pytest.raises(InputError, match=r"memory 4 is too little \(4 is 4 bytes; write 4GB\): 1.4 GB"):
+        limit_memory("4")
+    with pytest.raises(InputError, match="memory '' is not an amount; for example 4GB"):
+        limit_memory("")
+
+
+def test_a_limit_beyond_what_the_machine_has_is_told():
+    assert limit_memory("1.5G") == ""
+    assert limit_memory("1000TB").startswith("memory 1000TB limits nothing: this machine has ")
+
+
+@pytest.mark.parametrize("customers", [1, 50_000, 123_456, 1_234_567])
+def test_the_least_that_is_printed_is_enough(customers):
+    limit_memory("1.4 GB")
+    with pytest.raises(InputError) as refused:
+        check_memory(customers)
+    limit_memory(re.search(r"--memory (\S+),", str(refused.value))[1])
+    check_memory(customers)
 
 
 def test_a_query_beyond_the_limit_spills_and_gives_the_same(tmp_path):

@@ -160,6 +160,12 @@ def test_the_command_warns_of_lines_that_repeat_or_are_broken_beside_its_output(
     assert out.splitlines()[-1] == str(little_run / "run" / "scores-own.parquet")
 
 
+def test_a_limit_on_memory_that_the_customers_do_not_fit_in_is_refused(little_run, monkeypatch):
+    monkeypatch.setenv("SEGKIT_MEMORY", "1.4GB")
+    with pytest.raises(InputError, match=r"3 customers need about 1\.41 GB of memory, and the limit is 1\.4GB"):
+        score_customers(little_run / "run", little_run / "shop.toml")
+
+
 def test_scores_are_written_as_parquet_or_csv(run, tmp_path):
     for name in ("a.parquet", "a.csv"):
         path = write_scores(run[1].head(3), tmp_path / name)
