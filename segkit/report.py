@@ -233,7 +233,10 @@ def made_by(study: Study) -> dict[str, str]:
 
 
 def _record(described: dict, seconds: float) -> dict:
-    """What run.json holds; all that may differ between two runs of the same inputs stands here and nowhere else."""
+    """What run.json holds; all that may differ between two runs of the same inputs stands here and nowhere else.
+
+    ``peak_memory_mb`` is of the largest single process, this one or one that it started: not the sum of all.
+    """
     packages = ("segkit", "duckdb", "hdbscan", "numpy", "pandas", "scikit-learn", "scipy", "umap-learn")
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {

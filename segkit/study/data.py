@@ -36,7 +36,7 @@ class DataSteps:
 
     def __init__(self, card: Card, label: str, as_of: date | None, parameters: Parameters):
         self.card, self.label, self.as_of, self.parameters = card, label, as_of, parameters
-        self.costs: dict[str, dict[str, float]] = {}  # step -> seconds, peak memory; for run.json
+        self.costs: dict[str, dict[str, float]] = {}  # step -> seconds, peak of the largest process; for run.json
 
     def __repr__(self) -> str:
         return self.card.name if self.as_of is None else f"{self.card.name} as of {self.as_of}"
