@@ -347,7 +347,7 @@ def test_a_day_before_the_first_line_is_refused(tmp_path):
         (
             "orders.parquet",
             b"who,order\n1,2\n",
-            "orders.parquet is not what its ending says: it holds text.*end in .csv",
+            "orders.parquet is not what its ending says: it holds text, such as CSV or HTML; rename it to end in .csv",
         ),
         ("orders.xlsx", b"<html>", "orders.xlsx is not what its ending says"),
         ("orders.csv", b"PAR1....PAR1", "orders.csv is not what its ending says: it holds parquet"),
