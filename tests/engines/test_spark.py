@@ -97,6 +97,15 @@ def test_the_workers_write_the_very_rows_that_one_machine_scores(spark, run, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["scores"]
 
 
+def test_a_month_that_the_data_does_not_cover_is_refused_or_warned_of_in_the_cluster_too(spark, run, tmp_path):
+    with pytest.raises(InputError, match="has no orders in 2018-09: up to then its orders run from 2017-01-01 to "):
+        score_in_cluster(run, "complete-journey", tmp_path / "scores", month="2018-09", engine=spark)
+    assert not list(tmp_path.iterdir())
+    told = []
+    score_in_cluster(run, "complete-journey", tmp_path / "scores", month="2018-01", engine=spark, tell=told.append)
+    assert [text.partition(":")[0] for text in told] == ["Incomplete"]
+
+
 def test_the_exported_model_gives_the_same_segments_in_the_cluster(spark):
     features, model = scored_features()
     connection = open_engine(spark)
