@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from segkit.cards import ROOT
+from segkit.places import writing
 
 CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
 _SHOWS = {"progress"}  # changes no table
@@ -63,7 +64,8 @@ def kept_folder(step: str, room: str, depends: dict, write: Callable[[Path], obj
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
-        write(beside)
+        with writing(beside):
+            write(beside)
         beside.rename(folder)
     except OSError:
         if not folder.exists():  # else another session was faster

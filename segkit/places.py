@@ -3,6 +3,8 @@
 import errno
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from segkit.errors import InputError
@@ -43,6 +45,24 @@ def check_writable(folder: Path, named: str = "") -> None:
             f"{named or folder} can't be written to ({there}: {error.strerror}): name a folder that you "
             "may write to, or mend its permissions"
         ) from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Let an error of the disk say what was written, where the system itself doesn't.
+
+    Examples
+    --------
+    >>> with writing(Path("/media/stick/scores.csv")):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: '/media/stick/scores.csv'
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def tell_full_disk(error: BaseException | None) -> str:

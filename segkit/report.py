@@ -20,7 +20,7 @@ from segkit.errors import InputError
 from segkit.evidence.recipes import end_processes
 from segkit.keep import code_digest
 from segkit.memory import share_engine_memory
-from segkit.places import check_writable
+from segkit.places import check_writable, writing
 from segkit.progress import progress_bar
 from segkit.results import describe_run, write_tables
 from segkit.rules import rules_sql
@@ -255,7 +255,7 @@ def _building(shelf: Path, label: str):
             shutil.rmtree(left, ignore_errors=True)
     building = shelf / f".building-{label}-{os.getpid()}"
     try:
-        with temporary(building):
+        with writing(building), temporary(building):
             yield building
     finally:
         if not any(shelf.iterdir()):

@@ -13,7 +13,7 @@ from segkit.explore import uncovered_days
 from segkit.features import CustomerFeatures, customer_features
 from segkit.handover import write_csv
 from segkit.memory import check_memory
-from segkit.places import check_writable
+from segkit.places import check_writable, writing
 from segkit.prose import tell_coverage
 from segkit.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation, assign_customers
 from segkit.sources import Orders, read_orders, read_ready, tell_dirty_lines
@@ -155,10 +155,11 @@ def write_scores(scores: pd.DataFrame, path: Path) -> Path:
     check_place(path)
     beside = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        if path.suffix == ".csv":
-            write_csv(scores.rename_axis("customer_id").reset_index(), beside)
-        else:
-            scores.rename_axis("customer_id").reset_index().to_parquet(beside, index=False)
+        with writing(path):
+            if path.suffix == ".csv":
+                write_csv(scores.rename_axis("customer_id").reset_index(), beside)
+            else:
+                scores.rename_axis("customer_id").reset_index().to_parquet(beside, index=False)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

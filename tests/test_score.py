@@ -1,5 +1,6 @@
 """Scoring with the model of a finished run."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -12,6 +13,7 @@ from segkit.candidates import confidence_rules
 from segkit.errors import InputError
 from segkit.matrix import fit_matrix
 from segkit.methods import Candidate
+from segkit.places import tell_full_disk
 from segkit.score import score_customers, write_scores
 from segkit.segmentation import TOO_LITTLE, Segmentation, assign_customers
 
@@ -172,6 +174,17 @@ def test_scores_are_written_as_parquet_or_csv(run, tmp_path):
         assert len(pd.read_parquet(path) if name.endswith("parquet") else pd.read_csv(path)) == 3
     with pytest.raises(InputError, match=r"written as \.parquet or \.csv"):
         write_scores(run[1], tmp_path / "a.xlsx")
+
+
+def test_a_disk_that_is_full_is_the_one_that_the_scores_were_written_to(run, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as pyarrow says it, of no file
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    with pytest.raises(OSError, match="No space left") as full:
+        write_scores(run[1], tmp_path / "a.parquet")
+    assert tell_full_disk(full.value).startswith(f"{tmp_path} is full: make room there")
 
 
 def test_a_recipe_of_features_that_was_tampered_with_is_refused(run, tmp_path):
