@@ -11,7 +11,7 @@ from segkit.errors import InputError
 
 # DuckDB's words, then the system's, which also come as text: from a kernel, or through a library.
 _FULL = re.compile(r"max_temp_directory_size|No space left on device|Disk quota exceeded")
-_WRITTEN = re.compile(r"""["'](/[^"'\n]+)["']: (?:No space left|Disk quota)""")
+_WRITTEN = re.compile(r"""["'](/[^"'\n]+)["']: (?:No space|Disk quota)|(?:on device|exceeded): ["'](/[^"'\n]+)["']""")
 
 
 def check_writable(folder: Path, named: str = "") -> None:
@@ -79,8 +79,8 @@ def tell_full_disk(error: BaseException | None) -> str:
         error = error.__cause__ or error.__context__
     if not error:
         return ""
-    written, temporary = _WRITTEN.search(str(error)), Path(tempfile.gettempdir())
-    path = Path(getattr(error, "filename", None) or (written[1] if written else temporary / "unnamed"))
-    if path.is_relative_to(temporary):
+    written, temporary = _WRITTEN.search(str(error)), tempfile.gettempdir()
+    path = getattr(error, "filename", None) or (written and (written[1] or written[2]))
+    if not path or str(path).startswith(f"{temporary}/segkit-"):
         return f"the folder for temporary files, {temporary}, is full: make room there, or name a larger one in TMPDIR"
-    return f"{path.parent} is full: make room there, or name another folder"
+    return f"{Path(path).parent} is full: make room there, or name another folder"

@@ -176,9 +176,10 @@ def _execute(notebook: Path, target: Path, arguments: dict) -> str:
     chosen = {name: argument for name, argument in arguments.items() if name in names}
     try:
         # "completed" in the notebook's own metadata is no proof: it says so after a dead kernel too.
-        execute_notebook(
-            str(notebook), str(target), chosen, kernel_name="python3", cwd=str(notebook.parent), progress_bar=False
-        )
+        with writing(target):
+            execute_notebook(
+                str(notebook), str(target), chosen, kernel_name="python3", cwd=str(notebook.parent), progress_bar=False
+            )
     except PapermillExecutionError as error:
         return f"notebook {notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}"
     except Exception as error:

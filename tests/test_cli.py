@@ -200,6 +200,8 @@ TEMPORARY = f"the folder for temporary files, {tempfile.gettempdir()}, is full: 
         (duckdb.OutOfMemoryException(OFFLOAD), TEMPORARY),
         (duckdb.IOException(WRITE), "/media/stick is full: make room there"),
         (OSError(errno.ENOSPC, "No space left on device"), TEMPORARY),
+        (OSError(errno.ENOSPC, "No space left on device", f"{tempfile.gettempdir()}/segkit-1-x-y/a.tmp"), TEMPORARY),
+        (RuntimeError("notebook 03_compare.ipynb: OSError: [Errno 28] No space left on device: '/runs/b'"), "/runs is"),
         (RuntimeError(f"notebook 03_compare.ipynb, cell 4: OutOfMemoryException: {OFFLOAD}"), TEMPORARY),
     ],
 )
