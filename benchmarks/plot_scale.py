@@ -14,7 +14,7 @@ from segkit.plots.style import ACCENT, QUIET, panels, spread_apart
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = {"segkit": "segkit", "twostage": "SQL by hand", "scan_cd": "bare count"}
 COMPARED = ["candidates and criteria", "gap", "stability"]  # steps that both do
-NAMES = {"segkit": "segkit", "peer": "usual notebook"}
+NAMES = {"segkit": "segkit", "peer": "usual notebook (loops multiplied)"}
 
 
 def main() -> None:
