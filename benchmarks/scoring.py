@@ -53,7 +53,9 @@ def main() -> None:
               f"rows alike {same:.7f}", flush=True)  # fmt: skip
         if "tree" in (statement := rules_sql(model, study.features)).splitlines()[1]:
             continue  # a decision tree stands for the model
-        own, differ = measure(lambda: by_sql(statement, batches, found))  # noqa: B023
+        own, scored = measure(lambda: by_sql(statement, batches))  # noqa: B023
+        ids = pa.Table.from_batches(found)["segment_id"].to_pandas().astype("str").to_numpy()
+        differ = int((scored.sort_by("customer_id")["segment_id"].to_pandas().to_numpy() != ids).sum())
         print(f"  exported SQL    {own:7.2f} CPU s; ratio {own / seconds:.0f}; {differ:,} rows differ", flush=True)
 
 
@@ -92,12 +94,10 @@ def exactly(model: Segmentation, batch: pa.RecordBatch) -> np.ndarray:
     return assign_customers(model, table, sure=False)["segment_id"].to_numpy()
 
 
-def by_sql(statement: str, batches: list[pa.RecordBatch], found: list[pa.RecordBatch]) -> int:
+def by_sql(statement: str, batches: list[pa.RecordBatch]) -> pa.Table:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("features", pa.Table.from_batches(batches))
-        scored = connection.execute(statement).to_arrow_table()
-    ids = pa.Table.from_batches(found)["segment_id"].to_pandas().astype("str").to_numpy()
-    return int((scored.sort_by("customer_id")["segment_id"].to_pandas().to_numpy() != ids).sum())
+        return connection.execute(statement).to_arrow_table()
 
 
 def measure(do):
