@@ -128,9 +128,9 @@ def run_one(what: str, table: str, peer: str | None) -> dict:
 
 
 def _sampled(X: np.ndarray):
-    from segkit.matrix import fit_matrix
-    from segkit.matrix.steps import sample_customers
-    from segkit.study.choosing import COMPARED
+    from segkit.preprocessing.prepare import fit_matrix
+    from segkit.reporting.study.study_choosing import COMPARED
+    from segkit.runtime.seeds import sample_customers
 
     features = pd.DataFrame(X, index=[f"c{i:07}" for i in range(len(X))]).add_prefix("f")
     dictionary = pd.DataFrame({"family": "given", "kind": "number"}, index=list(features))
@@ -140,7 +140,7 @@ def _sampled(X: np.ndarray):
 
 def _candidates(X: np.ndarray) -> str:
     from segkit import compare_segmentations
-    from segkit.parameters import Parameters
+    from segkit.runtime.parameters import Parameters
 
     table, matrix, _ = _sampled(X)
     comparison = compare_segmentations(table, matrix, Parameters(), jobs=1)
@@ -150,9 +150,10 @@ def _candidates(X: np.ndarray) -> str:
 def _evidence(X: np.ndarray) -> str:
     """Valleys, resamples, nulls and verdict of every candidate within the limits, as a study asks for."""
     from segkit import compare_segmentations
-    from segkit.compare import BASELINES, broken_limits
-    from segkit.evidence import candidate_recipe, gather_evidence
-    from segkit.parameters import Parameters
+    from segkit.runtime.parameters import Parameters
+    from segkit.validation.families import candidate_recipe
+    from segkit.validation.gather import gather_evidence
+    from segkit.validation.selection import BASELINES, broken_limits
 
     table, matrix, features = _sampled(X)
     comparison = compare_segmentations(table, matrix, Parameters(), jobs=1)
@@ -172,8 +173,8 @@ def _evidence(X: np.ndarray) -> str:
 
 
 def _gap(X: np.ndarray) -> str:
-    from segkit.candidates import GAP_RESTARTS
-    from segkit.evidence import gap_statistic
+    from segkit.validation.gap import gap_statistic
+    from segkit.validation.gathering import GAP_RESTARTS
 
     table, matrix, _ = _sampled(X)
     gaps = gap_statistic(matrix.transform(table), 13, seed=0, restarts=GAP_RESTARTS)
@@ -181,9 +182,9 @@ def _gap(X: np.ndarray) -> str:
 
 
 def _stability(X: np.ndarray) -> str:
-    from segkit.evidence import candidate_recipe
-    from segkit.evidence.stability import resample_stability
-    from segkit.methods import METHODS
+    from segkit.clustering.methods import METHODS
+    from segkit.validation.families import candidate_recipe
+    from segkit.validation.stability import resample_stability
 
     table, matrix, _ = _sampled(X)
     rows = matrix.transform(table)
@@ -194,9 +195,9 @@ def _stability(X: np.ndarray) -> str:
 
 
 def _map(X: np.ndarray) -> str:
-    from segkit.matrix import lay_out
-    from segkit.matrix.steps import sample_customers
-    from segkit.study.segments import MAP_CUSTOMERS
+    from segkit.preprocessing.map import lay_out
+    from segkit.reporting.study.study_segments import MAP_CUSTOMERS
+    from segkit.runtime.seeds import sample_customers
 
     table, matrix, _ = _sampled(X)
     return (
@@ -206,8 +207,8 @@ def _map(X: np.ndarray) -> str:
 
 def _distance_to_full(X: np.ndarray) -> str:
     """K-means of 5 and 8 segments on the sample and on everybody: agreement on everybody, sums of squares, sizes."""
-    from segkit.evidence import adjusted_rand, contingency
-    from segkit.methods import METHODS
+    from segkit.clustering.methods import METHODS
+    from segkit.validation.agreement import adjusted_rand, contingency
 
     table, matrix, features = _sampled(X)
     if len(table) == len(features):
@@ -228,8 +229,10 @@ def _distance_to_full(X: np.ndarray) -> str:
 
 def _evidence_distance(X: np.ndarray) -> str:
     """Stability and valleys of k-means as a study looks for them, on samples, and on everybody."""
-    from segkit.evidence import candidate_recipe, resample_stability, separated_pairs
-    from segkit.methods import METHODS
+    from segkit.clustering.methods import METHODS
+    from segkit.validation.families import candidate_recipe
+    from segkit.validation.separation import separated_pairs
+    from segkit.validation.stability import resample_stability
 
     table, matrix, features = _sampled(X)
     found = []

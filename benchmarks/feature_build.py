@@ -107,8 +107,8 @@ def main() -> None:
 def build_features(card: str, as_of: str, window_days: str, recipe: str = "", memory: str | None = None) -> dict:
     """Return what reading the orders and building their features cost in this process, and the recipe."""
     from segkit import customer_features, read_orders
-    from segkit.baselines import fit_rfm
-    from segkit.cards import read_card
+    from segkit.clustering.rfm import fit_rfm
+    from segkit.data.cards.card import read_card
 
     started = _clock()
     orders = read_orders(read_card(card), date.fromisoformat(as_of), memory=memory)

@@ -22,14 +22,16 @@ import pandas as pd
 from shoppers import KINDS as SHOPPER_KINDS
 from shoppers import MOVES, write_shop
 
-from segkit.cards import read_card
-from segkit.features import customer_features
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate
-from segkit.months import feature_drift, match_segments
-from segkit.segmentation import assign_customers, fit_segmentation
-from segkit.sources import read_orders
-from segkit.study import last_day_counted
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.grid import Candidate
+from segkit.data.cards.card import read_card
+from segkit.data.orders import read_orders
+from segkit.data.periods import last_day_counted
+from segkit.features.build import customer_features
+from segkit.monitoring.drift import feature_drift
+from segkit.monitoring.matching import match_segments
+from segkit.preprocessing.prepare import fit_matrix
 
 CUSTOMERS, FEATURES, DRAWS, SHIFT = 2_500, 10, 100, 0.5
 FEATURE_KINDS = pd.DataFrame({"kind": "number"}, index=pd.Index([f"f{i}" for i in range(FEATURES)], name="feature"))

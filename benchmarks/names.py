@@ -14,14 +14,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from segkit.candidates import predict_segments
-from segkit.evidence import candidate_recipe, cross_labels, match_labels
-from segkit.evidence.recipes import resample_rows
-from segkit.methods import Candidate
-from segkit.naming import name_segments
-from segkit.predictive.evidence import learning_recipe
-from segkit.profile import profile_segments, size_segments
-from segkit.study import Study, open_study
+from segkit.clustering.grid import Candidate
+from segkit.reporting.study.study_opening import Study, open_study
+from segkit.segments.naming.names import name_segments
+from segkit.segments.profile import profile_segments, size_segments
+from segkit.validation.agreement import match_labels
+from segkit.validation.confidence import cross_labels
+from segkit.validation.families import candidate_recipe
+from segkit.validation.predictive_evidence import learning_recipe
+from segkit.validation.resampling import resample_rows
+from segkit.validation.trial import predict_segments
 
 
 def find_recipe(study: Study) -> tuple:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segkit.plots import use_style
-from segkit.plots.style import ACCENT, QUIET, panels, spread_apart
+from segkit.plots.style import ACCENT, QUIET, panels, spread_apart, use_style
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = {"segkit": "segkit", "twostage": "SQL by hand", "scan_cd": "bare count"}

@@ -22,11 +22,13 @@ import pandas as pd
 import pyarrow as pa
 
 from segkit import open_study
-from segkit.batches import assign_batches
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate
-from segkit.rules import rules_sql
-from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.grid import Candidate
+from segkit.clustering.segmentation import Segmentation
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.scoring.arrow.batches import assign_batches
+from segkit.scoring.sql.model_sql import rules_sql
 
 BATCH = 1_000_000
 RFM = ["days_since_last_order", "order_count", "spend"]

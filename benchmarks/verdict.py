@@ -20,14 +20,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from segkit.evidence import candidate_recipe, resample_stability, separated_pairs
-from segkit.evidence.agreement import adjusted_rand, contingency
-from segkit.evidence.recipes import run_tasks
-from segkit.evidence.verdict import is_natural
-from segkit.forward import propose_by_forward
-from segkit.matrix import fit_matrix, ready_dictionary
-from segkit.methods import candidate_grid
-from segkit.parameters import Parameters
+from segkit.clustering.grid import candidate_grid
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.ready_dictionary import ready_dictionary
+from segkit.runtime.parallel import run_tasks
+from segkit.runtime.parameters import Parameters
+from segkit.validation.agreement import adjusted_rand, contingency
+from segkit.validation.families import candidate_recipe
+from segkit.validation.forward.evaluate import propose_by_forward
+from segkit.validation.separation import separated_pairs
+from segkit.validation.stability import resample_stability
+from segkit.validation.verdict import is_natural
 
 PARAMETERS = Parameters(min_segments=2)
 DRAWS = Path(__file__).with_suffix(".csv")

@@ -18,19 +18,20 @@ for _name in _THREADS:
     os.environ.setdefault(_name, "1")
 
 _VERBS = {
-    "open_study": "study",
-    "read_orders": "sources",
-    "customer_features": "features",
-    "compare_segmentations": "compare",
-    "fit_segmentation": "segmentation",
-    "assign_customers": "segmentation",
-    "profile_segments": "profile",
-    "name_segments": "naming",
-    "score_customers": "score",
-    "hand_over": "handover",
-    "match_segments": "months",
-    "migrations": "months",
-    "run_report": "report",
+    "open_study": "reporting.study.study_opening",
+    "read_orders": "data.orders",
+    "customer_features": "features.build",
+    "compare_segmentations": "validation.compare",
+    "fit_segmentation": "clustering.freeze",
+    "assign_customers": "clustering.assign",
+    "profile_segments": "segments.profile",
+    "name_segments": "segments.naming.names",
+    "score_customers": "scoring.score",
+    "hand_over": "targeting.handover.folder",
+    "match_segments": "monitoring.matching",
+    "migrations": "monitoring.migration",
+    "InputError": "runtime.errors",
+    "run_report": "reporting.run_chain",
 }
 
 __all__ = list(_VERBS)

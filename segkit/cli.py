@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from segkit.errors import InputError
-from segkit.places import tell_full_disk
-from segkit.stopping import stopping_when_asked
+from segkit.runtime.disk import tell_full_disk
+from segkit.runtime.errors import InputError
+from segkit.runtime.interrupts import stopping_when_asked
 
 app = typer.Typer(
     name="segkit",
@@ -25,14 +25,14 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 def _use_engine(address: str) -> str:
-    from segkit.engines import use_engine
+    from segkit.data.engines.engine import use_engine
 
     return use_engine(address)
 
 
 def _limit(memory: str | None) -> str | None:
     if memory is not None:
-        from segkit.memory import limit_memory
+        from segkit.runtime.memory import limit_memory
 
         if warning := limit_memory(memory):
             _warn(warning)
@@ -60,7 +60,7 @@ Engine = Annotated[
 
 def _silence(asked: bool) -> bool:
     if asked:
-        from segkit.progress import keep_quiet
+        from segkit.runtime.progress import keep_quiet
 
         keep_quiet()
     return asked
@@ -72,7 +72,7 @@ Quiet = Annotated[
 
 
 def _warn_of_stale(shelf: Path) -> None:
-    from segkit.shelf import finished_months, stale_months
+    from segkit.reporting.finished_runs import finished_months, stale_months
 
     for label, why in stale_months(finished_months(shelf)).items():
         print(f"{label} is stale: {why}; segkit months makes it again", file=sys.stderr)
@@ -102,7 +102,7 @@ def _segkit(
 @app.command(epilog="Example: segkit datasets")
 def datasets(debug: Debug = False) -> None:
     """List the dataset cards: what is there, what is missing, how to get it."""
-    from segkit.cards import describe_datasets
+    from segkit.data.cards.datasets import describe_datasets
 
     print(describe_datasets())
 
@@ -127,8 +127,9 @@ def new_card(
     debug: Debug = False,
 ) -> None:
     """Look at a file, guess which column is what, and write a commented card to finish."""
-    from segkit.cards import read_card
-    from segkit.new_card import open_questions, write_new_card
+    from segkit.data.cards.card import read_card
+    from segkit.data.new_card.card_text import open_questions
+    from segkit.data.new_card.draft import write_new_card
 
     if context.args:
         raise InputError(
@@ -148,9 +149,10 @@ def check(
     dataset: Dataset, source: Source = "", engine: Engine = "", memory: Memory = None, debug: Debug = False
 ) -> None:
     """Read a dataset against the canonical tables and print where every row went; writes nothing."""
-    from segkit.cards import read_card
-    from segkit.features import FEATURES, try_custom_features
-    from segkit.sources import check_dataset
+    from segkit.data.cards.card import read_card
+    from segkit.data.check import check_dataset
+    from segkit.features.custom import try_custom_features
+    from segkit.features.dictionary import FEATURES
 
     wanted: dict[str, list[str]] = {}
     for feature in FEATURES:
@@ -181,8 +183,8 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Run one month's study: notebooks, tables and report.html."""
-    from segkit.parameters import split_settings
-    from segkit.report import run_report
+    from segkit.reporting.run_chain import run_report
+    from segkit.runtime.parameters import split_settings
 
     given = split_settings(settings or [])
     if choice:
@@ -215,8 +217,8 @@ def months(
 
     Months that are there and would come out the same are left alone; stale ones are made again.
     """
-    from segkit.parameters import split_settings
-    from segkit.run_months import run_months
+    from segkit.reporting.run_months import run_months
+    from segkit.runtime.parameters import split_settings
 
     given = split_settings(settings or [])
     if seed is not None:
@@ -246,12 +248,12 @@ def score(
     debug: Debug = False,
 ) -> None:
     """Assign customers with the frozen model of a finished run; nothing is fitted."""
-    from segkit.prose import tell_sizes
-    from segkit.score import check_place, score_customers, write_scores
+    from segkit.reporting.sentences import tell_sizes
+    from segkit.scoring.score import check_place, score_customers, write_scores
 
     place = out or run / f"scores-{month or 'own'}.parquet"
     if engine and engine != "duckdb":
-        from segkit.cluster import score_in_cluster
+        from segkit.scoring.on_spark import score_in_cluster
 
         sizes = score_in_cluster(run, dataset, place, month=month, source=source, engine=engine, tell=_warn)
         print(tell_sizes(sizes))
@@ -279,8 +281,8 @@ def handover(
     debug: Debug = False,
 ) -> None:
     """Write audience files, tables for Power BI and Tableau, and SQL from a finished run."""
-    from segkit.handover import hand_over
-    from segkit.parameters import read_parameters, split_settings
+    from segkit.runtime.parameters import read_parameters, split_settings
+    from segkit.targeting.handover.folder import hand_over
 
     given = split_settings(settings or [])
     read = read_parameters(given)
@@ -298,7 +300,7 @@ def fetch(
     debug: Debug = False,
 ) -> None:
     """Download a public dataset into data/raw/ and check it against its checksum."""
-    from segkit.fetch import fetch_dataset
+    from segkit.data.fetch import fetch_dataset
 
     print(fetch_dataset(name))
 
@@ -308,7 +310,7 @@ def main() -> None:
 
     A signal that asks for an end, such as Ctrl-C's, ends it with 128 + the signal's number: 130, or 143 for SIGTERM.
     """
-    from segkit.progress import use_plain_lines
+    from segkit.runtime.progress import use_plain_lines
 
     use_plain_lines()
     debug = "--debug" in sys.argv

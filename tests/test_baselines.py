@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segkit.baselines import RFM_MAPS, TIERS, RfmMap, ValueTiers, fit_rfm, fit_value_tiers
-from segkit.errors import InputError
+from segkit.clustering.rfm import RFM_MAPS, TIERS, RfmMap, ValueTiers, fit_rfm, fit_value_tiers
+from segkit.runtime.errors import InputError
 
 CELLS = list(product(range(1, 6), repeat=3))
 # A map whose edges make figure and score the same thing: 4 days = score 1, 0 days = score 5.

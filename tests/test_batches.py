@@ -8,13 +8,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from segkit.batches import assign_batches
-from segkit.batches.sums import Sums
-from segkit.cards import ROOT
-from segkit.errors import InputError
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate, Rule
-from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.assignment_rules import Rule
+from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.grid import Candidate
+from segkit.clustering.segmentation import Segmentation
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.runtime.disk import ROOT
+from segkit.runtime.errors import InputError
+from segkit.scoring.arrow.batches import assign_batches
+from segkit.scoring.arrow.sums import Sums
 
 KINDS = {
     "spend": ("value", "money", ""), "orders": ("lifecycle", "count", ""), "recent": ("lifecycle", "days", ""),

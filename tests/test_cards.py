@@ -2,8 +2,9 @@
 
 import pytest
 
-from segkit.cards import describe_datasets, list_cards, read_card
-from segkit.errors import InputError
+from segkit.data.cards.card import list_cards, read_card
+from segkit.data.cards.datasets import describe_datasets
+from segkit.runtime.errors import InputError
 
 ORDERS = """
 title = "A shop"

@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from segkit import cli
-from segkit.errors import InputError
-from segkit.progress import progress_bar
+from segkit.runtime.errors import InputError
+from segkit.runtime.progress import progress_bar
 
 ORDERS = "customer_id,order_id,ordered_at,product_id,quantity,unit_price\n" + "".join(
     f"c{n % 3},o{n},2026-0{1 + n % 3}-1{n % 9},p{n % 5},1,{n + 1}.50\n" for n in range(60)
@@ -215,7 +215,7 @@ def test_a_full_disk_is_the_users_to_mend_and_named(monkeypatch, capsys, error, 
                 raise InputError("[orders]: what a section makes of it") from None
             raise
 
-    monkeypatch.setattr("segkit.cards.describe_datasets", fail)
+    monkeypatch.setattr("segkit.data.cards.datasets.describe_datasets", fail)
     status, _, err = run(monkeypatch, capsys, "datasets")
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith(f"segkit: {words}")
@@ -225,7 +225,7 @@ def test_a_fault_of_segkit_ends_with_status_one(monkeypatch, capsys, shop):
     def fail(*_, **__):
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("segkit.report.run_report", fail)
+    monkeypatch.setattr("segkit.reporting.run_chain.run_report", fail)
     status, _, err = run(monkeypatch, capsys, "report", "complete-journey", "--month", "2017-09")
     assert status == 1
     assert err.startswith("segkit: RuntimeError: the disk is full")
@@ -238,8 +238,10 @@ def test_quiet_leaves_nothing_but_the_path_and_what_is_stale_goes_beside_it(monk
             tell("2017-09: being made")
         return Path("shelf/2017-09/report.html")
 
-    monkeypatch.setattr(f"segkit.{'run_months' if command == 'months' else 'report'}.run_{command}", make)
-    monkeypatch.setattr("segkit.shelf.stale_months", lambda _: {"2017-10": "2017-09 has changed since"})
+    monkeypatch.setattr(f"segkit.reporting.{'run_months' if command == 'months' else 'run_chain'}.run_{command}", make)
+    monkeypatch.setattr(
+        "segkit.reporting.finished_runs.stale_months", lambda _: {"2017-10": "2017-09 has changed since"}
+    )
     call = command, "complete-journey", *days, "2017-09"
     status, out, err = run(monkeypatch, capsys, *call)
     assert (status, err.count("\n")) == (0, 1)
@@ -279,5 +281,5 @@ def test_an_interrupt_that_a_library_makes_of_ctrl_c_is_no_success(monkeypatch, 
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("segkit.cards.describe_datasets", interrupt)
+    monkeypatch.setattr("segkit.data.cards.datasets.describe_datasets", interrupt)
     assert run(monkeypatch, capsys, "datasets")[0] == 130

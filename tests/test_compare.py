@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from segkit.compare import agreement, align_labels, choose, compare_segmentations, criteria
-from segkit.errors import InputError
-from segkit.matrix import fit_matrix
-from segkit.methods import METHODS
-from segkit.parameters import Parameters
-from segkit.tables import TABLES
+from segkit.clustering.methods import METHODS
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.runtime.errors import InputError
+from segkit.runtime.parameters import Parameters
+from segkit.runtime.tables.schema import TABLES
+from segkit.validation import internal as criteria
+from segkit.validation.compare import align_labels, compare_segmentations
+from segkit.validation.selection import agreement, choose
 
 PARAMETERS = Parameters(max_segments=5, min_customers=10)
 SMALL = Parameters(min_segments=2, max_segments=2)

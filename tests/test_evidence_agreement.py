@@ -6,8 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from segkit.evidence import adjusted_rand, contingency, match_labels, segment_flow, segment_jaccards
-from segkit.evidence.agreement import left_out_agreement
+from segkit.validation.agreement import (
+    adjusted_rand,
+    contingency,
+    left_out_agreement,
+    match_labels,
+    segment_flow,
+    segment_jaccards,
+)
 
 LABELS = st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 3)), min_size=2, max_size=40)
 

@@ -5,12 +5,15 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs, make_moons
 
-from segkit.evidence import Recipe, candidate_recipe, gather_evidence, separated_pairs
-from segkit.evidence.density_tree import density_tree, passes
-from segkit.evidence.saddle import _power, decide, holm, saddle_test
-from segkit.evidence.strata import find_strata
-from segkit.methods.fit import finish
-from segkit.methods.rules import centre_rule
+from segkit.clustering.assignment_rules import centre_rule
+from segkit.clustering.fit import finish
+from segkit.validation.density_tree import density_tree, passes
+from segkit.validation.families import candidate_recipe
+from segkit.validation.gather import gather_evidence
+from segkit.validation.resampling import Recipe
+from segkit.validation.saddle import _power, decide, holm, saddle_test
+from segkit.validation.separation import separated_pairs
+from segkit.validation.strata import find_strata
 
 KMEANS = {f"kmeans-{k}": ("kmeans", {"k": k}) for k in (2, 3, 4, 6)}
 HDBSCAN = {"hdbscan-50": ("hdbscan", {"min_cluster_size": 50, "min_samples": 25})}

@@ -4,19 +4,15 @@ import numpy as np
 import psutil
 import pytest
 
-from segkit.evidence import (
-    candidate_recipe,
-    candidate_verdict,
-    compare_with_null,
-    gap_statistic,
-    gather_evidence,
-    prediction_strength,
-    resample_stability,
-    strongest,
-)
-from segkit.evidence.nulls import NullComparison, copula_sample
-from segkit.evidence.prediction_strength import pairs_kept
-from segkit.evidence.recipes import Recipe, end_processes, resample_rows, run_tasks
+from segkit.runtime.parallel import end_processes, run_tasks
+from segkit.validation.families import candidate_recipe
+from segkit.validation.gap import gap_statistic
+from segkit.validation.gather import gather_evidence
+from segkit.validation.nulls import NullComparison, compare_with_null, copula_sample
+from segkit.validation.prediction_strength import pairs_kept, prediction_strength, strongest
+from segkit.validation.resampling import Recipe, resample_rows
+from segkit.validation.stability import resample_stability
+from segkit.validation.verdict import candidate_verdict
 
 
 def three_lumps(n=240):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sqlglot import exp, parse_one
 
-from segkit.cards import read_card
-from segkit.explore import category_sales, monthly_sales
-from segkit.sources import read_orders
+from segkit.data.cards.card import read_card
+from segkit.data.explore import category_sales, monthly_sales
+from segkit.data.orders import read_orders
 
 MONTHS = """
     SELECT CAST(date_trunc('month', ordered_at) AS DATE) AS month, count(DISTINCT order_id) AS orders,

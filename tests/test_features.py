@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.cards import read_card
-from segkit.errors import InputError
-from segkit.features import FAMILIES, FEATURES, customer_features
-from segkit.features.dictionary import TRANSFORMS
-from segkit.sources import read_orders
+from segkit.data.cards.card import read_card
+from segkit.data.orders import read_orders
+from segkit.features.build import customer_features
+from segkit.features.dictionary import FAMILIES, FEATURES, TRANSFORMS
+from segkit.runtime.errors import InputError
 
 AS_OF = date(2024, 6, 30)  # a Sunday
 

@@ -9,8 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from segkit.errors import InputError
-from segkit.fetch import fetch_dataset
+from segkit.data.fetch import fetch_dataset
+from segkit.runtime.errors import InputError
 
 CONTENT = b"who,order\n1,2\n"
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.forward import advise_segmenting, forward_skill, propose_by_forward, tell_forward
-from segkit.forward.losses import assign_folds, deviances, segment_means
-from segkit.forward.skill import HALVES, Shares
-from segkit.parameters import Parameters
+from segkit.runtime.parameters import Parameters
+from segkit.validation.forward.evaluate import advise_segmenting, propose_by_forward, tell_forward
+from segkit.validation.forward.losses import assign_folds, deviances, segment_means
+from segkit.validation.forward.skill import HALVES, Shares, forward_skill
 
 KINDS = pd.DataFrame(
     {"group": ["value", "value", "behaviour"], "loss": ["count", "money", "share"]},

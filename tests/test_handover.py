@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from segkit.cards import read_card
 from segkit.cli import app
-from segkit.errors import InputError
-from segkit.handover import PLATFORMS, hand_over, reachable_customers, read_contacts, write_csv
-from segkit.handover.addresses import normalise_email, sha256
-from segkit.handover.audience import HANDED, audience
-from segkit.sources import read_orders
+from segkit.data.cards.card import read_card
+from segkit.data.orders import read_orders
+from segkit.runtime.errors import InputError
+from segkit.runtime.tables.csv_files import write_csv
+from segkit.targeting.handover.addresses import normalise_email, sha256
+from segkit.targeting.handover.audience import HANDED, audience, reachable_customers, read_contacts
+from segkit.targeting.handover.folder import hand_over
+from segkit.targeting.handover.platforms import PLATFORMS
 
 CARD = """
 title = "Typed shop"

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segkit.errors import InputError
-from segkit.matrix import Matrix, fit_matrix, ready_dictionary
-from segkit.matrix.transforms import soft_bound
+from segkit.preprocessing.matrix import Matrix
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.ready_dictionary import ready_dictionary
+from segkit.preprocessing.transforms import soft_bound
+from segkit.runtime.errors import InputError
 
 KINDS = {
     "spend": ("value", "money"),

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from segkit.errors import InputError
-from segkit.memory import VARIABLE, check_memory, engine_memory, limit_memory, share_engine_memory
+from segkit.runtime.errors import InputError
+from segkit.runtime.memory import VARIABLE, check_memory, engine_memory, limit_memory, share_engine_memory
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_the_least_that_is_printed_is_enough(customers):
 
 
 def test_a_query_beyond_the_limit_spills_and_gives_the_same(tmp_path):
-    from segkit.sources.views import connect
+    from segkit.data.views import connect
 
     def orders_of(memory):
         connection = connect({}, str(tmp_path / memory), memory, 1)

@@ -8,9 +8,11 @@ from sklearn.cluster import DBSCAN
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
-from segkit.methods import METHODS, Rule, candidate_grid
-from segkit.methods import centres as centres_module
-from segkit.methods.centres import cut_tree, ward_tree, weighted_merges
+from segkit.clustering import centres as centres_module
+from segkit.clustering.assignment_rules import Rule
+from segkit.clustering.centres import cut_tree, ward_tree, weighted_merges
+from segkit.clustering.grid import candidate_grid
+from segkit.clustering.methods import METHODS
 
 # One candidate per family (and kind of mixture) that should find three blobs.
 PARAMS = {
@@ -165,7 +167,7 @@ def test_icl_exceeds_bic_by_twice_the_entropy_of_the_surest_guess():
 
 def test_a_component_that_nobody_is_most_likely_from_is_no_segment():
     arrays = {"centres": np.array([[0.0], [5.0], [99.0]]), "labels": np.array([0, 1, 2], "int32")}
-    from segkit.methods.fit import finish
+    from segkit.clustering.fit import finish
 
     found = finish(Rule("nearest_centre", arrays), np.array([[0.0], [5.0], [5.1]]))
     assert found.labels.tolist() == [1, 0, 0]

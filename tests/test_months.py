@@ -6,19 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segkit.errors import InputError
-from segkit.months import (
-    advise_way,
-    check_forecast,
-    feature_drift,
-    forecast_sizes,
-    match_segments,
-    migrated_revenue,
-    migrations,
-    mix_drift,
-    moved_or_remodelled,
-    net_sizes,
-)
+from segkit.monitoring.drift import feature_drift, mix_drift
+from segkit.monitoring.forecast import check_forecast, forecast_sizes
+from segkit.monitoring.matching import match_segments
+from segkit.monitoring.migration import migrated_revenue, migrations, moved_or_remodelled, net_sizes
+from segkit.monitoring.refit import advise_way
+from segkit.runtime.errors import InputError
 
 KINDS = pd.DataFrame({"kind": "number"}, index=pd.Index([f"f{i}" for i in range(10)], name="feature"))
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.naming import name_segments
-from segkit.naming.actions import OTHERWISE
-from segkit.naming.apart import MOST_WORDS, tell_apart
-from segkit.naming.vocabulary import NOUNS, READING, WEIGHT, WORDS
-from segkit.profile import profile_segments, size_segments
+from segkit.segments.naming.actions import OTHERWISE
+from segkit.segments.naming.apart import MOST_WORDS, tell_apart
+from segkit.segments.naming.names import name_segments
+from segkit.segments.naming.vocabulary import NOUNS, READING, WEIGHT, WORDS
+from segkit.segments.profile import profile_segments, size_segments
 
 KINDS = {
     "spend": ("value", "money"),

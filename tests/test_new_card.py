@@ -8,15 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from segkit.cards import CARDS, read_card
-from segkit.errors import InputError
-from segkit.new_card import draft_card, open_questions, write_new_card
-from segkit.sources import read_orders, read_ready
+from segkit.data.cards.card import CARDS, read_card
+from segkit.data.new_card.card_text import open_questions
+from segkit.data.new_card.draft import draft_card, write_new_card
+from segkit.data.orders import read_orders
+from segkit.data.ready_table import read_ready
+from segkit.runtime.errors import InputError
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.sources.files.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.data.source_files.CACHE", tmp_path / "cache")
 
 
 def some_orders(day="%Y-%m-%d", orders=60):
@@ -151,7 +153,7 @@ def test_products_get_the_name_that_most_of_their_lines_bear(tmp_path):
 
 
 def test_a_card_says_which_rows_it_counted_and_what_is_no_number(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.new_card.look.SAMPLE_ROWS", 100)
+    monkeypatch.setattr("segkit.data.new_card.look.SAMPLE_ROWS", 100)
     lines = some_orders().set_axis(["Invoice", "date", "customer_id", "sku", "qty", "Unit\nprice"], axis=1)
     lines["Invoice"] = [*["C489449"] * 3, *map(str, range(3, len(lines)))]
     lines.loc[:24, "customer_id"] = None
@@ -164,7 +166,7 @@ def test_a_card_says_which_rows_it_counted_and_what_is_no_number(tmp_path, monke
 
 
 def test_products_without_a_digit_among_numbers_are_offered_for_exclusion(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.new_card.look.SAMPLE_ROWS", 100)  # they may stand in later rows only
+    monkeypatch.setattr("segkit.data.new_card.look.SAMPLE_ROWS", 100)  # they may stand in later rows only
     lines = some_orders(orders=300).set_axis(["order_id", "order_date", "customer_id", "sku", "qty", "price"], axis=1)
     lines["sku"] = [f"P{number % 90}" for number in range(len(lines))]
     lines.loc[lines.index[150::50], "sku"] = "POST"

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.cards import read_card
-from segkit.errors import InputError
-from segkit.features import customer_features
-from segkit.outcomes import customer_outcomes, outcome_dictionary
-from segkit.sources import read_orders
+from segkit.data.cards.card import read_card
+from segkit.data.orders import read_orders
+from segkit.features.build import customer_features
+from segkit.features.outcomes import customer_outcomes, outcome_dictionary
+from segkit.runtime.errors import InputError
 
 AS_OF = date(2024, 5, 31)
 

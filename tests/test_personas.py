@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.page import persona_cards
-from segkit.personas import bought_more, segment_personas, typical_customers
-from segkit.profile import FEWEST_KNOWN, profile_segments, size_segments
+from segkit.reporting.blocks.segment_cards import persona_cards
+from segkit.segments.personas.persona_sections import segment_personas
+from segkit.segments.personas.products import bought_more
+from segkit.segments.personas.typical import typical_customers
+from segkit.segments.profile import FEWEST_KNOWN, profile_segments, size_segments
 
 WINDOW = date(2024, 12, 31), date(2025, 12, 31)
 NAMES = {"t1": "tea", "t2": "tea", "y1": "toy"}

@@ -4,12 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.evidence import adjusted_rand, candidate_recipe, contingency, resample_stability, separated_pairs
-from segkit.evidence.verdict import is_natural
-from segkit.forward import propose_by_forward
-from segkit.matrix import fit_matrix, ready_dictionary
-from segkit.methods import METHODS
-from segkit.parameters import Parameters
+from segkit.clustering.methods import METHODS
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.ready_dictionary import ready_dictionary
+from segkit.runtime.parameters import Parameters
+from segkit.validation.agreement import adjusted_rand, contingency
+from segkit.validation.families import candidate_recipe
+from segkit.validation.forward.evaluate import propose_by_forward
+from segkit.validation.separation import separated_pairs
+from segkit.validation.stability import resample_stability
+from segkit.validation.verdict import is_natural
 
 
 def study(features, kinds, candidates, seed):

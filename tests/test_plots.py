@@ -12,8 +12,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from segkit import plots
-from segkit.evidence import segment_flow
 from segkit.plots.style import PALETTE, spread_apart
+from segkit.validation.agreement import segment_flow
 
 SEGMENTS = pd.DataFrame(
     {

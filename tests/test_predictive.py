@@ -9,33 +9,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.cards import read_card
-from segkit.compare import RULES
-from segkit.features import CustomerFeatures, customer_features
-from segkit.forward import (
-    Past,
-    best_ceiling,
-    forward_skill,
-    judge_candidates,
-    judge_frozen,
-    judge_ready,
-    learn_before,
-    look_back,
-    unseen_outcomes,
-)
-from segkit.forward import ceiling as ceilings
-from segkit.forward.horizon import refit_candidates
-from segkit.forward.losses import assign_folds
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate
-from segkit.methods.rules import predict_outcomes
-from segkit.parameters import Parameters
-from segkit.predictive import Period, fit_predictive, learn_outcomes, predictive_grid, segments, tune_value_weight
-from segkit.predictive.evidence import gather_predictive_evidence, predictive_rules
-from segkit.predictive.models import learn_ramps
-from segkit.predictive.segments import cut_predictions
-from segkit.segmentation import Segmentation, assign_customers, fit_segmentation
-from segkit.sources import read_orders
+from segkit.clustering import predictive as segments
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.assignment_rules import predict_outcomes
+from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.grid import Candidate
+from segkit.clustering.outcome_models import Period, learn_outcomes, learn_ramps
+from segkit.clustering.predictive import cut_predictions, fit_predictive, predictive_grid, tune_value_weight
+from segkit.clustering.segmentation import Segmentation
+from segkit.data.cards.card import read_card
+from segkit.data.orders import read_orders
+from segkit.features.build import CustomerFeatures, customer_features
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.runtime.parameters import Parameters
+from segkit.validation.compare import RULES
+from segkit.validation.forward import ceiling as ceilings
+from segkit.validation.forward.ceiling import best_ceiling
+from segkit.validation.forward.horizon import Past, judge_candidates, learn_before, look_back, refit_candidates
+from segkit.validation.forward.losses import assign_folds
+from segkit.validation.forward.origins import judge_frozen, judge_ready, unseen_outcomes
+from segkit.validation.forward.skill import forward_skill
+from segkit.validation.predictive_evidence import gather_predictive_evidence, predictive_rules
 
 ABOUT = pd.DataFrame(
     {"family": ["value", "price", "taste"], "kind": ["money", "share", "number"]}, index=["spend", "deals", "noise"]

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.explore import revenue_concentration
-from segkit.page import page_table, persona_cards, segment_cards
-from segkit.privacy import FEWEST_SHOWN, crowd_points, veil_few, veiled_share
+from segkit.data.explore import revenue_concentration
+from segkit.reporting.blocks.pieces import page_table
+from segkit.reporting.blocks.segment_cards import persona_cards, segment_cards
+from segkit.runtime.privacy import FEWEST_SHOWN, crowd_points, veil_few, veiled_share
 
 REPORT = Path(__file__).parents[1] / "notebooks" / "07_report.ipynb"
 PEOPLE = re.compile(r"customers|people|households", re.IGNORECASE)

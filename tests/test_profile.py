@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segkit.errors import InputError
-from segkit.profile import FEWEST_KNOWN, profile_segments, size_segments, sort_ids
+from segkit.runtime.errors import InputError
+from segkit.segments.profile import FEWEST_KNOWN, profile_segments, size_segments, sort_ids
 
 KINDS = {"spend": "money", "coupon_order_share": "share", "age": "category", "member": "binary"}
 

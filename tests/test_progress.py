@@ -1,11 +1,11 @@
 """Progress: a line per step where no terminal is, as the step begins."""
 
-from segkit.progress import progress_bar, use_plain_lines
+from segkit.runtime.progress import progress_bar, use_plain_lines
 
 
 def test_a_step_is_told_when_it_begins_with_the_time_since_the_command_did(capsys, monkeypatch):
     clock = iter([100.0, 183.5, 183.5])
-    monkeypatch.setattr("segkit.progress.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("segkit.runtime.progress.time.perf_counter", lambda: next(clock))
     use_plain_lines()
     with progress_bar("counting"):
         assert capsys.readouterr().out == "   1:23  counting\n"
@@ -17,7 +17,7 @@ def test_a_step_is_told_when_it_begins_with_the_time_since_the_command_did(capsy
 
 def test_a_log_is_told_every_half_minute_how_far_a_step_has_come(capsys, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("segkit.progress.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("segkit.runtime.progress.time.perf_counter", lambda: now[0])
     use_plain_lines()
     with progress_bar("resampling 68 candidates") as report:
         for done in range(1, 11):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from segkit.evidence import candidate_verdict
-from segkit.evidence.nulls import NullComparison
-from segkit.prose import tell_verdict
+from segkit.reporting.sentences import tell_verdict
+from segkit.validation.nulls import NullComparison
+from segkit.validation.verdict import candidate_verdict
 
 
 def told(structure, why="", **evidence):

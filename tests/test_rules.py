@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from segkit.baselines import RFM_MAPS
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate, Rule
-from segkit.methods.rules import predict_outcomes
-from segkit.rules import DIALECTS, rules_sql, segment_rules, translate_sql
-from segkit.rules.sql import replay_sql
-from segkit.segmentation import assign_customers, fit_segmentation
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.assignment_rules import Rule, predict_outcomes
+from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.grid import Candidate
+from segkit.clustering.rfm import RFM_MAPS
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.scoring.sql.model_sql import DIALECTS, replay_sql, rules_sql, translate_sql
+from segkit.segments.rules import segment_rules
 
 CANDIDATES = [
     Candidate("kmeans-4", "kmeans", {"k": 4}),
@@ -180,7 +181,7 @@ def test_every_cell_of_a_map_is_in_the_sql(shop, meaning):
 
 
 def test_of_many_customers_a_sample_makes_the_rules_and_no_segment_is_lost(monkeypatch):
-    monkeypatch.setattr("segkit.rules.conditions.RULED_ON", 150)
+    monkeypatch.setattr("segkit.segments.rules.RULED_ON", 150)
     spend = np.r_[np.arange(100.0), np.arange(500.0, 600.0), 9000.0]
     shop = pd.DataFrame({"spend": spend}, index=[f"c{i:03}" for i in range(201)])
     segments = pd.Series(["S1"] * 100 + ["S2"] * 100 + ["S3"], index=shop.index)

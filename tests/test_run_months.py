@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from segkit import run_months
-from segkit.shelf import FinishedMonth
+from segkit.reporting import run_months
+from segkit.reporting.finished_runs import FinishedMonth
 
 
 @pytest.mark.parametrize(("same", "said"), [(True, ""), (False, "being made again: its data changed")])

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 from segkit import cli, fit_segmentation, open_study
-from segkit.candidates import confidence_rules
-from segkit.errors import InputError
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate
-from segkit.places import tell_full_disk
-from segkit.score import score_customers, write_scores
-from segkit.segmentation import TOO_LITTLE, Segmentation, assign_customers
+from segkit.clustering.assign import TOO_LITTLE, assign_customers
+from segkit.clustering.grid import Candidate
+from segkit.clustering.segmentation import Segmentation
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.runtime.disk import tell_full_disk
+from segkit.runtime.errors import InputError
+from segkit.scoring.score import score_customers, write_scores
+from segkit.validation.sureness import confidence_rules
 
 
 @pytest.fixture(scope="module")

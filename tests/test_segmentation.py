@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.errors import InputError
-from segkit.matrix import fit_matrix
-from segkit.methods import Candidate
-from segkit.segmentation import Segmentation, assign_customers, fit_candidate, fit_segmentation
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.freeze import fit_candidate, fit_segmentation
+from segkit.clustering.grid import Candidate
+from segkit.clustering.segmentation import Segmentation
+from segkit.preprocessing.prepare import fit_matrix
+from segkit.runtime.errors import InputError
 
 CANDIDATES = [
     Candidate("kmeans-3", "kmeans", {"k": 3}),

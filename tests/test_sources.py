@@ -14,9 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segkit.cards import CARDS, read_card
-from segkit.errors import InputError
-from segkit.sources import check_dataset, read_orders, read_ready
+from segkit.data.cards.card import CARDS, read_card
+from segkit.data.check import check_dataset
+from segkit.data.orders import read_orders
+from segkit.data.ready_table import read_ready
+from segkit.runtime.errors import InputError
 
 CARD = """
 currency = "EUR"
@@ -47,7 +49,7 @@ LINES = [
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.sources.files.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.data.source_files.CACHE", tmp_path / "cache")
 
 
 def write(folder, lines=LINES, header=HEADER, card=CARD, name="orders.csv"):
@@ -619,7 +621,7 @@ def _cell(value):
 
 
 def test_a_sample_holds_all_lines_of_some_customers_and_leaves_the_orders_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.sources.orders.SAMPLED", 2)
+    monkeypatch.setattr("segkit.data.orders.SAMPLED", 2)
     with read_orders(write(tmp_path)) as orders:
         everything, some = orders.connection.execute("FROM orders").df(), orders.sample
         held = some.connection.execute("FROM orders").df()

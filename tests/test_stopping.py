@@ -9,7 +9,7 @@ from socket import gethostname
 import psutil
 import pytest
 
-from segkit.stopping import temporary_folder
+from segkit.runtime.interrupts import temporary_folder
 
 WORK = """
 import logging, subprocess, sys, time

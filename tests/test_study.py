@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.errors import InputError
-from segkit.forward.skill import HALVES, Shares
-from segkit.progress import use_plain_lines
-from segkit.results import describe_run, write_tables
-from segkit.study import open_study
-from segkit.study.choosing import ChoosingSteps
-from segkit.study.opening import CANDIDATES
-from segkit.tables import TABLES, describe_tables
+from segkit.reporting.results import describe_run, write_tables
+from segkit.reporting.study.study_choosing import ChoosingSteps
+from segkit.reporting.study.study_opening import CANDIDATES, open_study
+from segkit.runtime.errors import InputError
+from segkit.runtime.progress import use_plain_lines
+from segkit.runtime.tables.files import describe_tables
+from segkit.runtime.tables.schema import TABLES
+from segkit.validation.forward.skill import HALVES, Shares
 
 SMALL = {"max_segments": 4, "min_customers": 10, "bootstraps": 10, "seed": 1}
 CARD = """
@@ -59,7 +59,7 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     write_shop(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("segkit.keep.CACHE", folder / "cache")
+        patch.setattr("segkit.runtime.cache.CACHE", folder / "cache")
         study = open_study(folder / "shop.toml", month="2025-12", **SMALL)
         study.compute()
         yield study
@@ -75,7 +75,7 @@ def test_customers_and_revenue_of_the_segments_reconcile_with_the_raw_file(shop)
 
 def test_a_step_is_told_once_for_each_day_and_not_where_it_is_kept(capsys, monkeypatch, tmp_path):
     write_shop(tmp_path)
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / "cache")
     use_plain_lines()
     try:
         for month in ("2025-12", "2025-12", "2025-11"):
@@ -150,8 +150,8 @@ def test_a_choice_that_will_not_be_tried_is_refused_before_anything_is(shop):
 
 def test_candidates_compared_on_a_sample_end_in_segments_of_everybody(tmp_path, monkeypatch):
     write_shop(tmp_path)
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("segkit.study.choosing.COMPARED", 120)
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.reporting.study.study_choosing.COMPARED", 120)
     study = open_study(tmp_path / "shop.toml", month="2025-12", choice="kmeans-2", **SMALL)
     assert set(study.candidates["sample_size"]) == {120}
     assert set(study.candidates["customers"]) == {160}
@@ -186,7 +186,7 @@ def test_a_month_before_the_data_is_refused_by_name(shop):
 
 
 def test_a_ready_table_of_customers_is_studied_without_orders(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / "cache")
     draw, taste = np.random.default_rng(0), np.repeat([0, 1, 2], 60)
     survey = pd.DataFrame({"respondent": np.arange(180), "age": draw.integers(18, 80, 180)})
     survey["spicy"], survey["cheap"] = taste * 4 + draw.normal(size=180), (taste == 1) * 6 + draw.normal(size=180)
@@ -206,7 +206,7 @@ def test_a_ready_table_of_customers_is_studied_without_orders(tmp_path, monkeypa
 def test_where_nothing_can_be_predicted_the_report_says_so_on_top_and_shows_segments_all_the_same(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / "cache")
     write_shop(tmp_path)
     draw, orders = np.random.default_rng(1), pd.read_csv(tmp_path / "orders.csv")
     orders["customer"] = draw.integers(0, 160, len(orders))  # who orders what is chance
@@ -221,7 +221,7 @@ def test_where_nothing_can_be_predicted_the_report_says_so_on_top_and_shows_segm
 
 
 def test_a_survey_whose_outcome_is_chance_is_advised_against_on_top(tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / "cache")
     draw = np.random.default_rng(0)
     survey = pd.DataFrame({"respondent": np.arange(180), "like": draw.integers(0, 2, 180)})
     survey[["spicy", "cheap", "fast"]] = draw.normal(size=(180, 3))

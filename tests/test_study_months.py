@@ -14,14 +14,15 @@ import psutil
 import pytest
 from shoppers import MOVES, write_shop
 
-from segkit.errors import InputError
-from segkit.months import feature_drift
-from segkit.results import write_tables
-from segkit.series import write_series
-from segkit.shelf import finished_months, month_before, stale_months
-from segkit.study import open_study
-from segkit.study.earlier import run_digest
-from segkit.tables import TABLES, describe_tables, write_json
+from segkit.monitoring.drift import feature_drift
+from segkit.monitoring.previous_month import run_digest
+from segkit.reporting.finished_runs import finished_months, month_before, stale_months
+from segkit.reporting.results import write_tables
+from segkit.reporting.series_page import write_series
+from segkit.reporting.study.study_opening import open_study
+from segkit.runtime.errors import InputError
+from segkit.runtime.tables.files import describe_tables, write_json
+from segkit.runtime.tables.schema import TABLES
 
 SMALL = {"window_days": 30, "horizon_days": 28, "max_segments": 4, "min_customers": 10, "bootstraps": 10}
 
@@ -31,7 +32,7 @@ def card(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shoppers")
     path, kinds = write_shop(folder, shoppers=240, months=4, seed=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("segkit.keep.CACHE", folder / "cache")
+        patch.setattr("segkit.runtime.cache.CACHE", folder / "cache")
         yield path, kinds
 
 
@@ -84,8 +85,8 @@ def test_a_kept_month_says_where_it_was_judged_and_shows_no_empty_columns(months
 
 
 def test_a_kept_model_that_is_older_than_a_horizon_is_judged_itself(card, months, monkeypatch, tmp_path):
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path)
-    monkeypatch.setattr("segkit.forward.horizon.HISTORY_DAYS", 30)
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path)
+    monkeypatch.setattr("segkit.validation.forward.horizon.HISTORY_DAYS", 30)
     march = open_study(card[0], month="2025-03", previous=months[0], way="frozen", choice="kmeans-4", **SMALL)
     assert march.trial.judgement.note.startswith("The model of 2025-02-28 was held against what came: its segments of")
     assert "Its segments tell" in march.forward_sentence
@@ -213,9 +214,9 @@ def test_where_the_data_begin_within_the_window_a_kept_month_counts_the_days_of_
 DRIVER = """
 import sys
 from pathlib import Path
-import segkit.cli, segkit.keep, segkit.report
+import segkit.cli, segkit.runtime.cache, segkit.reporting.run_chain
 folder = Path(sys.argv[1])
-segkit.keep.CACHE, segkit.report.NOTEBOOKS = folder / "cache", folder / "notebooks"
+segkit.runtime.cache.CACHE, segkit.reporting.run_chain.NOTEBOOKS = folder / "cache", folder / "notebooks"
 settings = "window_days=30 horizon_days=28 max_segments=4 min_customers=10 bootstraps=10 choice=kmeans-4".split()
 sys.argv = ["segkit", "months", str(folder / "shoppers.toml"), "--from", "2025-02", "--to", "2025-03",
             "--out", str(folder / sys.argv[2]), *[part for setting in settings for part in ("--set", setting)]]

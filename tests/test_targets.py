@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.handover import reachable_customers
-from segkit.plots import plot_kpis, plot_targets, use_style
-from segkit.study.worth import WorthSteps
-from segkit.targets import judge_targets, place_targets, rank_levers, segment_kpis
-from segkit.targets.criteria import REACHED
-from segkit.targets.kpis import KPIS
-from segkit.targets.levers import customers_per_arm
+from segkit.plots.style import use_style
+from segkit.plots.worth import plot_kpis, plot_targets
+from segkit.reporting.study.study_worth import WorthSteps
+from segkit.targeting.criteria import REACHED, judge_targets, place_targets
+from segkit.targeting.handover.audience import reachable_customers
+from segkit.targeting.kpis import KPIS, segment_kpis
+from segkit.targeting.levers import customers_per_arm, rank_levers
 
 WEIGHTS = dict.fromkeys(
     ("weigh_revenue", "weigh_retention", "weigh_response", "weigh_confidence", "weigh_rule", "weigh_reach"), 0.5

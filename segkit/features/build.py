@@ -5,13 +5,13 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from segkit.errors import InputError
 from segkit.features.custom import check_custom_features, custom_features
 from segkit.features.customers import customer_table
 from segkit.features.dictionary import FAMILIES, Feature
 from segkit.features.parts import attribute_feature
 from segkit.features.recipe import choose_recipe, recipe_features
 from segkit.features.stages import has_column, open_stages, window_lines
+from segkit.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     Parameters
     ----------
     orders : Orders
-        From `segkit.sources.read_orders`, read as of the same day or a later one.
+        From `read_orders`, read as of the same day or a later one.
     as_of : date
         The last day counted. Nothing after it, nothing before the window and nothing before the first order is used:
         what was sent earlier could not be answered by an order.
@@ -68,8 +68,8 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     Examples
     --------
     >>> from datetime import date
-    >>> from segkit.cards import read_card
-    >>> from segkit.sources import read_orders
+    >>> from segkit.data.cards.card import read_card
+    >>> from segkit.data.orders import read_orders
     >>> orders = read_orders(read_card("complete-journey"), date(2017, 9, 30))
     >>> september = customer_features(orders, date(2017, 9, 30))
     >>> september
@@ -81,7 +81,7 @@ def customer_features(orders, as_of: date, window_days: int = 365, recipe: dict 
     10                     1                     59
     >>> customer_features(orders, date(2016, 9, 30))
     Traceback (most recent call last):
-    segkit.errors.InputError: complete-journey: nobody ordered from 2015-10-02 to 2016-09-30; its orders run from ...
+    segkit.InputError: complete-journey: nobody ordered from 2015-10-02 to 2016-09-30; its orders run from ...
     >>> orders.close()
     """
     after = max(as_of - timedelta(days=window_days), orders.first_day - timedelta(days=1))

@@ -4,11 +4,11 @@ import json
 
 import duckdb
 
-from segkit.errors import InputError
+from segkit.data.convert import sql_text
 from segkit.features.customers import custom_orders
 from segkit.features.dictionary import FAMILIES, FEATURES, Feature
 from segkit.features.stages import open_stages
-from segkit.sources.convert import sql_text
+from segkit.runtime.errors import InputError
 
 
 def custom_features(card_features: dict[str, dict], known: list[str], card: str) -> list[Feature]:
@@ -32,7 +32,7 @@ def custom_features(card_features: dict[str, dict], known: list[str], card: str)
     --------
     >>> custom_features({"gifts": {"sql": "DROP TABLE orders"}}, [], "shop")
     Traceback (most recent call last):
-    segkit.errors.InputError: shop: custom feature `gifts` is not one SQL expression: DROP TABLE orders
+    segkit.InputError: shop: custom feature `gifts` is not one SQL expression: DROP TABLE orders
     """
     features = []
     for name, given in card_features.items():

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import duckdb
 import pandas as pd
 
-from segkit.cards import quote
 from segkit.features.dictionary import Feature
 from segkit.features.stages import product_stage, window_lines, within_days
+from segkit.runtime.spelling import quote
 
 _FOURFOLD = 1_386_294  # ln(4): in a mixed bag such as "miscellaneous" one unit is a thousand times another
 

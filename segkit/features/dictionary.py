@@ -22,7 +22,7 @@ FAMILIES = (
     "who",
 )
 
-TRANSFORMS = {  # by kind, as segkit.matrix names them
+TRANSFORMS = {  # by kind, as segkit.preprocessing names them
     "money": "log1p",
     "count": "log1p",
     "days": "log1p, or as is where that is less skewed",

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from segkit.cards import quote
+from segkit.data.convert import sql_text
 from segkit.features.dictionary import Feature
-from segkit.sources.convert import sql_text
+from segkit.runtime.spelling import quote
 
 
 def part_features(composition: Feature, parts: list[dict]) -> list[Feature]:

@@ -2,13 +2,13 @@
 
 from datetime import date, timedelta
 
-from segkit.cards import Card
+from segkit.data.cards.card import Card
+from segkit.data.columns import UNITS
 from segkit.features.build import present_features
 from segkit.features.custom import custom_features
 from segkit.features.customers import customer_statement
 from segkit.features.recipe import recipe_features
 from segkit.features.stages import stage_statements
-from segkit.sources.columns import UNITS
 
 
 def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 365, dialect: str = "duckdb") -> str:
@@ -37,13 +37,13 @@ def feature_statement(card: Card, recipe: dict, as_of: date, window_days: int = 
 
     Examples
     --------
-    >>> from segkit.cards import read_card
+    >>> from segkit.data.cards.card import read_card
     >>> recipe = {"features": ["order_count"], "attributes": {}}
     >>> statement = feature_statement(read_card("complete-journey"), recipe, date(2017, 9, 30), dialect="postgres")
     >>> print(statement.splitlines()[0])
     WITH order_stage AS (
     """
-    from segkit.engines.dialect import translate
+    from segkit.data.engines.dialect import translate
 
     columns = {name: list(table.columns) for name, table in card.tables.items()}
     columns["orders"] = list(dict.fromkeys([*columns["orders"], "amount", "is_return"]))

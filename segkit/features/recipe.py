@@ -8,10 +8,10 @@ import re
 
 import duckdb
 
-from segkit.cards import quote
 from segkit.features.dictionary import FEATURES, Feature
 from segkit.features.parts import attribute_feature, country_feature, part_features
 from segkit.features.stages import has_column
+from segkit.runtime.spelling import quote
 
 MOST_CATEGORIES = 8
 MOST_CHANNELS = 6

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from segkit.sources.columns import MONEY, UNITS
+from segkit.data.columns import MONEY, UNITS
 
 # Logarithms are summed in whole millionths, so that the order of summation does not matter; up to 2 ** 53, a DOUBLE
 # sums them as exactly as a whole number does, at less cost.

@@ -2,19 +2,8 @@
 
 import numpy as np
 
-from segkit.labels import label_of
-from segkit.plots.style import (
-    ACCENT,
-    INK,
-    PAPER,
-    QUIET,
-    axes_of,
-    panels,
-    percent,
-    percent_axis,
-    short_money,
-    wrapped,
-)
+from segkit.plots.style import ACCENT, INK, PAPER, QUIET, axes_of, panels, percent, percent_axis, short_money, wrapped
+from segkit.runtime.labels import label_of
 
 
 def plot_sales(sales, currency="", ax=None):

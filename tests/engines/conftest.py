@@ -6,7 +6,7 @@ import sys
 import pytest
 from servers import missing_servers, postgres_server, spark_cluster
 
-from segkit.engines import open_engine
+from segkit.data.engines.engine import open_engine
 
 
 def pytest_sessionstart(session):

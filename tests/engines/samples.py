@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from segkit import fit_segmentation, open_study
-from segkit.cards import Card, read_card
-from segkit.methods import Candidate
-from segkit.segmentation import Segmentation
+from segkit.clustering.grid import Candidate
+from segkit.clustering.segmentation import Segmentation
+from segkit.data.cards.card import Card, read_card
 
 KMEANS = Candidate("kmeans-5", "kmeans", {"k": 5})
 # Where a copy of the published file may lie: in the project or in a folder beside it.

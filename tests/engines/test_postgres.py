@@ -11,13 +11,17 @@ import psycopg
 import pytest
 from samples import DATASETS, largest_difference, scored_features
 
-from segkit.cards import read_card
-from segkit.errors import InputError
-from segkit.features import customer_features, feature_statement
-from segkit.new_card import write_new_card
-from segkit.rules import rules_sql, translate_sql
-from segkit.segmentation import assign_customers
-from segkit.sources import check_dataset, one_snapshot, read_orders, read_ready
+from segkit.clustering.assign import assign_customers
+from segkit.data.cards.card import read_card
+from segkit.data.check import check_dataset
+from segkit.data.databases import one_snapshot
+from segkit.data.new_card.draft import write_new_card
+from segkit.data.orders import read_orders
+from segkit.data.ready_table import read_ready
+from segkit.features.build import customer_features
+from segkit.features.portable import feature_statement
+from segkit.runtime.errors import InputError
+from segkit.scoring.sql.model_sql import rules_sql, translate_sql
 
 PASSWORD = "only-the-reader-knows"
 DAY = date(2017, 9, 30)

@@ -13,15 +13,16 @@ import pyarrow as pa
 import pytest
 from samples import DATASETS, KMEANS, largest_difference, scored_features
 
-from segkit.cards import read_card
-from segkit.cluster import score_in_cluster
-from segkit.engines import open_engine
-from segkit.errors import InputError
-from segkit.features import customer_features
-from segkit.rules import rules_sql
-from segkit.score import score_customers
-from segkit.segmentation import assign_customers, fit_candidate
-from segkit.sources import read_orders
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.freeze import fit_candidate
+from segkit.data.cards.card import read_card
+from segkit.data.engines.engine import open_engine
+from segkit.data.orders import read_orders
+from segkit.features.build import customer_features
+from segkit.runtime.errors import InputError
+from segkit.scoring.on_spark import score_in_cluster
+from segkit.scoring.score import score_customers
+from segkit.scoring.sql.model_sql import rules_sql
 
 
 @pytest.fixture(scope="module", params=DATASETS)
@@ -69,7 +70,7 @@ def test_an_address_where_nobody_answers_is_refused():
     ("home", "said"), [("", ""), ("/nowhere", r"Spark can't start Java \(.*\): install Java 17, or set JAVA_HOME")]
 )
 def test_starting_says_nothing_unless_it_fails_and_leaves_ctrl_c_alone(home, said):
-    first = "import signal; from segkit.engines import open_engine; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    first = "import signal; from segkit.data.engines import open_engine; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     first += "open_engine('local[1]').close(); assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL"
     where = {"JAVA_HOME": home} if home else {}
     ended = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, env=os.environ | where)

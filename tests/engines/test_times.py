@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 from samples import largest_difference
 
-from segkit.cards import read_card
-from segkit.engines import open_engine
-from segkit.errors import InputError
-from segkit.features import customer_features
-from segkit.sources import read_orders
-from segkit.sources.dates import USUAL_FORMATS
-from segkit.sources.views import connect
+from segkit.data.cards.card import read_card
+from segkit.data.dates import USUAL_FORMATS
+from segkit.data.engines.engine import open_engine
+from segkit.data.orders import read_orders
+from segkit.data.views import connect
+from segkit.features.build import customer_features
+from segkit.runtime.errors import InputError
 
 TEXTS = [
     "05.01.2026 10:30", "5.1.2026 9:05", "05.01.26", "5.1.26", "05.01.95", " 05.01.2026 ", "05.01.2026  10:30",
@@ -51,7 +51,7 @@ def test_every_usual_format_reads_the_same_texts_and_no_others(spark, tmp_path):
 
 
 def test_dates_in_several_formats_give_the_same_features(spark, tmp_path, monkeypatch):
-    monkeypatch.setattr("segkit.keep.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / "cache")
     times = pd.date_range("2025-01-01 09:05", "2025-06-30", freq="37h")
     formats = ("%d.%m.%y", "%-d.%-m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S")
     written = [time.strftime(formats[place % 3]) for place, time in enumerate(times)]

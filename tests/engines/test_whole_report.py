@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from samples import DATASETS
 
-from segkit.explore import category_sales, longest_pause_days, monthly_sales, only_returned
-from segkit.features import count_customers, customer_features
-from segkit.outcomes import customer_outcomes
-from segkit.personas import bought_more
-from segkit.sources import read_orders
+from segkit.data.explore import category_sales, longest_pause_days, monthly_sales, only_returned
+from segkit.data.orders import read_orders
+from segkit.features.build import count_customers, customer_features
+from segkit.features.outcomes import customer_outcomes
+from segkit.segments.personas.products import bought_more
 
 HORIZON = 90
 SAMPLE = 1_000
@@ -34,7 +34,7 @@ def asked(orders, day: date) -> dict[str, pd.DataFrame]:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_question_of_a_report_has_the_same_answer(spark, monkeypatch, name):
-    monkeypatch.setattr("segkit.sources.orders.SAMPLED", SAMPLE)
+    monkeypatch.setattr("segkit.data.orders.SAMPLED", SAMPLE)
     card, day = DATASETS[name]()
     answers = []
     for engine in ("duckdb", spark):

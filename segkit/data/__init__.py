@@ -1,0 +1,1 @@
+"""From a dataset's card to canonical tables, with a ledger of what became of every row."""

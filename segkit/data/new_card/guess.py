@@ -1,0 +1,177 @@
+"""Which column plays which role in an order line, by its name and by what is in it."""
+
+from dataclasses import dataclass, field
+
+from segkit.data.columns import boolean
+from segkit.data.dates import date_formats, is_read, undecided
+from segkit.data.new_card.look import Look
+from segkit.data.new_card.money import Money, settle_money
+from segkit.data.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score
+from segkit.runtime.spelling import quote
+
+REQUIRED_ROLES = ("customer_id", "order_id", "ordered_at", "product_id", "quantity")
+_NEVER_EMPTY = ("order_id", "ordered_at", "product_id", "quantity", "amount", "unit_price")
+_NUMBERS = ("quantity", "amount", "unit_price", "discount", "coupon_discount")
+
+
+@dataclass
+class Guess:
+    """Column by role, why, and the candidates that lost with the reason; and the column with names of products."""
+
+    roles: dict[str, Look] = field(default_factory=dict)
+    names: Look | None = None
+    rejected: dict[str, str] = field(default_factory=dict)
+    date_formats: tuple[str, ...] = ()
+    other_formats: list[str] = field(default_factory=list)  # that would fit too, day and month the other way round
+    money: Money = Money({}, ())
+
+
+def guess_roles(connection, looks: list[Look], decimal: str = ".") -> Guess:
+    """Return the likeliest column for each role of an order line; each column plays one role at most.
+
+    Names decide between columns that could play a role; whether a column could is decided by what is in it: a date
+    that can be read, numbers (with that `decimal` mark) where a number is needed, no gaps where the contract allows
+    none; and what an amount and a discount are, by what they add up to.
+    """
+    guess = Guess()
+    scores = []
+    for position, look in enumerate(looks):
+        for role, synonyms in SYNONYMS.items():
+            score = name_score(look.name, synonyms)
+            if not score or (role in _NUMBERS and name_score(look.name, SYNONYMS["is_return"])):
+                continue  # a refunded amount is no line's amount
+            unfit = _unfit(connection, role, look)
+            if unfit:
+                guess.rejected.setdefault(look.name, f"its name says {role}, but {unfit}")
+            else:
+                scores.append((-score, list(SYNONYMS).index(role), position, role, look))
+    taken: set[str] = set()
+    for _, _, _, role, look in sorted(scores, key=lambda row: row[:3]):
+        if role in guess.roles:
+            guess.rejected.setdefault(look.name, f"could be {role}, but {guess.roles[role].name} is named more like it")
+        elif look.name not in taken:
+            guess.roles[role] = look
+            taken.add(look.name)
+    _guess_by_content(connection, guess, looks, taken)
+    _settle_amount(connection, guess, looks, decimal)
+    _guess_names(connection, guess, looks)
+    for look in (*guess.roles.values(), *filter(None, [guess.names])):
+        guess.rejected.pop(look.name, None)
+    if (when := guess.roles.get("ordered_at")) is not None and not when.is_date and when.dates_share < 0.95:
+        guess.date_formats, _ = date_formats(connection, _texts(when))
+        guess.other_formats = undecided(connection, _texts(when), guess.date_formats)
+    return guess
+
+
+def _unfit(connection, role: str, look: Look) -> str:
+    """Return why a column can't play a role; empty if it can."""
+    if look.filled_share == 0:
+        return "it is empty"
+    if role in _NEVER_EMPTY and look.filled_share < 0.8:
+        return f"{1 - look.filled_share:.0%} of its cells are empty"
+    if role == "ordered_at":
+        return "" if _is_time(connection, look) else _no_dates(connection, look)
+    if look.is_date:
+        return "it holds dates"
+    if role in _NUMBERS:
+        if not look.is_money_like:
+            return _not_all("numbers", look.numbers_share, look.no_number, look)
+        if role == "discount" and not look.whole and look.high is not None and look.low >= 0 and look.high <= 1:
+            return "it runs from 0 to 1: a rate, while discounts are money (price x quantity x rate)"
+        if role in ("discount", "coupon_discount") and look.negative_share > 0.05:
+            return "it is negative, while discounts are money >= 0; turn the sign in an expression"
+        return ""
+    if role == "is_return":
+        read = boolean(quote(look.name), look.type, "false")
+        unread = connection.execute(f"SELECT max({quote(look.name)}) FROM sample WHERE ({read}) IS NULL").fetchone()[0]
+        return "" if unread is None else f"it holds {unread}, not yes and no; say which are returns in an expression"
+    if role in ("channel", "category", "country") and look.distinct > 1000:
+        return f"it has {look.distinct:,} different values"
+    if role == "product_id" and look.low is not None and not look.is_text and not look.whole:
+        return "its numbers have fractions"
+    return ""
+
+
+def _no_dates(connection, look: Look) -> str:
+    """Return how many values of a column are no dates, and one that is none."""
+    formats, share = date_formats(connection, _texts(look)) if look.type == "VARCHAR" else ((), 0)
+    if not formats:
+        return _not_all("dates", 0, "", look)
+    unread = f"SELECT mode(shown) FROM ({_texts(look)}) AS texts WHERE NOT {is_read(formats)}"
+    return _not_all("dates", share, connection.execute(unread).fetchone()[0], look)
+
+
+def _not_all(what: str, share: float, example: str, look: Look) -> str:
+    """Return which part of a column's values is not what its name says, with examples of those."""
+    if share and example:
+        return f"{1 - share:.0%} of its values are no {what}, such as {example}"
+    return f"its values are no {what} ({', '.join(look.examples)})"
+
+
+def _is_time(connection, look: Look) -> bool:
+    if look.is_date or look.dates_share > 0.95:
+        return True
+    if look.is_text or look.type == "VARCHAR":
+        return date_formats(connection, _texts(look))[1] > 0.95
+    return look.low is not None and look.whole and (5e8 < look.low < 5e15 or 19e6 < look.low < 21e6)
+
+
+def _texts(look: Look) -> str:
+    """Return the query of some ten thousand texts of a column, from all of the sample."""
+    every = look.rows // 10_000 + 1
+    return f"SELECT {quote(look.name)}::VARCHAR AS shown FROM sample WHERE rowid % {every} = 0"
+
+
+def _guess_by_content(connection, guess: Guess, looks: list[Look], taken: set[str]) -> None:
+    """Give the time of the order to the only column with dates where no name says it."""
+    if "ordered_at" not in guess.roles:
+        dates = [look for look in looks if look.name not in taken and _is_time(connection, look) and not look.whole]
+        if len(dates) == 1:
+            guess.roles["ordered_at"] = dates[0]
+            taken.add(dates[0].name)
+
+
+def _settle_amount(connection, guess: Guess, looks: list[Look], decimal: str) -> None:
+    """Keep either the amount of a line or its unit price; an amount that repeats within orders is an order's total."""
+    roles, order = guess.roles, guess.roles.get("order_id")
+    named = [look for look in looks if name_score(look.name, SYNONYMS["amount"])]
+    totals = {look.name for look in named if order is not None and _repeats(connection, look, order)}
+    for name in totals - {look.name for role, look in roles.items() if role != "amount"}:
+        guess.rejected[name] = "is the same on all lines of an order: an order's total, not a line's amount"
+    if "amount" in roles and roles["amount"].name in totals:
+        del roles["amount"]
+    guess.money = settle_money(connection, looks, roles, totals, decimal)
+    by_name = {look.name: look for look in looks}
+    for role, name in zip(("amount", "discount"), guess.money.used, strict=False):
+        roles[role] = by_name[name]
+    if {"amount", "unit_price"} <= set(roles):
+        price = roles.pop("unit_price")
+        guess.rejected[price.name] = f"could be unit_price, but {roles['amount'].name} is the amount already"
+
+
+def _repeats(connection, amount: Look, order: Look) -> bool:
+    """Return whether a column is the same on all lines of nearly every order of some lines."""
+    same, orders = connection.execute(
+        "SELECT count(*) FILTER (amounts = 1), count(*) FROM "
+        f"(SELECT count(DISTINCT {quote(amount.name)}) AS amounts FROM sample "
+        f"GROUP BY {quote(order.name)} HAVING count(*) > 2)"
+    ).fetchone()
+    return orders > 0 and same > 0.9 * orders
+
+
+def _guess_names(connection, guess: Guess, looks: list[Look]) -> None:
+    """Find the column that says what products are called: text, by its name, and mostly the same for one product."""
+    product, taken = guess.roles.get("product_id"), {look.name for look in guess.roles.values()}
+    named = [(-name_score(look.name, PRODUCT_NAMES), look.name, look) for look in looks if look.name not in taken]
+    for score, _, look in sorted(named, key=lambda one: one[:2]):
+        if not score or product is None or look.kind != "text" or look.distinct < 2:
+            continue
+        same, lines = connection.execute(
+            f"SELECT sum(most), sum(lines) FROM (SELECT max(lines) AS most, sum(lines) AS lines FROM (SELECT "
+            f"{quote(product.name)} AS product, count(*) AS lines FROM sample WHERE {quote(look.name)} IS NOT NULL "
+            f"GROUP BY product, {quote(look.name)}) GROUP BY product)"
+        ).fetchone()
+        if same > 0.5 * lines:
+            guess.names = look
+            return
+        guess.rejected[look.name] = "named like a product's name, but lines of one product differ in it"

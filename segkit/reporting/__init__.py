@@ -1,0 +1,1 @@
+"""The chain of notebooks, finished runs, the report's page and its sentences."""

@@ -1,0 +1,1 @@
+"""One study: a dataset, a day, parameters; each step of the analysis computed once and kept."""

@@ -1,0 +1,1 @@
+"""What every room needs: errors, cache, processes, memory, progress, privacy, text, and what every table holds."""

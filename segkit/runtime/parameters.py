@@ -1,0 +1,152 @@
+"""The parameters of a study: their defaults, limits and meaning, and how they are read from text."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from segkit.runtime.errors import InputError
+
+WAYS = ("auto", "refit", "frozen")
+
+
+def _parameter(default, meaning: str, least: float | None = None, most: float | None = None):
+    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a study can be told; the same names in notebooks, cards and ``--set NAME=VALUE``.
+
+    Raises
+    ------
+    InputError
+        A figure has the wrong type or lies outside its limits; the message names it and them.
+
+    Examples
+    --------
+    >>> Parameters(max_segments=8).max_segments
+    8
+    >>> Parameters(max_noise=20)
+    Traceback (most recent call last):
+    segkit.InputError: parameter max_noise is 20; it must be a number from 0 to 1 (the largest share of ...)
+    """
+
+    window_days: int = _parameter(365, "days of orders before as_of that features are made of", 30, 3660)
+    horizon_days: int = _parameter(90, "days after as_of over which a segmentation is judged", 7, 730)
+    seed: int = _parameter(0, "start of every random draw", 0, 2**31 - 1)
+    min_segments: int = _parameter(3, "fewest segments that are useful to you", 1, 50)
+    max_segments: int = _parameter(12, "most segments that you can treat differently", 2, 50)
+    min_share: float = _parameter(0.02, "smallest share of customers a segment may have", 0, 0.5)
+    min_customers: int = _parameter(50, "fewest customers a segment may have", 1)
+    max_noise: float = _parameter(0.2, "the largest share of customers a method may leave out", 0, 1)
+    bootstraps: int = _parameter(100, "resamples for stability", 10, 10_000)
+    judge_value: float = _parameter(0.5, "weight of how much customers will buy against what and how", 0, 1)
+    choice: str = _parameter("", "a candidate_id to take instead of the proposed one")
+    way: str = _parameter("auto", "after a first month: auto, refit (fit anew) or frozen (keep the model)")
+    refit_after: int = _parameter(6, "months after which a model is fitted anew in any case", 1, 120)
+    min_confidence: float = _parameter(0.0, "customers assigned with less confidence are held out of audiences", 0, 1)
+    handover_floor: int = _parameter(50, "fewest customers of a segment that is handed over", 10)
+
+    weigh_revenue: float = _parameter(0.5, "weight of revenue in how attractive a segment is", 0, 1)
+    weigh_retention: float = _parameter(0.25, "weight of retention in how attractive a segment is", 0, 1)
+    weigh_response: float = _parameter(0.25, "weight of campaign response in how attractive a segment is", 0, 1)
+    weigh_confidence: float = _parameter(0.4, "weight of sure assignment in how well a segment can be served", 0, 1)
+    weigh_rule: float = _parameter(0.3, "weight of what its rule reaches in how well a segment can be served", 0, 1)
+    weigh_reach: float = _parameter(0.3, "weight of addresses in how well a segment can be served", 0, 1)
+
+    def __post_init__(self):
+        for parameter in fields(self):
+            least, most = parameter.metadata["least"], parameter.metadata["most"]
+            given = getattr(self, parameter.name)
+            fits = isinstance(given, (int, float) if parameter.type is float else parameter.type)
+            fits = fits and not isinstance(given, bool)
+            if fits and parameter.type is not str:
+                fits = (least is None or given >= least) and (most is None or given <= most)
+            if not fits:
+                raise InputError(
+                    f"parameter {parameter.name} is {given}; it must be {_limits(parameter)} "
+                    f"({parameter.metadata['meaning']})"
+                )
+            if parameter.type is float:  # 1 and 1.0 are the same setting
+                object.__setattr__(self, parameter.name, float(given))
+        if self.way not in WAYS:
+            raise InputError(f"parameter way is {self.way!r}; it must be {', '.join(WAYS[:-1])} or {WAYS[-1]}")
+        if self.min_segments > self.max_segments:
+            raise InputError(
+                f"parameter min_segments is {self.min_segments} and max_segments {self.max_segments}; "
+                "the first can't exceed the second"
+            )
+
+    def as_dict(self) -> dict:
+        """Return name and setting of every parameter."""
+        return asdict(self)
+
+
+def _limits(parameter) -> str:
+    kind = {int: "a whole number", float: "a number", str: "a text"}[parameter.type]
+    least, most = parameter.metadata["least"], parameter.metadata["most"]
+    if least is not None and most is not None:
+        return f"{kind} from {least:g} to {most:g}"
+    return f"{kind} of at least {least:g}" if least is not None else kind
+
+
+def read_parameters(*layers: Mapping[str, object]) -> Parameters:
+    """Return the parameters of settings laid over each other, later ones above earlier ones.
+
+    Texts are read as the parameter's type, so that ``{"seed": "3"}`` and ``{"seed": 3}`` are the same.
+
+    Raises
+    ------
+    InputError
+        A name is unknown (the message names the nearest) or a setting can't be read.
+
+    Examples
+    --------
+    >>> read_parameters({"max_segments": 10}, {"max_segments": "8"}).max_segments
+    8
+    >>> read_parameters({"max_segment": 8})
+    Traceback (most recent call last):
+    segkit.InputError: unknown parameter max_segment; did you mean max_segments? Known: window_days, ...
+    """
+    known = {parameter.name: parameter for parameter in fields(Parameters)}
+    settings = {}
+    for layer in layers:
+        for name, given in layer.items():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else "."
+                raise InputError(f"unknown parameter {name}{hint} Known: {', '.join(known)}")
+            settings[name] = _read(known[name], given)
+    return Parameters(**settings)
+
+
+def _read(parameter, given):
+    if not isinstance(given, str) or parameter.type is str:
+        return given
+    try:
+        return parameter.type(given)
+    except ValueError:
+        raise InputError(
+            f"parameter {parameter.name} is {given!r}; it must be {_limits(parameter)} "
+            f"({parameter.metadata['meaning']})"
+        ) from None
+
+
+def split_settings(settings: Iterable[str]) -> dict[str, str]:
+    """Return ``["seed=3"]`` as ``{"seed": "3"}``.
+
+    Examples
+    --------
+    >>> split_settings(["seed=3", "choice=kmeans-5"])
+    {'seed': '3', 'choice': 'kmeans-5'}
+    >>> split_settings(["seed"])
+    Traceback (most recent call last):
+    segkit.InputError: --set takes NAME=VALUE, not 'seed'; for example --set seed=3
+    """
+    pairs = {}
+    for setting in settings:
+        name, equals, given = setting.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--set takes NAME=VALUE, not {setting!r}; for example --set seed=3")
+        pairs[name.strip()] = given.strip()
+    return pairs

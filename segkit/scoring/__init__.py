@@ -1,0 +1,1 @@
+"""Put any customer into the segments of a frozen model: here, in SQL, in Arrow batches, on Spark."""

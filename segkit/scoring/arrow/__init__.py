@@ -1,0 +1,1 @@
+"""Assign customers by the million from Arrow batches."""

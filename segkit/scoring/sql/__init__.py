@@ -1,0 +1,1 @@
+"""The frozen model as SQL."""

@@ -1,0 +1,1 @@
+"""What the chosen segments are: profiles, names, rules, personas."""

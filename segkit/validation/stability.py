@@ -1,0 +1,231 @@
+"""Stability: does the same segmentation come back from other customers of the same shop?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segkit.runtime.parallel import Progress, run_tasks
+from segkit.runtime.seeds import sample_rows, stream
+from segkit.validation.agreement import adjusted_rand, contingency, left_out_agreement, segment_jaccards
+from segkit.validation.resampling import RESAMPLE_LIMIT, Recipe, resample_rows, resample_size, take
+
+DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come back (Hennig 2007, section 3)
+SMALL = 1_000  # customers of the second reading, at which shops of different size can be compared
+SMALL_PAIRS = 10
+LOOKS = (4, 6, 10, 16, 25, 36)  # pairs of resamples after which a candidate may be given up; see `resample_stability`
+GIVE_UP, DOUBT = 0.6, 0.01  # no candidate is feasible below; the chance, at a look, to give up one that is above
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What the resamples say about each candidate.
+
+    Attributes
+    ----------
+    candidates : DataFrame
+        ``candidate_id, stability_ari`` (mean over pairs of resamples), with ``_low, _high`` (5 % and 95 % of the
+        pairs), ``stability_ari_1000`` (the same of resamples of 1,000; of all where there are fewer), with ``_low,
+        _high``, ``left_out_agreement`` (mean Jaccard index of the customers left out; NaN where nobody is),
+        ``stability_jaccard_min`` (least mean over the segments), with ``_low, _high`` (5 % and 95 % of that segment's
+        resamples), ``resamples, sample_size``.
+    segments : DataFrame
+        ``candidate_id, label, customers, jaccard`` (mean), ``low, high`` (5 % and 95 % of the resamples),
+        ``dissolved`` (share of resamples with an index below 0.5), ``resamples, sample_size``. Customers are all
+        customers.
+    pairs : DataFrame
+        ``candidate_id, customers`` (``resample`` or ``1000``), ``sample_size, pair, ari, left_out_agreement``.
+    rows : ndarray of int
+        The rows of X that were judged; all of them unless there are more than the limit.
+    """
+
+    candidates: pd.DataFrame
+    segments: pd.DataFrame
+    pairs: pd.DataFrame
+    rows: np.ndarray
+
+
+def resample_stability(
+    X: np.ndarray,
+    recipes: Mapping[str, Recipe],
+    fits: Mapping[str, Any],
+    *,
+    seed: int,
+    resamples: int = 100,
+    give_up: float = GIVE_UP,
+    dequantised: np.ndarray | None = None,
+    limit: int = RESAMPLE_LIMIT,
+    judged: int | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Stability:
+    """Return how well each candidate comes back from resamples of the customers.
+
+    Each resample (a bootstrap, or half of the customers for families that duplicates mislead) is segmented by the
+    candidate's recipe, and the rule that comes out labels all customers. Labels of two resamples are compared by the
+    adjusted Rand index, among customers who are in segments both times; each of the candidate's own segments is
+    compared with its likest in every resample by the Jaccard index.
+
+    Stability rises with the number of customers, so it is read a second time on resamples of 1,000. Bootstraps of 1,000
+    vary alike in shops of any size above. Of families that duplicates mislead 1,000 are drawn without replacement, and
+    vary the less the fewer there are to draw from (a mean by 1 / 1,000 - 1 / n): their readings compare only
+    between shops well above 1,000 customers.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Customers in an order of their own (that of their ids), not that of the file.
+    recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
+    resamples : int
+        Fits per candidate, an even number; two make a pair.
+    give_up : float
+        A candidate is not resampled beyond 8, 12, 20, 32, 50 or 72 where these settle that it is not feasible: by a
+        one-sided t test at 0.01 (Bonferroni over its segments) some segment's mean Jaccard index is below this.
+        Column ``resamples`` says so, and there is no reading at 1,000 customers then; 0 resamples all.
+    dequantised : ndarray, shape (n, d), optional
+        `X` with noise within each value's step, handed on to the fits.
+    limit : int
+        Customers in a bootstrap, and customers judged, at most.
+    judged : int, optional
+        Customers judged, where it shall not be `limit`.
+
+    References
+    ----------
+    Dolnicar & Leisch (2010), "Evaluation of structure and reproducibility of cluster solutions using the bootstrap";
+    Hennig (2007), "Cluster-wise assessment of cluster stability".
+    """
+    rows = sample_rows(len(X), judged or limit, seed)
+    reference = {name: fits[name].rule.assign(X[rows])[0] for name in recipes}
+    plan = {name: (recipe.sample_fit, recipe.halves, reference[name]) for name, recipe in recipes.items()}
+    shared = {"jobs": jobs, "progress": progress, "what": "stability"}
+
+    def judge(names: list[str], first: int, last: int, small: bool) -> dict[str, list[_Judged]]:
+        part = {name: plan[name] for name in names}
+        tasks = [(X, dequantised, rows, part, seed, limit, pair, small) for pair in range(first, last)] if part else []
+        found = list(run_tasks(_judge_pair, tasks, **shared))
+        return {name: [each[name] for each in found] for name in names}
+
+    count, begun, open_names = max(1, resamples // 2), 0, list(plan)
+    small = SMALL_PAIRS if len(X) > SMALL else 0
+    judged_full: dict[str, list[_Judged]] = {name: [] for name in plan}
+    for look in sorted({min(pairs, count) for pairs in (*LOOKS, count)}):
+        for name, part in judge(open_names, begun, look, False).items():
+            judged_full[name] += part
+        begun, open_names = look, [name for name in open_names if _may_reach(judged_full[name], give_up)]
+    judged_small = dict.fromkeys(plan, []) | judge(open_names, 0, small, True)
+
+    candidates, segments, pairs = [], [], []
+    for name, recipe in recipes.items():
+        size = resample_size(len(X), halves=recipe.halves, limit=limit)
+        full, at_small = judged_full[name], judged_small[name]
+        candidates.append({"candidate_id": name, **_whole(full, at_small if small else full), "sample_size": size})
+        customers = np.bincount(fits[name].labels[fits[name].labels >= 0])
+        segments += [{"candidate_id": name, **row, "sample_size": size} for row in _by_segment(full, customers)]
+        for read, part, number in (("resample", full, size), (str(SMALL), at_small, SMALL)):
+            shared_columns = {"candidate_id": name, "customers": read, "sample_size": number}
+            pairs += [
+                {**shared_columns, "pair": i, "ari": one.ari, "left_out_agreement": one.left_out}
+                for i, one in enumerate(part)
+            ]
+    columns = {"candidates": candidates, "segments": segments, "pairs": pairs}
+    tables = {name: pd.DataFrame(found, columns=_COLUMNS[name]) for name, found in columns.items()}
+    return Stability(**tables, rows=rows)
+
+
+_ARI = [f"stability_ari{reading}{end}" for reading in ("", "_1000") for end in ("", "_low", "_high")]
+_LEAST = ["stability_jaccard_min", "stability_jaccard_min_low", "stability_jaccard_min_high"]
+_JACCARD = ["label", "customers", "jaccard", "low", "high", "dissolved"]
+_COLUMNS = {
+    "candidates": ["candidate_id", *_ARI, "left_out_agreement", *_LEAST, "resamples", "sample_size"],
+    "segments": ["candidate_id", *_JACCARD, "resamples", "sample_size"],
+    "pairs": ["candidate_id", "customers", "sample_size", "pair", "ari", "left_out_agreement"],
+}
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One candidate on one pair of resamples."""
+
+    ari: float
+    left_out: float
+    jaccards: np.ndarray  # (2, segments)
+
+
+def _may_reach(part: list[_Judged], least: float) -> bool:
+    """Return whether no segment's mean Jaccard index is known to be below `least`."""
+    from scipy.stats import t
+
+    jaccards = np.concatenate([one.jaccards for one in part])
+    error = jaccards.std(axis=0, ddof=1) / np.sqrt(len(jaccards))
+    allowed = t.ppf(1 - DOUBT / max(jaccards.shape[1], 1), len(jaccards) - 1)
+    return bool((jaccards.mean(axis=0) + allowed * error >= least).all())
+
+
+def _whole(full: list[_Judged], at_small: list[_Judged]) -> dict[str, float]:
+    aris, at_1000 = (np.array([one.ari for one in part] or [np.nan]) for part in (full, at_small))
+    left_out = np.array([one.left_out for one in full])
+    left_out = left_out[~np.isnan(left_out)]
+    jaccards = np.concatenate([one.jaccards for one in full])
+    least = jaccards[:, jaccards.mean(axis=0).argmin()] if jaccards.shape[1] else np.zeros(1)
+    return {
+        "stability_ari": aris.mean(),
+        "stability_ari_low": np.quantile(aris, 0.05),
+        "stability_ari_high": np.quantile(aris, 0.95),
+        "stability_ari_1000": at_1000.mean(),
+        "stability_ari_1000_low": np.quantile(at_1000, 0.05),
+        "stability_ari_1000_high": np.quantile(at_1000, 0.95),
+        "left_out_agreement": left_out.mean() if len(left_out) else np.nan,
+        "stability_jaccard_min": least.mean(),
+        "stability_jaccard_min_low": np.quantile(least, 0.05),
+        "stability_jaccard_min_high": np.quantile(least, 0.95),
+        "resamples": 2 * len(full),
+    }
+
+
+def _by_segment(full: list[_Judged], customers: np.ndarray) -> list[dict[str, float]]:
+    jaccards = np.concatenate([one.jaccards for one in full])
+    return [
+        {
+            "label": label,
+            "customers": customers[label],
+            "jaccard": each.mean(),
+            "low": np.quantile(each, 0.05),
+            "high": np.quantile(each, 0.95),
+            "dissolved": (each < DISSOLVED).mean(),
+            "resamples": len(each),
+        }
+        for label, each in enumerate(jaccards.T)
+    ]
+
+
+def _judge_pair(X, dequantised, rows, plan, seed, limit, pair: int, small: bool) -> dict[str, _Judged]:
+    judged = X[rows]
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in plan}
+    for number in (2 * pair, 2 * pair + 1):
+        drawn, values = {}, {}
+        for name, (refit, halves, _) in plan.items():
+            # One array per kind of resample, so that a method can share a tree among its candidates.
+            if halves not in drawn:
+                drawn[halves] = _rows_of(len(X), halves, small, seed, number, limit)
+                values[halves] = (X[drawn[halves]], take(dequantised, drawn[halves]))
+            sample, continuous = values[halves]
+            fit = refit(sample, seed=seed + number, dequantised=continuous)
+            labels[name].append(fit.rule.assign(judged)[0])
+    return {name: _judge(labels[name], plan[name][2]) for name in plan}
+
+
+def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: int) -> np.ndarray:
+    if small:
+        draw = stream(seed, "small", number)
+        return np.sort(draw.permutation(n)[:SMALL] if halves else draw.integers(n, size=SMALL))
+    return resample_rows(n, halves=halves, seed=seed, number=number, limit=limit)
+
+
+def _judge(labels: list[np.ndarray], reference: np.ndarray) -> _Judged:
+    return _Judged(
+        adjusted_rand(contingency(*labels)),
+        left_out_agreement(*labels),
+        np.array([segment_jaccards(reference, each) for each in labels]),
+    )
