@@ -22,7 +22,7 @@ from scipy.stats import beta
 
 from segkit.clustering.grid import candidate_grid
 from segkit.preprocessing.prepare import fit_matrix
-from segkit.preprocessing.ready_dictionary import ready_dictionary
+from segkit.features.ready_dictionary import ready_dictionary
 from segkit.runtime.parallel import run_tasks
 from segkit.runtime.parameters import Parameters
 from segkit.validation.agreement import adjusted_rand, contingency

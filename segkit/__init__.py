@@ -17,31 +17,81 @@ if "numpy" in sys.modules and not any(name in os.environ for name in _THREADS):
 for _name in _THREADS:
     os.environ.setdefault(_name, "1")
 
-_VERBS = {
-    "open_study": "reporting.study.study_opening",
+VERBS = {
+    # every notebook
+    "open_run": "run",
+    "InputError": "runtime.errors",
+    # 01, 02
     "read_orders": "data.orders",
+    "monthly_sales": "data.explore",
+    "category_sales": "data.explore",
+    "revenue_concentration": "data.explore",
+    "feature_distributions": "data.explore",
+    "build_features": "features.build",
     "customer_features": "features.build",
-    "compare_segmentations": "validation.compare",
-    "fit_segmentation": "clustering.freeze",
-    "assign_customers": "clustering.assign",
+    "custom": "features.build",
+    # 03
+    "prepare": "preprocessing.prepare",
+    "FAMILIES": "clustering.families",
+    "Family": "clustering.family",
+    "compare": "validation.compare",
+    "learn_outcomes_before": "validation.forward.horizon",
+    "look_back": "validation.forward.horizon",
+    "judge": "validation.forward.judgement",
+    "earlier_origins": "validation.forward.origins",
+    "unseen_outcomes": "validation.forward.origins",
+    "Limits": "validation.selection",
+    "resample": "validation.resample",
+    "count_groups": "validation.group_counts",
+    "choose": "validation.selection",
+    "fit_segmentation": "validation.sureness",
+    "cross_segments": "validation.sureness",
+    "keep_or_refit": "monitoring.refit",
+    "features_by_model": "monitoring.refit",
+    "judge_kept_model": "monitoring.refit",
+    "kept_candidates": "validation.candidates",
+    # 04
+    "number_segments": "monitoring.matching",
     "profile_segments": "segments.profile",
+    "size_segments": "segments.profile",
     "name_segments": "segments.naming.names",
-    "score_customers": "scoring.score",
-    "hand_over": "targeting.handover.folder",
+    "names_to_keep": "monitoring.lasting_names",
+    "compare_names": "monitoring.lasting_names",
+    "describe_by_rule": "segments.segment_list",
+    "list_segments": "segments.segment_list",
+    "rename_segments": "segments.segment_list",
+    "name_segmentation": "segments.segment_list",
+    "assign_customers": "clustering.assign",
+    "assign_everybody": "segments.segment_list",
+    "draw_map": "segments.customer_map",
+    # 05
     "match_segments": "monitoring.matching",
     "migrations": "monitoring.migration",
-    "InputError": "runtime.errors",
+    "migrated_revenue": "monitoring.migration",
+    "assign_by_both": "monitoring.month_moves",
+    "forecast_months": "monitoring.month_moves",
+    "customer_drift": "monitoring.month_moves",
+    "moves_so_far": "monitoring.month_history",
+    # 06 and after
+    "segment_kpis": "targeting.kpis",
+    "judge_targets": "targeting.criteria",
+    "place_targets": "targeting.criteria",
+    "rank_levers": "targeting.levers",
+    "LEVERS": "targeting.levers",
+    "Lever": "targeting.levers",
+    "score_customers": "scoring.score",
+    "hand_over": "targeting.handover.folder",
     "run_report": "reporting.run_chain",
 }
 
-__all__ = list(_VERBS)
+__all__ = list(VERBS)
 
 
 def __getattr__(name: str):
-    if name not in _VERBS:
-        raise AttributeError(f"module 'segkit' has no attribute {name!r}; its verbs are {', '.join(_VERBS)}")
-    return getattr(import_module(f"segkit.{_VERBS[name]}"), name)
+    if name not in VERBS:
+        raise AttributeError(f"module 'segkit' has no attribute {name!r}; its verbs are {', '.join(VERBS)}")
+    return getattr(import_module(f"segkit.{VERBS[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_VERBS])
+    return sorted([*globals(), *VERBS])

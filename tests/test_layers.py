@@ -20,7 +20,7 @@ ROOMS = [
     "monitoring",
     "scoring",
 ]
-ROOMS += ["targeting", "plots", "reporting", "run", "cli", "__main__"]
+ROOMS += ["targeting", "plots", "run", "reporting", "cli", "__main__"]
 HEAVY = {"matplotlib", "seaborn", "sklearn", "hdbscan", "umap", "numba", "papermill", "nbconvert", "great_tables"}
 HEAVY |= {"pandas", "numpy", "scipy", "duckdb", "pyarrow", "joblib", "sqlglot"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segkit.preprocessing.matrix import Matrix
 from segkit.preprocessing.prepare import fit_matrix
-from segkit.preprocessing.ready_dictionary import ready_dictionary
+from segkit.features.ready_dictionary import ready_dictionary
 from segkit.preprocessing.transforms import soft_bound
 from segkit.runtime.errors import InputError
 

@@ -6,7 +6,7 @@ import pytest
 
 from segkit.clustering.methods import METHODS
 from segkit.preprocessing.prepare import fit_matrix
-from segkit.preprocessing.ready_dictionary import ready_dictionary
+from segkit.features.ready_dictionary import ready_dictionary
 from segkit.runtime.parameters import Parameters
 from segkit.validation.agreement import adjusted_rand, contingency
 from segkit.validation.families import candidate_recipe

@@ -7,6 +7,7 @@ import pandas as pd
 
 from segkit.monitoring.matching import profile_distances
 from segkit.segments.profile import BOUNDED
+from segkit.segments.segment_list import BY_ANALYST
 
 NAME_DISTANCE = 0.5  # standard deviations a profile may move and keep its name
 WORD_LEFT = 0.25  # standard deviations left of what a word says: half of what gave it
@@ -77,6 +78,66 @@ def lasting_words(
     now = now.rename(columns={"centre": "figure"}).assign(basis=np.where(now["used"], "descriptive", "evidence"))
     others = new_words[~new_words["segment_id"].isin(list(lasting))]
     return pd.concat([others, now[list(new_words)]], ignore_index=True)
+
+
+def names_to_keep(previous, profile: pd.DataFrame) -> dict[str, str]:
+    """Return the names of the month before that hold on this month's profile, and those that an analyst typed.
+
+    Parameters
+    ----------
+    previous : EarlierMonth or None
+        None gives nothing to keep.
+    profile : DataFrame
+        This month's, under lasting ids.
+    """
+    if previous is None:
+        return {}
+    lasting = lasting_names(previous.segments, previous.profile, profile, previous.words)
+    return lasting | {one: name for one, name in _typed(previous.segments).items() if one in set(profile["segment_id"])}
+
+
+def compare_names(
+    segments: pd.DataFrame, words: pd.DataFrame, previous, profile: pd.DataFrame, lasting: dict[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return segments and words as they stand beside the month before; unchanged without one.
+
+    Names that changed get ``was_called``; the words of names that last have this month's figures; names that an analyst
+    typed keep their mark.
+    """
+    if previous is None:
+        return segments, words
+    before = dict(zip(previous.segments["segment_id"], previous.segments["segment"], strict=True))
+    called = segments["segment_id"].map(before).astype("str")
+    segments = segments.assign(was_called=called.where(called.str.casefold() != segments["segment"].str.casefold()))
+    if typed := set(_typed(previous.segments)) & set(segments["segment_id"]):
+        by = pd.Series("segkit", segments.index).mask(segments["segment_id"].isin(list(typed)), BY_ANALYST)
+        segments = segments.assign(named_by=by)
+    return segments, lasting_words(previous.words, words, lasting, profile)
+
+
+def unbacked_names(segments: pd.DataFrame, previous, profile: pd.DataFrame) -> list[str]:
+    """Return a warning for every name that an analyst typed and that the profile has moved away from since."""
+    if previous is None or "named_by" not in segments:
+        return []
+    holds = lasting_names(previous.segments, previous.profile, profile, previous.words)
+    typed = _typed(segments)
+    return [
+        f"{one} is still called {name!r}, as an analyst named it, and its profile has moved since {previous.label}."
+        for one, name in typed.items()
+        if one in set(previous.segments["segment_id"]) and one not in holds
+    ]
+
+
+def _typed(segments: pd.DataFrame) -> dict[str, str]:
+    if "named_by" not in segments:
+        return {}
+    own = segments[segments["named_by"] == BY_ANALYST]
+    return dict(zip(own["segment_id"], own["segment"], strict=True))
+
+
+def names_of_both(before: pd.DataFrame, segments: pd.DataFrame) -> dict[str, str]:
+    """Return segment_id to name, of this month's segments and of those of the month before that are gone."""
+    return told_apart({row.segment_id: row.segment for table in (before, segments) for row in table.itertuples()})
 
 
 def told_apart(names: dict[str, str]) -> dict[str, str]:

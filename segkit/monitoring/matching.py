@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.segmentation import Segmentation
+from segkit.features.build import CustomerFeatures
 from segkit.runtime.errors import InputError
-from segkit.segments.profile import UNSEGMENTED, sort_ids
+from segkit.segments.profile import UNSEGMENTED, profile_segments, size_segments, sort_ids
 
 KEPT_JACCARD = 0.3  # of the members in both months: by chance three equal segments have 0.2
 WEAK_JACCARD = 0.15  # enough where the profiles, too, are each other's nearest
@@ -178,6 +181,47 @@ def lasting_ids(segment_ids: tuple[str, ...], matching: Matching) -> tuple[str, 
         ids.append(matching.ids.get(segment) or _next_id(used))
         used.add(ids[-1])
     return tuple(ids)
+
+
+def number_segments(
+    segmentation: Segmentation, features: CustomerFeatures, previous=None, kept: bool = False
+) -> tuple[Segmentation, Matching | None]:
+    """Return the model with ids that last, and what became of the segments of the month before.
+
+    In a first month segments are numbered by revenue: S1 brings the most. Later each keeps the id of the segment of the
+    month before that it matches; see `IDENTITY_RULE`.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Fitted, or kept from the month before.
+    previous : EarlierMonth, optional
+        The month before.
+    kept : bool
+        Whether the model is that of the month before: its ids are the same.
+
+    Returns
+    -------
+    Segmentation
+    Matching or None
+        None in a first month.
+    """
+    now = assign_customers(segmentation, features.table, sure=False)["segment_id"]
+    if previous is None:
+        sizes = size_segments(now, features.revenue)
+        order = sizes.sort_values(["revenue", "customers"], ascending=False, kind="stable")["segment_id"]
+        filled = [old for old in order if old != UNSEGMENTED]
+        empty = [old for old in segmentation.segment_ids if old not in filled]
+        new = {old: f"S{place}" for place, old in enumerate(filled + empty, start=1)}
+        ids = tuple(new[old] for old in segmentation.segment_ids)
+        return segmentation.with_segments(ids, {new[old]: name for old, name in segmentation.names.items()}), None
+    before, used = previous.assigned["segment_id"], tuple(previous.history["used_ids"])
+    if kept:
+        return segmentation, follow_segments(before, now, used_ids=used)
+    profile = profile_segments(features.table, features.dictionary, now)
+    matching = match_segments(before, now, used_ids=used, old_profile=previous.profile, new_profile=profile)
+    ids = lasting_ids(segmentation.segment_ids, matching)
+    return segmentation.with_segments(ids, dict(zip(ids, segmentation.names.values(), strict=True))), matching
 
 
 def _descent(related: str, alone: str, segment: str, others: list[str], shares, jaccard) -> tuple:

@@ -1,11 +1,21 @@
 """Whether to go on scoring with the frozen model or to fit anew, with the reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pandas as pd
 
+from segkit.clustering.assign import assign_customers
+from segkit.clustering.segmentation import Segmentation
+from segkit.features.build import CustomerFeatures, build_features
+from segkit.monitoring.drift import feature_drift, mix_drift
+from segkit.monitoring.month_history import tried_parameters
+from segkit.monitoring.previous_month import EarlierMonth
+from segkit.runtime.cache import kept as kept_on_disk
+from segkit.runtime.errors import InputError
 from segkit.runtime.labels import label_of
 from segkit.runtime.parameters import WAYS
+from segkit.validation.forward.judgement import judge_kept
 
 DRIFTED_SHARE = 0.1  # features in alarm from which the model no longer fits its customers
 
@@ -16,6 +26,137 @@ class Advice:
 
     way: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """Whether this month keeps the model of the month before, and why; made by `keep_or_refit`.
+
+    Attributes
+    ----------
+    way, reason : str
+        ``frozen`` (the model is kept) or ``refit``; the reason as a sentence or two.
+    model : Segmentation or None
+        The model that is kept.
+    fit : dict
+        What was known of it when it was fitted.
+    aging : DataFrame or None
+        How far this month's customers are from those that the earlier model was fitted on: ``feature, psi, low, high,
+        alarm``; the last row is ``segment``, the mix of segments. None without a month before.
+    """
+
+    way: str
+    reason: str
+    model: Segmentation | None = field(default=None, repr=False)
+    fit: dict = field(default_factory=dict, repr=False)
+    aging: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the model of an earlier month stays in use."""
+        return self.way == "frozen"
+
+    def to_tables(self) -> dict:
+        """Return what `from_tables` makes the way again of; the model itself is saved as what is fitted."""
+        about = {"about": {"way": self.way, "reason": self.reason}}
+        return about if self.aging is None else about | {"aging": self.aging}
+
+    @classmethod
+    def from_tables(cls, made: dict) -> "Way":
+        """Return the way that `to_tables` stored."""
+        return cls(**made["about"], aging=made.get("aging"))
+
+
+def keep_or_refit(
+    previous: EarlierMonth | None,
+    features: CustomerFeatures,
+    by_model: CustomerFeatures | None,
+    orders,
+    parameters,
+    *,
+    judged_from=None,
+) -> Way:
+    """Return whether to go on with the model of the month before, or to compare candidates anew.
+
+    Parameters
+    ----------
+    previous : EarlierMonth or None
+        The month before; without one the model is fitted.
+    features : CustomerFeatures
+        Of this month.
+    by_model : CustomerFeatures or None
+        Of this month by the recipe of the earlier model; None where they can't be made.
+    orders : Orders
+        Read as of this month.
+    parameters : Parameters
+        ``way`` and ``refit_after``, and those that decide how candidates are tried: where these differ from when the
+        model was fitted, it is fitted anew.
+    judged_from : date, optional
+        The first day as of which the future can be judged.
+    """
+    if previous is None:
+        advice = advise_way(age_months=None, refit_after=parameters.refit_after)
+        return Way(advice.way, advice.reason)
+    model, tried = previous.segmentation, tried_parameters(parameters)
+    aging = None if by_model is None else model_aging(previous, by_model, orders, parameters.seed)
+    changed = [name for name, given in tried.items() if previous.fit["parameters"].get(name) != given]
+    if parameters.choice not in ("", model.candidate_id):
+        changed.append("choice")
+    advice = advise_way(
+        age_months=12 * (features.as_of.year - model.as_of.year) + features.as_of.month - model.as_of.month,
+        refit_after=parameters.refit_after,
+        drift=None if aging is None else aging[aging["feature"] != "segment"],
+        mix=None if aging is None else aging[aging["feature"] == "segment"],
+        judged_then=previous.fit["judged"],
+        judged_now=judged_from is not None and judged_from <= features.as_of,
+        same_features=aging is not None,
+        changed=tuple(changed),
+        way=parameters.way,
+    )
+    kept = advice.way == "frozen"
+    return Way(advice.way, advice.reason, model if kept else None, previous.fit if kept else {}, aging)
+
+
+def features_by_model(previous: EarlierMonth | None, orders, as_of) -> CustomerFeatures | None:
+    """Return a day's features by the recipe of the earlier model; None without one, or where they can't be made."""
+    if previous is None:
+        return None
+    try:
+        return build_features(orders, as_of, previous.segmentation.window_days, recipe=previous.segmentation.recipe)
+    except InputError:
+        return None
+
+
+def judge_kept_model(way: Way, previous: EarlierMonth, orders, as_of, parameters):
+    """Return what the kept model itself said about the days since; None while it is younger than a horizon."""
+    origin = as_of - timedelta(days=parameters.horizon_days)
+    then = features_by_model(previous, orders, origin) if way.model.as_of <= origin else None
+    if then is None:
+        return None
+    settings = {"horizon_days": parameters.horizon_days, "judge_value": parameters.judge_value, "seed": parameters.seed}
+    return judge_kept(orders, way.model, then, as_of, **settings)
+
+
+def model_aging(previous: EarlierMonth, now: CustomerFeatures, orders, seed: int) -> pd.DataFrame | None:
+    """Return how far customers are from those that the earlier model was fitted on; see `Way.aging`."""
+    model = previous.segmentation
+    then = features_by_model(previous, orders, model.as_of)
+    if then is None:
+        return None
+
+    def make() -> dict:
+        drift = feature_drift(then.table, now.table, now.dictionary, seed=seed, resamples=200)
+        labels = [assign_customers(model, one.table, sure=False)["segment_id"] for one in (then, now)]
+        return {"drift": pd.concat([drift, mix_drift(*labels, seed=seed)], ignore_index=True)}
+
+    depends = {
+        "inputs": orders.inputs,
+        "as_of": now.as_of,
+        "days": now.window_days,
+        "model": previous.digest,
+        "seed": seed,
+    }
+    return kept_on_disk("aging", "monitoring.refit", depends, make)["drift"]
 
 
 def advise_way(

@@ -1,51 +1,57 @@
-"""One whole run: every step, every notebook, tables and page, built beside its place and moved there when whole."""
+"""One whole run: papermill over the chain of notebooks, their tables published, built beside its place and moved there.
+
+The notebooks are the analysis. What they save is what the run holds; nothing here computes a figure of its own.
+"""
 
 import hashlib
+import json
 import os
 import platform
 import resource
 import shutil
-import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
-from importlib.resources import files
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-from segkit.data.cards.card import read_card
+from segkit.data.cards.card import Card, read_card
 from segkit.data.databases import one_snapshot
-from segkit.monitoring.previous_month import HISTORY
+from segkit.data.orders import read_orders
+from segkit.data.periods import check_sales, last_day_counted
+from segkit.data.ready_table import read_ready
+from segkit.monitoring.previous_month import read_run
 from segkit.reporting.finished_runs import month_before
-from segkit.reporting.results import describe_run, write_tables
+from segkit.reporting.publish import REQUIRED, describe_run, write_model, write_readme, write_tables
 from segkit.reporting.series_page import write_series
-from segkit.reporting.study.study_opening import Study, open_study
+from segkit.run import CHAIN, NOTEBOOKS, PARAMETERS, open_orders, which_month
 from segkit.runtime.cache import code_digest
 from segkit.runtime.disk import ROOT, check_writable, writing
 from segkit.runtime.errors import InputError
 from segkit.runtime.interrupts import is_alive, temporary
-from segkit.runtime.memory import share_engine_memory
-from segkit.runtime.parallel import end_processes
-from segkit.runtime.progress import progress_bar
-from segkit.runtime.tables.files import describe_tables, write_json
-from segkit.scoring.sql.model_sql import rules_sql
+from segkit.runtime.notebook_steps import Step, check_steps, digest, find_makers, read_steps
+from segkit.runtime.parameters import Parameters, read_parameters
+from segkit.runtime.progress import follow_events, progress_bar, show_events
+from segkit.runtime.run_step import NotebookFailed, StepRun, end_step, finish_step, start_step
+from segkit.runtime.table_store import find_table
+from segkit.runtime.tables.files import write_json
 
-NOTEBOOKS = ROOT / "notebooks"
-READY_TABLE_STARTS_AT = "03"  # a ready table has no orders to explore and no features to build
-NEEDS_A_MONTH_BEFORE = "05"
-NEEDS_A_MONTH_BEFORE_TAG = "since-last-month"  # cells of other notebooks
-NEEDS_JUDGEMENT_TAG = "where-judged"  # cells about what candidates told of the future, in this very month
-
-
-class NotebookFailed(RuntimeError):
-    """A notebook of the chain stopped; the message names it, the cell, the error and where it lies."""
+AT_ONCE = 2  # kernels
+WITHOUT_PREVIOUS, WITHOUT_JUDGEMENT = "since-last-month", "where-judged"  # tags of cells that then have nothing to say
+POLL_SECONDS = 0.1
 
 
 @one_snapshot()
-def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "", out: Path | None = None, **settings):
-    """Run a study whole and return the path of its ``report.html``.
+def run_report(
+    dataset: str,
+    month: str = "",
+    as_of: str = "",
+    source: str = "",
+    out: Path | None = None,
+    notebooks: Path | None = None,
+    **settings,
+) -> Path:
+    """Run the chain of notebooks and return the path of the run's ``report.html``.
 
     A month is held against the latest finished month before it, if there is one under the same `out`: segments keep
     their ids, and its model stays in use until drift or age says refit.
@@ -55,10 +61,14 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
 
     Parameters
     ----------
-    dataset, month, as_of, source, **settings
-        As for `open_study`.
+    dataset, month, as_of, source
+        As for `open_run`.
     out : path, optional
         Where runs are kept; ``reports/`` by default.
+    notebooks : path, optional
+        A folder with a shop's own copies of the notebooks; the project's by default.
+    **settings
+        Parameters by name, above the card's ``[defaults]``; see `Parameters`.
 
     Raises
     ------
@@ -68,141 +78,160 @@ def run_report(dataset: str, month: str = "", as_of: str = "", source: str = "",
         A notebook stopped; it is kept, partly executed, and the message says where.
     """
     start = time.perf_counter()
-    shelf = Path(out or ROOT / "reports").resolve() / read_card(dataset, source or None).name
+    card = read_card(dataset, source or None)
+    parameters = read_parameters(card.defaults, settings)
+    label, day = which_month(card, month, as_of)
+    shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
     before = month_before(shelf, month)
-    previous = str(before.folder) if before else ""
-    study = open_study(dataset, month=month, as_of=as_of, source=source, previous=previous, **settings)
-    notebooks = _chain(study)
-    study.compute()
+    previous = read_run(before.folder) if before else None
+    steps = chain_of(notebooks or NOTEBOOKS, card, previous is not None, parameters)
+    rows = read_ready(card) if day is None else open_orders(card, day)
+    if day is not None:
+        check_sales(rows, label, day, parameters.window_days)
     shelf.mkdir(parents=True, exist_ok=True)
-    with _building(shelf, study.label) as building:
-        (building / "tables").mkdir()
-        (building / "notebooks").mkdir()
-        about = write_tables(study, building / "tables")
-        (building / "tables" / "README.md").write_text(describe_tables(building / "tables", about))
-        study.segmentation.save(building / "model")
-        if study.as_of is not None:
-            write_json(study.history, building / "model" / HISTORY)
-        (building / "model" / "rules.sql").write_text(rules_sql(study.segmentation, study.features), encoding="utf-8")
-        arguments = {
-            "dataset": str(Path(dataset).resolve()) if dataset.endswith(".toml") else dataset,
-            "month": month,
-            "as_of": as_of,
-            "source": str(Path(source).resolve()) if source else "",
-            "previous": previous,
-            **study.parameters.as_dict(),
-        }
-        record = describe_run(study)
-        if study.as_of is not None:
-            study.orders.close()  # the kernels have use for the memory that the engine holds,
-        end_processes()  # and for that of processes that wait for more work
-        _execute_all(notebooks, arguments, building / "notebooks", shelf / f"failed-{study.label}")
-        for notebook in notebooks:
-            _export(building / "notebooks" / notebook.name, building / "notebooks" / f"{notebook.stem}.html")
-        without = [] if study.earlier else [NEEDS_A_MONTH_BEFORE_TAG]
-        without += [] if study.trial.judgement.shares is not None else [NEEDS_JUDGEMENT_TAG]
-        page = building / "notebooks" / notebooks[-1].name
-        _export(page, building / "report.html", title=study.card.title, without=without)
-        place = {"card": str(study.card.path.resolve()), "source": arguments["source"], "made_by": made_by(study)}
-        write_json(_record(record, time.perf_counter() - start) | place, building / "run.json")
-        _take_place(building, shelf / study.label)
-    write_series(shelf, study.card.title, study.card.currency)
-    shutil.rmtree(shelf / f"failed-{study.label}", ignore_errors=True)
-    return shelf / study.label / "report.html"
-
-
-def _chain(study: Study) -> list[Path]:
-    """The notebooks to run, in order; each must have its parameters cell."""
-    from papermill import inspect_notebook
-
-    chain = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if study.as_of is None:
-        chain = [notebook for notebook in chain if notebook.name[:2] >= READY_TABLE_STARTS_AT]
-    if study.earlier is None:
-        chain = [notebook for notebook in chain if notebook.name[:2] != NEEDS_A_MONTH_BEFORE]
-    known = {"dataset", "month", "as_of", "source", "previous", *study.parameters.as_dict()}
-    for notebook in chain:
-        # papermill itself only logs an unknown parameter or a missing tag, and then reports the wrong month.
-        names = set(inspect_notebook(str(notebook)))
-        if not names >= {"dataset", "month", "as_of", "source"}:
-            raise NotebookFailed(
-                f"notebook {notebook} has no cell tagged 'parameters' with dataset, month, as_of, source"
-            )
-        if names - known:
-            raise NotebookFailed(f"notebook {notebook} has unknown parameters: {', '.join(sorted(names - known))}")
-    return chain
-
-
-def _execute_all(notebooks: list[Path], arguments: dict, target: Path, failed: Path) -> None:
-    """Execute the notebooks, two at a time: each opens on its own, and starting a kernel is mostly waiting."""
-    with (
-        progress_bar("running the notebooks", len(notebooks)) as report,
-        ProcessPoolExecutor(2, get_context("spawn"), initializer=_begin) as pool,
-    ):
-        running = {
-            pool.submit(_execute, notebook, target / notebook.name, arguments): notebook for notebook in notebooks
-        }
-        for done, (future, notebook) in enumerate(running.items(), start=1):
-            if problem := future.result():
-                pool.shutdown(cancel_futures=True)
-                shutil.rmtree(failed, ignore_errors=True)
-                failed.mkdir(parents=True)
-                shutil.move(target / notebook.name, failed / notebook.name)
-                raise NotebookFailed(f"{problem}; the partly executed notebook is {failed / notebook.name}")
-            report(done, len(notebooks), notebook.stem)
-
-
-def _begin() -> None:
-    """Silence a kernel's own chatter; what goes wrong comes back as an exception. Two share the memory."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    share_engine_memory(2)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _end_with_parent() -> None:
-    parent_process().join()  # of a run that is killed nothing goes on; a kernel ends with the process that started it
-    os._exit(1)
-
-
-def _execute(notebook: Path, target: Path, arguments: dict) -> str:
-    """Execute one notebook and return what went wrong, or ""; run in a process of its own."""
-    import logging
-
-    from papermill import PapermillExecutionError, execute_notebook, inspect_notebook
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    names = inspect_notebook(str(notebook))
-    chosen = {name: argument for name, argument in arguments.items() if name in names}
     try:
-        # "completed" in the notebook's own metadata is no proof: it says so after a dead kernel too.
-        with writing(target):
-            execute_notebook(
-                str(notebook), str(target), chosen, kernel_name="python3", cwd=str(notebook.parent), progress_bar=False
-            )
-    except PapermillExecutionError as error:
-        return f"notebook {notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}"
-    except Exception as error:
-        return f"notebook {notebook.name}: {type(error).__name__}: {error}"
-    _drop_times(target)
-    return ""
+        with _building(shelf, label) as building:
+            arguments = {
+                "dataset": str(Path(dataset).resolve()) if str(dataset).endswith(".toml") else dataset,
+                "month": month,
+                "as_of": as_of,
+                "source": str(Path(source).resolve()) if source else "",
+                "previous": str(before.folder) if before else "",
+                **parameters.as_dict(),
+            }
+            costs = _execute_all(steps, arguments, building, shelf / f"failed-{label}")
+            load = _loader(building / "work", steps)
+            for folder in ("tables", "model"):
+                (building / folder).mkdir()
+            about = write_tables(load, rows, building / "tables")
+            write_readme(building / "tables", about)
+            write_model(load, building / "model", parameters, label, previous)
+            record = describe_run(load, card, label, parameters, rows, previous, costs)
+            judged = load("candidates").judgement.shares is not None
+            hidden = ([] if previous else [WITHOUT_PREVIOUS]) + ([] if judged else [WITHOUT_JUDGEMENT])
+            _export_all(steps, building, card.title, hidden)
+            place = {"card": str(card.path.resolve()), "source": arguments["source"], "made_by": made_by(card, steps)}
+            place["notebooks"] = {"folder": str(Path(notebooks or NOTEBOOKS).resolve()), "cells": _cells(steps)}
+            shutil.rmtree(building / "work")
+            write_json(_record(record, time.perf_counter() - start) | place, building / "run.json")
+            _take_place(building, shelf / label)
+    finally:
+        if day is not None:
+            rows.close()
+        if shelf.exists() and not any(shelf.iterdir()):
+            shelf.rmdir()
+    write_series(shelf, card.title, card.currency)
+    shutil.rmtree(shelf / f"failed-{label}", ignore_errors=True)
+    return shelf / label / "report.html"
 
 
-def _drop_times(notebook: Path) -> None:
-    """Take out when and where a notebook was executed: that differs between runs of the same inputs."""
-    import nbformat
+def chain_of(folder: Path, card: Card, with_previous: bool, parameters: Parameters) -> dict[str, Step]:
+    """Return the notebooks that apply to a dataset, in order; refused where one lacks what every chain needs.
 
-    content = nbformat.read(notebook, as_version=4)
-    for part in (content, *content.cells):
-        for told in ("papermill", "execution"):
-            part.metadata.pop(told, None)
-        if "injected-parameters" in part.metadata.get("tags", ()):
-            part["id"] = "injected-parameters"  # papermill draws one
-    nbformat.write(content, notebook)
+    Raises
+    ------
+    InputError
+        The folder or a notebook is not what it must be; the message names what is missing.
+    """
+    steps = read_steps(Path(folder).expanduser())
+    known = {"dataset", "month", "as_of", "source", "previous", *parameters.as_dict()}
+    check_steps(steps.values(), known)
+    if missing := [name for name in REQUIRED if name not in find_makers(steps)]:
+        raise InputError(f"no notebook of {folder} saves {', '.join(missing)}: a report needs what run.save(...) keeps")
+    lacking = {"orders"} if card.ready is not None else set()
+    lacking |= set() if with_previous else {"previous"}
+    left = {name: step for name, step in steps.items() if step.needs not in lacking}
+    if card.ready is not None:
+        left = {name: step for name, step in left.items() if step.needs != "previous"}
+    return left
 
 
-def _export(notebook: Path, target: Path, title: str = "", without: Sequence[str] = ()) -> None:
-    """Write an executed notebook as one HTML file that needs no network; with `title`, without its code.
+def _execute_all(steps: Mapping[str, Step], arguments: dict, building: Path, failed: Path) -> dict:
+    """Execute the notebooks, those side by side that need nothing of each other; return what their work took."""
+    makers, costs, done = find_makers(steps), {}, set()
+    waiting, running = list(steps.values()), []
+    env = {CHAIN: str(building / "work"), "SEGKIT_ENGINES": str(AT_ONCE)}
+    (building / "work").mkdir()
+    (building / "work" / PARAMETERS).write_text(json.dumps(arguments))
+    shown: dict[str, tuple] = {}
+    with progress_bar("running the notebooks", len(steps)) as report:
+        try:
+            while waiting or running:
+                for step in _ready(waiting, done, makers)[: AT_ONCE - len(running)]:
+                    waiting.remove(step)
+                    running.append(start_step(step, building / "notebooks" / step.path.name, arguments, env))
+                    shown[step.name] = (show_events(f"{step.name}: "), [0])
+                time.sleep(POLL_SECONDS)
+                for one in list(running):
+                    _show(one, *shown[one.step.name])
+                    if one.process.poll() is not None:
+                        running.remove(one)
+                        took = _finish(one, failed)
+                        costs |= {f"{one.step.name}: {event['text']}": _cost(event) for event in took}
+                        done.add(one.step.name)
+                        report(len(done), len(steps), one.step.name)
+        finally:
+            for one in running:
+                end_step(one)
+    return costs
+
+
+def _ready(waiting: list[Step], done: set[str], makers: Mapping[str, str]) -> list[Step]:
+    """Notebooks whose tables are all there; those that others wait for come first."""
+    ready = [step for step in waiting if all(makers.get(name, "") in {*done, ""} for name in step.loads)]
+    wanted = {makers.get(name, "") for step in waiting for name in step.loads}
+    return sorted(ready, key=lambda step: step.name not in wanted)
+
+
+def _show(one: StepRun, show, told: list[int]) -> None:
+    events = follow_events(one.events)
+    for event in events[told[0] :]:
+        show(event)
+    told[0] = len(events)
+
+
+def _cost(event: dict) -> dict[str, float]:
+    return {"seconds": event["seconds"], "peak_memory_mb": event["peak_memory_mb"]}
+
+
+def _finish(one: StepRun, failed: Path) -> list[dict]:
+    try:
+        return finish_step(one)
+    except NotebookFailed as error:
+        shutil.rmtree(failed, ignore_errors=True)
+        failed.mkdir(parents=True)
+        where = failed / one.target.name
+        if one.target.exists():
+            shutil.move(one.target, where)
+        raise NotebookFailed(f"{error}; the partly executed notebook is {where}") from None
+
+
+def _loader(store: Path, steps: Mapping[str, Step]):
+    """Return a function that gives a table by name; None where no notebook saved it."""
+    makers, read = find_makers(steps), {}
+
+    def load(name: str):
+        if name not in read:
+            saved = find_table(store / makers[name], name) if name in makers else None
+            if saved is None and name in REQUIRED:
+                raise InputError(f"{makers.get(name, 'no notebook')} did not save {name}, which a report needs")
+            read[name] = None if saved is None else saved.read()
+        return read[name]
+
+    return load
+
+
+def _export_all(steps: Mapping[str, Step], building: Path, title: str, hidden: list[str]) -> None:
+    with progress_bar("writing the pages"):
+        for step in steps.values():
+            _export(building / "notebooks" / step.path.name, building / "notebooks" / f"{step.name}.html")
+        last = building / "notebooks" / next(reversed(steps.values())).path.name
+        _export(last, building / "report.html", title=title, without=hidden)
+
+
+def _export(notebook: Path, target: Path, title: str = "", without: list[str] = ()) -> None:
+    """Write an executed notebook as one HTML file that needs no network; with `title`, blocks and prose alone.
 
     `without` names tags of cells that have nothing to say.
     """
@@ -210,27 +239,29 @@ def _export(notebook: Path, target: Path, title: str = "", without: Sequence[str
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
+    from segkit.reporting.blocks.page import only_blocks, page_html
+
     tags = ["parameters", "injected-parameters", "remove-cell", *without]
     hidden = {"remove_cell_tags": tags, "enabled": bool(title)}
     exporter = HTMLExporter(template_name="basic", config=Config({"TagRemovePreprocessor": hidden}))
     exporter.exclude_input = exporter.exclude_input_prompt = exporter.exclude_output_prompt = bool(title)
     content = nbformat.read(notebook, as_version=4)
-    body, resources = exporter.from_notebook_node(content)
-    code_style = "" if title else "\n".join(resources["inlining"]["css"][:1])
-    style = files("segkit.reporting").joinpath("page.css").read_text()
-    target.write_text(
-        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{title or notebook.stem}</title>\n<style>\n{code_style}\n{style}</style>\n</head>\n"
-        f"<body class='sk-page'>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    body, resources = exporter.from_notebook_node(only_blocks(content) if title else content)
+    style = "" if title else "\n".join(resources["inlining"]["css"][:1])
+    target.write_text(page_html(title or notebook.stem, body, style), encoding="utf-8")
 
 
-def made_by(study: Study) -> dict[str, str]:
+def made_by(card: Card, steps: Mapping[str, Step]) -> dict[str, str]:
     """Return hashes of the card and of segkit's code and notebooks, which with data and parameters make a run."""
-    texts = {"card": study.card.path.read_bytes(), "code": code_digest("reporting").encode()}
-    texts["notebooks"] = b"".join(path.read_bytes() for path in _chain(study))
-    return {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
+    return {
+        "card": hashlib.sha256(card.path.read_bytes()).hexdigest(),
+        "code": code_digest("run", "reporting"),
+        "notebooks": digest(_cells(steps)),
+    }
+
+
+def _cells(steps: Mapping[str, Step]) -> dict[str, str]:
+    return {name: digest(step.cells) for name, step in steps.items()}
 
 
 def _record(described: dict, seconds: float) -> dict:
@@ -255,12 +286,8 @@ def _building(shelf: Path, label: str):
         if not is_alive(int(left.name.rsplit("-", 1)[1])):  # of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
     building = shelf / f".building-{label}-{os.getpid()}"
-    try:
-        with writing(building), temporary(building):
-            yield building
-    finally:
-        if not any(shelf.iterdir()):
-            shelf.rmdir()
+    with writing(building), temporary(building):
+        yield building
 
 
 def _take_place(building: Path, place: Path) -> None:
@@ -284,4 +311,4 @@ def _exchange(one: Path, other: Path) -> bool:
     return rename is not None and rename(at_working_directory, names[0], at_working_directory, names[1], exchange) == 0
 
 
-__all__ = ["InputError", "NotebookFailed", "run_report"]
+__all__ = ["NotebookFailed", "chain_of", "made_by", "read_orders", "run_report", "last_day_counted"]

@@ -4,29 +4,41 @@ import re
 import time
 from pathlib import Path
 
-from segkit.data.cards.card import read_card
-from segkit.data.periods import next_month
+from segkit.clustering.segmentation import Segmentation
+from segkit.data.cards.card import Card, read_card
+from segkit.data.periods import last_day_counted, next_month
+from segkit.features.build import build_features
 from segkit.reporting.finished_runs import FinishedMonth, finished_months, month_before, stale_months
-from segkit.reporting.results import has_same_data
-from segkit.reporting.run_chain import made_by, run_report
+from segkit.reporting.publish import column_of
+from segkit.reporting.run_chain import chain_of, made_by, run_report
 from segkit.reporting.series_page import write_series
-from segkit.reporting.study.study_opening import open_study
+from segkit.run import NOTEBOOKS, open_orders
 from segkit.runtime.disk import ROOT, check_writable
 from segkit.runtime.errors import InputError
+from segkit.runtime.interrupts import temporary
+from segkit.runtime.parameters import Parameters, read_parameters
+from segkit.runtime.tables.files import write_table
 
 
 def run_months(
-    dataset: str, first: str, last: str, source: str = "", out: Path | None = None, tell=print, **settings
+    dataset: str,
+    first: str,
+    last: str,
+    source: str = "",
+    out: Path | None = None,
+    notebooks: Path | None = None,
+    tell=print,
+    **settings,
 ) -> Path:
     """Run every month from `first` to `last` in order and return the path of the series page over all of them.
 
-    A month that is finished and would come out the same stays as it is: same data, same parameters, same segkit, and
-    the month before as it was. So a call that was broken off is finished by the same call again.
+    A month that is finished and would come out the same stays as it is: same data, same parameters, same notebooks,
+    same segkit, and the month before as it was. So a call that was broken off is finished by the same call again.
 
     Parameters
     ----------
-    dataset, source, out, **settings
-        As for `run_report`.
+    dataset, source, out, notebooks, **settings
+        As for `run_report`. Where `notebooks` is not given, months go on with the notebooks of the month before.
     first, last : str
         ``"2017-04"``.
     tell : callable
@@ -39,20 +51,42 @@ def run_months(
     """
     months = months_between(first, last)
     card = read_card(dataset, source or None)
-    shelf = Path(out or ROOT / "reports").resolve() / card.name
+    shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
+    parameters = read_parameters(card.defaults, settings)
     for month in months:
         done = finished_months(shelf)
-        reason = _why_run(month, done, stale_months(done), dataset, source, settings)
+        folder = which_notebooks(notebooks, done, month)
+        reason = _why_run(month, done, stale_months(done), card, parameters, folder)
         if reason:
             tell(f"{month}: {reason}")
             start = time.perf_counter()
-            run_report(dataset, month=month, source=source, out=out, **settings)
+            run_report(dataset, month=month, source=source, out=out, notebooks=folder, **settings)
             way = next(one for one in finished_months(shelf) if one.label == month).record["months"]
             tell(f"{month}: done in {time.perf_counter() - start:.0f} s. {way['why']}")
         else:
             tell(f"{month}: is there, and nothing it depends on has changed")
     return write_series(shelf, card.title, card.currency)
+
+
+def which_notebooks(asked: Path | None, done: list[FinishedMonth], month: str) -> Path:
+    """Return the folder of notebooks for a month: that which was asked for, else that of the latest month before.
+
+    Raises
+    ------
+    InputError
+        The folder of the month before is no longer there: it is named, so that nothing switches silently.
+    """
+    if asked is not None:
+        return Path(asked).expanduser()
+    before = [one for one in done if one.label <= month]
+    folder = Path(before[-1].record.get("notebooks", {}).get("folder", NOTEBOOKS)) if before else NOTEBOOKS
+    if not folder.is_dir():
+        raise InputError(
+            f"{before[-1].label} was made with the notebooks in {folder}, which is not there: name a folder with "
+            "--notebooks"
+        )
+    return folder
 
 
 def months_between(first: str, last: str) -> list[str]:
@@ -67,7 +101,7 @@ def months_between(first: str, last: str) -> list[str]:
     segkit.InputError: --to 2017-10 is before --from 2017-11
     """
     for option, month in (("--from", first), ("--to", last)):
-        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", month):
             raise InputError(f"{option} {month!r} is not YYYY-MM; for example 2017-09")
     if last < first:
         raise InputError(f"--to {last} is before --from {first}")
@@ -78,7 +112,7 @@ def months_between(first: str, last: str) -> list[str]:
 
 
 def _why_run(
-    month: str, done: list[FinishedMonth], stale: dict[str, str], dataset: str, source: str, settings: dict
+    month: str, done: list[FinishedMonth], stale: dict[str, str], card: Card, parameters: Parameters, notebooks: Path
 ) -> str:
     """Return why a month has to be made; nothing where it is there and would come out the same."""
     own = next((one for one in done if one.label == month), None)
@@ -87,16 +121,29 @@ def _why_run(
     if month in stale:
         return f"being made again: {stale[month]}"
     before = month_before(own.folder.parent, month)
-    study = open_study(dataset, month=month, source=source, previous=before.folder if before else "", **settings)
-    parameters = study.parameters.as_dict()
+    given = parameters.as_dict()
     if before is None:  # nothing to keep: however it was asked for, the model is fitted
-        parameters = {name: given for name, given in parameters.items() if name not in ("way", "refit_after")}
-    if changed := [name for name, given in parameters.items() if own.record["parameters"].get(name) != given]:
+        given = {name: setting for name, setting in given.items() if name not in ("way", "refit_after")}
+    if changed := [name for name, setting in given.items() if own.record["parameters"].get(name) != setting]:
         return f"being made again: {', '.join(changed)} changed"
-    if own.record["made_by"] != made_by(study):
-        return "being made again: the card, or segkit itself, changed"
+    then, now = own.record["made_by"], made_by(card, chain_of(notebooks, card, before is not None, parameters))
+    if other := [name for name in now if then.get(name) != now[name]]:
+        words = {"card": "the card", "code": "segkit itself", "notebooks": "the notebooks' code"}
+        return f"being made again: {' and '.join(words[name] for name in other)} changed"
+    orders = open_orders(card, last_day_counted(month))
     try:
-        same = own.record["inputs"] == study.orders.inputs or has_same_data(study, own.folder)
+        same = own.record["inputs"] == orders.inputs or _has_same_data(orders, own)
     finally:
-        study.orders.close()  # the months that are made need the memory, or the cores of a cluster
+        orders.close()  # the months that are made need the memory, or the cores of a cluster
     return "" if same else "being made again: its data changed"
+
+
+def _has_same_data(orders, run: FinishedMonth) -> bool:
+    """Return whether a finished run was made of the same rows, whatever else its files have gained since."""
+    model = Segmentation.load(run.folder / "model")
+    features = build_features(orders, orders.as_of, model.window_days, recipe=model.recipe)
+    present = features.dictionary[features.dictionary["present"]]
+    about = {feature: column_of(row) for feature, row in present.iterrows()}
+    with temporary() as folder:
+        made = [write_table(orders.ledger, "ledger", folder), write_table(features.table, "features", folder, about)]
+        return all(path.read_bytes() == (run.folder / "tables" / path.name).read_bytes() for path in made)

@@ -1,14 +1,23 @@
-"""Progress of long work: a bar where somebody watches, plain lines in a log, nothing in a checked notebook."""
+"""Progress of long work: a bar where somebody watches, plain lines in a log, nothing in a checked notebook.
 
+A notebook that a chain executes tells its progress in a file, which the command line shows.
+"""
+
+import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+EVENTS = "SEGKIT_EVENTS"  # names the file in which the notebooks of a chain tell how far they are
+LINE_SECONDS = 30  # between two lines on how far a step has come
+TELL_SECONDS = 0.5  # between two events on how far a step has come
+costs: dict[str, dict[str, float]] = {}  # what each piece of work of this process took, by its text
 _began: float | None = None  # the command line sets the clock; a notebook run by a machine has none and stays silent
 _quiet = False
-LINE_SECONDS = 30  # between two lines on how far a step has come
 
 
 def use_plain_lines(on: bool = True) -> None:
@@ -30,7 +39,7 @@ def _somebody_watches() -> bool:
 
 @contextmanager
 def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int, int, str], None]]:
-    """Yield ``report(done, total, what)`` to be called while the work goes on.
+    """Yield ``report(done, total, what)`` to be called while the work goes on; what it took is kept in `costs`.
 
     Examples
     --------
@@ -41,6 +50,21 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
        0:00  counting
     >>> use_plain_lines(False)
     """
+    start = time.perf_counter()
+    with _shown(text, total) as report:
+        yield report
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    took = {"seconds": round(time.perf_counter() - start, 2), "peak_memory_mb": round(peak / 1024)}
+    costs[text] = took
+    _tell_event(text=text, **took)
+
+
+@contextmanager
+def _shown(text: str, total: int | None) -> Iterator[Callable[[int, int, str], None]]:
+    if EVENTS in os.environ:
+        _tell_event(text=text)
+        yield _tell_in_file(text)
+        return
     if _began is not None:
         _print(text)
     if not _somebody_watches():
@@ -53,7 +77,7 @@ def progress_bar(text: str, total: int | None = None) -> Iterator[Callable[[int,
         def report(done: int, total: int, what: str = "") -> None:
             bar.total = total
             bar.set_postfix_str(what, refresh=False)
-            bar.update(done - bar.n)
+            bar.update(max(done - bar.n, 0))
 
         yield report
 
@@ -74,3 +98,73 @@ def _tell_seldom() -> Callable[[int, int, str], None]:
             _print(f"  {what or 'done'}: {100 * done // total} %" if total else f"  {what}")
 
     return report
+
+
+def _tell_in_file(text: str) -> Callable[[int, int, str], None]:
+    told = 0.0
+
+    def report(done: int, total: int, what: str = "") -> None:
+        nonlocal told
+        if time.perf_counter() - told >= TELL_SECONDS or done == total:
+            told = time.perf_counter()
+            _tell_event(text=text, done=done, total=total, what=what)
+
+    return report
+
+
+def _tell_event(**event) -> None:
+    if path := os.environ.get(EVENTS):
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(event) + "\n")
+
+
+def follow_events(path: Path) -> list[dict]:
+    """Return what a notebook has told so far: ``text`` of a piece of work, then ``done, total``, or ``seconds``."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        try:
+            events.append(json.loads(line))
+        except ValueError:  # half written
+            break
+    return events
+
+
+def show_events(say: str = "") -> Callable[[dict], None]:
+    """Return a function that shows what a notebook tells, as if the work were done here.
+
+    A line when a piece of work begins, or a bar where somebody watches.
+    """
+    if _began is not None and not sys.stderr.isatty():
+        told: set[str] = set()
+        seldom = _tell_seldom()
+
+        def show(event: dict) -> None:
+            if event["text"] not in told:
+                told.add(event["text"])
+                _print(f"{say}{event['text']}")
+            elif "done" in event:
+                seldom(event["done"], event["total"], event["what"])
+
+        return show
+    if not _somebody_watches():
+        return lambda event: None
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm] = {}
+
+    def show(event: dict) -> None:
+        text = event["text"]
+        if text not in bars:
+            bars[text] = tqdm(desc=f"{say}{text}", leave=False)
+        bar = bars[text]
+        if "seconds" in event:
+            bar.close()
+        elif "done" in event:
+            bar.total = event["total"]
+            bar.update(max(event["done"] - bar.n, 0))
+
+    return show

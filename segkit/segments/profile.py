@@ -101,6 +101,38 @@ def profile_segments(features, dictionary, segments, used_features=(), crossed=N
     return profile.sort_values("rank", kind="stable", ignore_index=True)[_IDENTITY + _FIGURES + _EFFECTS]
 
 
+def used_features(segmentation, transformer) -> set[str]:
+    """Return the features that a segmentation was made from, and those that repeat one of them.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    transformer : Matrix
+        Of the candidates: what it dropped says which features repeat another.
+    """
+    dropped = transformer.dropped
+    repeats = dropped.loc[dropped["why"].str.startswith("repeats "), "feature"]  # made of as much as the others
+    return {*segmentation.matrix.columns["feature"], *repeats}
+
+
+def crossed_ids(crossed, fitted, segmentation, assigned):
+    """Return the segment of each customer by a fit they had no part in, under lasting ids; None where there is none.
+
+    Parameters
+    ----------
+    crossed : DataFrame or None
+        Index customer_id, ``segment_id`` under the ids of `fitted`; of the customers who were compared.
+    fitted, segmentation : Segmentation
+        Before and after its segments were numbered.
+    assigned : Series
+        Index customer_id, the segment_id; counts for whoever was not compared, since they made nothing.
+    """
+    if crossed is None:
+        return None
+    lasting = dict(zip(fitted.segment_ids, segmentation.segment_ids, strict=True)) | {UNSEGMENTED: UNSEGMENTED}
+    return crossed["segment_id"].map(lasting).reindex(assigned.index).fillna(assigned)
+
+
 def size_segments(segments, revenue):
     """Customers and revenue of each segment, with their shares of the whole.
 

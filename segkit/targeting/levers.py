@@ -1,21 +1,80 @@
 """What could be tried with each segment, what is at stake, and how many customers a test of it takes."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
 POWER, SIGNIFICANCE = 0.8, 0.05
 SMALLEST_CHANGE = 0.1  # of a rate, relative: less is seldom worth an action
-# lever: the rate it is meant to move, and what is at stake, in words
-LEVERS = {
-    "win back": ("retention", "revenue of the window, times the share who have not ordered lately"),
-    "smaller discounts": ("discount_rate", "the discounts given in the window"),
-    "fewer returns": ("return_rate", "the money returned in the window"),
-    "campaign": ("campaign_response", "unknown: what a campaign adds can't be told without a holdout"),
-}
+Ends = tuple[float, float, float]
 
 
-def rank_levers(kpis: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Lever:
+    """Something that could be tried with a segment; a new one is one record, in a list that `rank_levers` takes.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``smaller discounts``.
+    rate : str
+        The key figure that it is meant to move, a share: one of `segment_kpis`.
+    at_stake : callable
+        From a segment's key figures (index kpi; ``figure, low, high``) to the money that it could move at the most,
+        with the ends of its interval; nan where the data don't say.
+    tried, touched : str
+        How it reads in a sentence: what is tried with ``{}``, the segment, and what the sum is, in ``{}`` days.
+    moves_the_rest : bool
+        Whether a test looks at those whom the rate does not count, such as those who stayed away.
+    """
+
+    name: str
+    rate: str
+    at_stake: Callable[[pd.DataFrame], Ends]
+    tried: str = ""
+    touched: str = "the most that it could move in {}"
+    moves_the_rest: bool = False
+
+
+def _unknown(figures: pd.DataFrame) -> Ends:
+    return np.nan, np.nan, np.nan
+
+
+def _stayed_away(figures: pd.DataFrame) -> Ends:
+    revenue = figures.loc["revenue", "figure"]
+    rate, low, high = _ends(figures, "retention")
+    return (1 - rate) * revenue, (1 - high) * revenue, (1 - low) * revenue
+
+
+def _returned(figures: pd.DataFrame) -> Ends:
+    revenue = figures.loc["revenue", "figure"]
+    return tuple(rate * revenue for rate in _ends(figures, "return_rate"))
+
+
+def _discounts(figures: pd.DataFrame) -> Ends:
+    return _ends(figures, "discount_cost")
+
+
+def _ends(figures: pd.DataFrame, kpi: str) -> Ends:
+    return tuple(figures.loc[kpi, ["figure", "low", "high"]].astype("float64"))
+
+
+LEVERS = (
+    Lever(
+        "win back", "retention", _stayed_away, "winning back {}",
+        "what they paid in {}, times the share who have not ordered lately", moves_the_rest=True,
+    ),
+    Lever("smaller discounts", "discount_rate", _discounts, "smaller discounts for {}", "all discounts they got in {}"),
+    Lever("fewer returns", "return_rate", _returned, "fewer returns from {}", "all that they returned in {}"),
+    # What a campaign adds can't be told without a holdout.
+    Lever("campaign", "campaign_response", _unknown, "a campaign to {}"),
+)  # fmt: skip
+
+
+def rank_levers(kpis: pd.DataFrame, sizes: pd.Series, levers: Sequence[Lever] = LEVERS) -> pd.DataFrame:
     """Return segment x lever, the most at stake first.
 
     What is at stake is no effect: it is the most that a lever could move. An effect is measured by a test alone, and
@@ -28,6 +87,8 @@ def rank_levers(kpis: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
         As from `segment_kpis`.
     sizes : Series
         Index segment_id, customers.
+    levers : sequence of Lever
+        What could be tried: ``[*LEVERS, Lever(...)]`` adds one.
 
     Returns
     -------
@@ -49,16 +110,16 @@ def rank_levers(kpis: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
     rows = []
     for segment_id, own in kpis[kpis["segment_id"] != "S0"].groupby("segment_id", sort=True):
         figures = own.set_index("kpi")
-        for lever, (kpi, _) in LEVERS.items():
-            rate, low, high = figures.loc[kpi, ["figure", "low", "high"]].astype("float64")
-            stake = _at_stake(lever, figures)
+        for lever in levers:
+            rate, low, high = _ends(figures, lever.rate)
+            stake = lever.at_stake(figures)
             if np.isnan(rate) or stake[0] <= 0:
                 continue
             # from the interval of a mean over customers back to the spread between customers
-            spread = (high - low) / (2 * ndtri(0.975)) * np.sqrt(figures.loc[kpi, "customers"])
-            needed = customers_per_arm(min(rate, 1 - rate) if lever == "win back" else rate, spread)
+            spread = (high - low) / (2 * ndtri(0.975)) * np.sqrt(figures.loc[lever.rate, "customers"])
+            needed = customers_per_arm(min(rate, 1 - rate) if lever.moves_the_rest else rate, spread)
             enough = 2 * needed <= sizes[segment_id]
-            rows.append((segment_id, lever, *stake, rate, low, high, "unmeasured", needed, enough))
+            rows.append((segment_id, lever.name, *stake, rate, low, high, "unmeasured", needed, enough))
     columns = ["segment_id", "lever", "at_stake", "at_stake_low", "at_stake_high", "rate", "rate_low", "rate_high"]
     table = pd.DataFrame(rows, columns=[*columns, "effect", "customers_per_arm", "can_test"])
     return table.sort_values(["at_stake", "segment_id"], ascending=[False, True], kind="stable", ignore_index=True)
@@ -73,14 +134,3 @@ def customers_per_arm(rate: float, spread: float) -> float:
         return np.nan
     reach = ndtri(1 - SIGNIFICANCE / 2) + ndtri(POWER)
     return int(np.ceil(2 * (reach * spread / (SMALLEST_CHANGE * rate)) ** 2))
-
-
-def _at_stake(lever: str, figures: pd.DataFrame) -> tuple[float, float, float]:
-    """Return the money with its interval, that of the rate alone where it is a share of revenue."""
-    revenue, ends = figures.loc["revenue", "figure"], figures.loc[LEVERS[lever][0], ["figure", "low", "high"]]
-    rate, low, high = ends.astype("float64")
-    if lever == "smaller discounts":
-        return tuple(figures.loc["discount_cost", ["figure", "low", "high"]].astype("float64"))
-    if lever == "win back":
-        return (1 - rate) * revenue, (1 - high) * revenue, (1 - low) * revenue
-    return (rate * revenue, low * revenue, high * revenue) if lever == "fewer returns" else (np.nan,) * 3

@@ -1,18 +1,13 @@
 """Sentences about what to do: which segment to work on, with what, and who is handed over."""
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
 from segkit.runtime.labels import label_of
 from segkit.runtime.text import money
-
-# lever: what is tried, and what the sum is
-_TRIED = {
-    "win back": ("winning back {}", "what they paid in {}, times the share who have not ordered lately"),
-    "smaller discounts": ("smaller discounts for {}", "all discounts they got in {}"),
-    "fewer returns": ("fewer returns from {}", "all that they returned in {}"),
-}
+from segkit.targeting.levers import LEVERS, Lever
 
 
 def tell_targets(targets: pd.DataFrame) -> str:
@@ -37,7 +32,7 @@ def tell_targets(targets: pd.DataFrame) -> str:
     return text
 
 
-def tell_levers(levers: pd.DataFrame, currency: str, days: int) -> str:
+def tell_levers(levers: pd.DataFrame, currency: str, days: int, known: Sequence[Lever] = LEVERS) -> str:
     """Return which idea touches the most money and what that sum is, which is no effect, and how many can be tested.
 
     Examples
@@ -52,7 +47,8 @@ def tell_levers(levers: pd.DataFrame, currency: str, days: int) -> str:
     if valued.empty:
         return "The data don't say what is at stake with any lever."
     first = valued.iloc[0]
-    tried, touched = _TRIED[first["lever"]]
+    lever = next((one for one in known if one.name == first["lever"]), Lever(first["lever"], "", at_stake=None))
+    tried, touched = lever.tried or f"{lever.name} for {{}}", lever.touched
     return (
         f"The idea that touches the most money: {tried.format(first['segment'])} ({touched.format(f'{days} days')}: "
         f"{money(first['at_stake'], currency)}). How much of it they would change is not known: nothing has been "

@@ -1,12 +1,15 @@
 """What a segment buys more than others: products and categories by lift, counted where the order lines are."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
+from segkit.features.build import CustomerFeatures
 from segkit.features.stages import has_column, window_lines
+from segkit.runtime.cache import kept
+from segkit.runtime.progress import progress_bar
 from segkit.segments.profile import FEWEST_KNOWN, UNSEGMENTED
 
 LARGE_LIFT = 1.2  # a fifth more; smaller lifts are certain in any large shop and change nothing that one does
@@ -71,6 +74,29 @@ def bought_more(orders, segments: pd.Series, after: date, until: date) -> pd.Dat
         ["segment_id", "level", "low", "item"], ascending=[True, True, False, True], kind="stable"
     )
     return table[table.groupby(["segment_id", "level"]).cumcount() < MOST_PRODUCTS][COLUMNS].reset_index(drop=True)
+
+
+def segment_products(rows, features: CustomerFeatures, segments: pd.Series) -> pd.DataFrame | None:
+    """Return `bought_more` of the days behind the features, kept on disk; None for a ready table, which has no orders.
+
+    Parameters
+    ----------
+    rows : Orders or ReadyRows
+        What was read.
+    segments : Series
+        Index customer_id, the segment_id.
+    """
+    if features.as_of is None:
+        return None
+
+    def find() -> dict:
+        after = features.as_of - timedelta(days=features.window_days)
+        with progress_bar("finding what segments buy"):
+            return {"products": bought_more(rows, segments, after, features.as_of)}
+
+    depends = {"inputs": rows.inputs, "card": rows.card.path.read_text(encoding="utf-8"), "as_of": features.as_of}
+    depends |= {"days": features.window_days, "segments": str(pd.util.hash_pandas_object(segments).sum())}
+    return kept("persona products", "segments.personas.products", depends, find)["products"]
 
 
 def _items(columns: dict[str, list[str]]) -> dict[str, str]:
