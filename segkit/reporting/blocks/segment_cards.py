@@ -32,7 +32,7 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
     ----------
     segments : DataFrame
         ``segment_id, segment, customers, customer_share, revenue_share, description, action``; shares 0 to 1,
-        revenue_share missing where there is no revenue. Of a segment of fewer than ten customers only the name is shown.
+        revenue_share missing where there is no revenue. A segment of fewer than ten customers shows its name alone.
     colours : dict, optional
         ``segment_id`` -> ``#rrggbb``; by default those of the figures.
     """
