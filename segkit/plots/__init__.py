@@ -1,4 +1,7 @@
-"""Figures: a finished table in, matplotlib axes out. Nothing is computed here that a table could hold.
+"""Figures: a finished table in, a picture of exactly that table out. Nothing is computed that a table could hold.
+
+Functions that take an `ax` return it (a new one by default), those that draw several panels return the figure. Where
+there is nothing to draw, the picture says why in a sentence.
 
 `style` holds the one visual language, `shop` draws orders and features, `comparing` compares segmentations, `profiles`
 shows the chosen one, `flows` who goes where, `moves` how sizes went, `worth` what segments bring. seaborn draws what is

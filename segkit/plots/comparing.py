@@ -57,10 +57,6 @@ def plot_candidates(
         Columns to draw; those without any figure are left out.
     families : optional
         Titles, colours and order of the families, as `family_looks` takes them.
-
-    Returns
-    -------
-    Figure
     """
     import seaborn as sns
     from matplotlib.ticker import MaxNLocator
@@ -109,10 +105,6 @@ def plot_frontier(candidates, beside=None, families=None, ax=None):
     families : optional
         Titles, colours and order of the families, as `family_looks` takes them.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
 
@@ -174,10 +166,6 @@ def plot_stabilities(stability, chosen="", families=None, columns=3):
         Titles and order of the families, as `family_looks` takes them.
     columns : int
         Panels side by side.
-
-    Returns
-    -------
-    Figure
     """
     import seaborn as sns
 
@@ -213,7 +201,7 @@ def plot_stabilities(stability, chosen="", families=None, columns=3):
         ax.set_xticks(range(0, len(ids), every), [plain(name.rsplit("-", 1)[-1]) for name in ids[::every]])
         counted = own["candidate_id"].value_counts()
         by_count = all(name.endswith(f"-{count}") for name, count in counted.items())
-        ax.set_title(title)
+        ax.set_title(wrapped(title, 20), fontsize=11)
         ax.set_xlabel("segments" if by_count else "number in the candidate's id", loc="left")
         ax.set(xlim=(-0.6, max(len(ids) - 0.4, 2.6)), ylim=(0, 1.04), ylabel="")
         bare(ax, labelcolor=QUIET, labelsize=10)
@@ -273,10 +261,6 @@ def plot_maps(positions, labels, names, segment_ids=None, columns=3):
     segment_ids : sequence of str, optional
         Ids of the first candidate's labels 0, 1, ..., whose colours it has elsewhere; by default S1, S2, ...
     columns : int
-
-    Returns
-    -------
-    Figure
     """
     if not names or positions.empty:
         return nothing("No candidates to draw.").figure
@@ -315,10 +299,6 @@ def plot_agreement(agreement, ax=None):
     agreement : DataFrame
         Square; index and columns are candidates, 1 on the diagonal.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
 

@@ -21,9 +21,9 @@ from segkit.plots.style import (
     styled,
     wrapped,
 )
+from segkit.runtime.privacy import FEWEST_SHOWN
 
 JOINED, LEFT = "joined", "left"
-FEWEST_DRAWN = 10  # customers of a band: fewer could be told
 SMALLEST_BAND = 0.005  # of all customers
 MOST_BANDS = 24  # between two months; more can't be followed
 GAP = 0.03  # between the segments of a month, of all customers
@@ -73,7 +73,7 @@ def draw_columns(ax, columns, bands, half, gap):
     lowest = max(
         max(top.values()) + column[max(top, key=top.get)][0] for top, column in zip(tops, columns, strict=True)
     )
-    ax.set(ylim=(1.01 * lowest, -0.01 * lowest), yticks=[])
+    ax.set(ylim=(1.02 * lowest, -0.01 * lowest), yticks=[])
     bare(ax, "left", "bottom", labelcolor=INK)
     return tops
 
@@ -86,15 +86,11 @@ def plot_migrations(flows, names, ax=None):
     ----------
     flows : DataFrame
         ``from_month, to_month, from_segment_id, to_segment_id, customers``, moves as `migrations` has
-        them, in the order of the months. Bands of fewer than `FEWEST_DRAWN` customers, of less than `SMALLEST_BAND`
+        them, in the order of the months. Bands of fewer than `FEWEST_SHOWN` customers, of less than `SMALLEST_BAND`
         of all, and beyond the `MOST_BANDS` widest are left out.
     names : dict
         segment_id -> name, written at the last month.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     if flows is None or not len(flows) or not flows["customers"].sum():
         return nothing("No moves between months.", ax)
@@ -111,10 +107,11 @@ def plot_migrations(flows, names, ax=None):
     for place, (column, top) in enumerate(zip(columns, tops, strict=True)):
         for key, told in ((JOINED, "will join"), (LEFT, "left")):
             size = column.get(key, (0,))[0]
-            if size >= FEWEST_DRAWN and (key == JOINED or place < len(months) - 1):
+            if size >= FEWEST_SHOWN and (key == JOINED or place < len(months) - 1):
                 ax.annotate(f"{told}  {size:,}", (place - half, top[key] + size), (0, -2), va="top",
                             textcoords="offset points", color=QUIET, fontsize=9)  # fmt: skip
-    last = {key: size for key, (size, _) in columns[-1].items() if size >= FEWEST_DRAWN}
+    ax.set_ylim(bottom=ax.get_ylim()[0] + 0.04 * whole)  # for what is told below the last box
+    last = {key: size for key, (size, _) in columns[-1].items() if size >= FEWEST_SHOWN}
     heights = spread_apart([tops[-1][key] + size / 2 for key, size in last.items()], 0.065 * whole)
     for (key, size), height in zip(last.items(), heights, strict=True):
         told = f"{wrapped(names.get(key, key), 24)}  {size:,}"
@@ -137,7 +134,7 @@ def _sizes(flows, month, order, colours):
 def _moves(moves, colours, whole):
     """The bands between two months; those that are too small to be followed, or told, are left white."""
     moves = moves[moves["customers"] > 0]
-    least = max(FEWEST_DRAWN, SMALLEST_BAND * whole, moves["customers"].nlargest(MOST_BANDS).min())
+    least = max(FEWEST_SHOWN, SMALLEST_BAND * whole, moves["customers"].nlargest(MOST_BANDS).min())
     return [
         (start, end, size, colours[start], (0.22 if start == end else 0.6) if size >= least else 0)
         for start, end, size in moves[["from_segment_id", "to_segment_id", "customers"]].itertuples(index=False)
@@ -161,10 +158,6 @@ def plot_flow(flow, segments=None, ax=None):
     segments : DataFrame, optional
         ``segment_id, segment`` of the chosen ones, by whose names they are found; without, `flow` needs no names.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     if flow.empty:
         return nothing("No other number of segments to compare with.", ax)

@@ -3,6 +3,7 @@
 from segkit.plots.style import (
     ACCENT,
     MUTED,
+    PAPER,
     QUIET,
     WIDTH,
     axes_of,
@@ -36,12 +37,9 @@ def plot_series(series, figure, names, label="", ax=None):
     label : str
         For the axis.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
+    from matplotlib.patheffects import withStroke
 
     known = series.dropna(subset=[figure])
     if known.empty:
@@ -64,7 +62,8 @@ def plot_series(series, figure, names, label="", ax=None):
             ends.append((name, row.place, height, colours[row.segment_id]))
         else:
             ax.annotate(f"{name}, until {row.month}", (row.place, height), (0, -9), textcoords="offset points",
-                        va="top", ha="right", color=darker(colours[row.segment_id]), fontsize=10)  # fmt: skip
+                        va="top", ha="right", color=darker(colours[row.segment_id]), fontsize=10,
+                        path_effects=[withStroke(linewidth=3, foreground=PAPER)])  # fmt: skip
     label_points(ax, ends, 0.06)
     percent_axis(ax.yaxis)
     ax.set(xlabel="", ylabel=plain(label or figure.replace("_", " ")))
@@ -84,10 +83,6 @@ def plot_drift(drift, most=12, ax=None):
     most : int
         Features shown, the farthest first.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
 

@@ -41,10 +41,6 @@ def plot_sizes(segments, ax=None):
     segments : DataFrame
         ``segment_id, segment, customer_share, revenue_share``; without revenue only customers are drawn.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     if segments.empty:
         return nothing("No segments.", ax)
@@ -64,7 +60,7 @@ def plot_sizes(segments, ax=None):
             told = percent(share) + (f" of {of}{'s' * (of == 'customer')}" if row == 0 else "")
             ax.annotate(told, (max(share, 0), row + lower), (5, 0), textcoords="offset points", va="center", **letters)
     drawn = segments[[f"{of}_share" for of, *_ in bars]].to_numpy(float)
-    ax.set(xlim=(min(0, drawn.min()), max(drawn.max(), 0.01) * 1.3), xticks=[])
+    ax.set(xlim=(min(0, drawn.min()), max(drawn.max(), 0.01) * 1.38), xticks=[])
     filled = "share of all revenue (filled) and of all customers (outlined)"
     ax.set_xlabel(filled if has_revenue else "share of all customers", loc="left")
     bare(ax, "bottom")
@@ -88,10 +84,6 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
         Features shown: those that set any segment apart most, at most two of a family.
     always : collection of str
         Features shown before others if they set any segment apart, such as those behind the names.
-
-    Returns
-    -------
-    Figure
     """
     ids = segments["segment_id"].astype(str).tolist()
     drawn = profile[(profile["level"] == "") & profile["segment_id"].isin(ids) & profile["effect_sd"].notna()]
@@ -144,6 +136,8 @@ def _telling_features(drawn, most, always):
 def plot_map(positions, segments, ax=None, labels=True):
     """Customers as points that lie close when they are alike, coloured by segment, labelled at the centres.
 
+    Without ticks: only nearness means something, not direction or distance.
+
     Parameters
     ----------
     positions : DataFrame
@@ -154,11 +148,6 @@ def plot_map(positions, segments, ax=None, labels=True):
     ax : Axes, optional
     labels : bool
         Whether to write the names at the centres.
-
-    Returns
-    -------
-    Axes
-        Without ticks: only nearness means something, not direction or distance.
     """
     import seaborn as sns
 
@@ -203,10 +192,6 @@ def plot_stability(stability, ax=None):
     stability : DataFrame
         ``segment_id, segment, jaccard`` and, where known, ``low, high``.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
 
@@ -226,6 +211,6 @@ def plot_stability(stability, ax=None):
     for row, jaccard in enumerate(stability["jaccard"]):
         ax.annotate(f"{jaccard:.2f}", (1.02, row), va="center", annotation_clip=False)
     ax.set(xlim=(0, 1), ylabel="")
-    ax.set_xlabel("Jaccard index with the same segment in resamples (1 = identical)", loc="left")
+    ax.set_xlabel("Jaccard index with itself in resamples (1: identical)", loc="left")
     bare(ax, "left")
     return ax

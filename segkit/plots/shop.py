@@ -17,7 +17,7 @@ from segkit.plots.style import (
     percent_axis,
     plain,
     row_axis,
-    short_money,
+    short_number,
     styled,
     wrapped,
 )
@@ -34,10 +34,6 @@ def plot_sales(sales, currency="", ax=None):
         ``month`` (anything that reads as a date), ``revenue`` and, optionally, ``complete`` (bool).
     currency : str
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     if sales.empty:
         return nothing("No sales in any month.", ax)
@@ -55,7 +51,7 @@ def plot_sales(sales, currency="", ax=None):
     for place in places[~complete]:
         ax.annotate("incomplete", (place, sales["revenue"].iloc[place]), (0, 5), textcoords="offset points",
                     ha="center", va="bottom", rotation=90, color=QUIET, fontsize=10)  # fmt: skip
-    ax.yaxis.set_major_formatter(short_money)
+    ax.yaxis.set_major_formatter(short_number)
     ax.set_ylabel(plain(f"revenue per month ({currency})" if currency else "revenue per month"))
     ax.grid(axis="y")
     bare(ax, "left")
@@ -73,10 +69,6 @@ def plot_concentration(concentration, ax=None, marks=(0.01, 0.05, 0.2, 0.5)):
     ax : Axes, optional
     marks : tuple of float
         Shares of customers at which the revenue share is written.
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
     from matplotlib.patheffects import withStroke
@@ -115,10 +107,6 @@ def plot_categories(categories, most=12, ax=None):
     most : int
         Bars; what remains is the last bar.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     if categories.empty:
         return nothing("No categories.", ax)
@@ -150,10 +138,6 @@ def plot_distributions(distributions, columns=3):
         ``feature, family, unit, left, right, customer_share``: one row per bin; ``log`` (bool) where the
         bins of the feature grow geometrically.
     columns : int
-
-    Returns
-    -------
-    Figure
     """
     import seaborn as sns
     from matplotlib.ticker import MaxNLocator, NullLocator
@@ -169,7 +153,7 @@ def plot_distributions(distributions, columns=3):
         if log:
             ax.set_xscale("symlog", linthresh=1)
             ax.xaxis.set_minor_locator(NullLocator())
-            ax.set_xticks(_decades(edges[-1]), [short_money(tick) for tick in _decades(edges[-1])])
+            ax.set_xticks(_decades(edges[-1]), [short_number(tick) for tick in _decades(edges[-1])])
         else:
             ax.xaxis.set_major_locator(MaxNLocator(3))
         if unit.startswith("share") and not log:

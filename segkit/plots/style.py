@@ -5,6 +5,8 @@ import sys
 import textwrap
 from functools import wraps
 
+from segkit.runtime import text
+
 INK, QUIET, RULE, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
 ACCENT, MUTED = "#0072B2", "#BBBBBB"
 UNSEGMENTED, UNSEGMENTED_COLOUR = "S0", MUTED
@@ -81,8 +83,8 @@ def styled(draw):
 
         with matplotlib.rc_context(_RC):
             picture = draw(*tables, **options)
-            for text in picture.get_figure(root=True).findobj(Text):
-                text.set_parse_math(False)
+            for words in picture.get_figure(root=True).findobj(Text):
+                words.set_parse_math(False)
         return picture
 
     return drawn
@@ -223,7 +225,7 @@ def percent(share):
     ('25\xa0%', '0.4\xa0%', '0\xa0%', '100\xa0%')
     """
     few = 0.0005 <= abs(share) < 0.0095
-    return f"{100 * share:.1f}\xa0%" if few else f"{100 * share:.0f}\xa0%"
+    return text.percent(share, 1 if few else 0).replace(" ", "\xa0")
 
 
 def percent_axis(axis):
@@ -233,18 +235,18 @@ def percent_axis(axis):
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * round(share, 6):.3g}\xa0%"))
 
 
-def short_money(amount, _=None):
-    """Money for a tick: 1,200 stays, 120 k, 1.2 M.
+def short_number(amount, _=None):
+    """A number for a tick: 1,200 stays, 120 k, 1.2 M.
 
     Examples
     --------
-    >>> short_money(950), short_money(12000), short_money(1250000), short_money(450000)
-    ('950', '12\xa0k', '1.25\xa0M', '450\xa0k')
+    >>> short_number(0.5), short_number(1200), short_number(12000), short_number(1250000)
+    ('0.5', '1,200', '12\xa0k', '1.25\xa0M')
     """
     for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):
         if abs(amount) >= size:
             return f"{amount / (1e3 if letter == 'k' else size):.3g}\xa0{letter}"
-    return f"{amount:,.0f}"
+    return f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:.3g}"
 
 
 def darker(colour):
@@ -280,9 +282,9 @@ def plain(name):
     return f" {name}" if name.startswith("_") else name
 
 
-def wrapped(text, width):
-    """Text over several lines of at most `width` characters."""
-    return "\n".join(textwrap.wrap(str(text), width, break_long_words=False))
+def wrapped(name, width):
+    """A name over several lines of at most `width` characters."""
+    return "\n".join(textwrap.wrap(str(name), width, break_long_words=False))
 
 
 def bare(ax, *spines, **ticks):
@@ -319,11 +321,11 @@ def label_points(ax, labels, apart=0.085, across=None, outline=False):
 
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     heights = spread_apart([label[2] for label in labels], apart * abs(high - low))
-    for (text, x, y, colour), height in zip(labels, heights, strict=True):
+    for (name, x, y, colour), height in zip(labels, heights, strict=True):
         place = right + 0.03 * (right - left) if across is None else x + across * (right - left)
         line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkA": 0}
         rim = [withStroke(linewidth=2, foreground=PAPER)] if outline else None
-        ax.annotate(text, (x, y), (place, height), va="center", color=darker(colour), fontsize=10,
+        ax.annotate(name, (x, y), (place, height), va="center", color=darker(colour), fontsize=10,
                     annotation_clip=False, arrowprops=line, path_effects=rim)  # fmt: skip
     ax.set(xlim=(left, right), ylim=(low, high))
 

@@ -12,6 +12,7 @@ from segkit.plots.style import (
     plain,
     row_axis,
     segment_colours,
+    short_number,
     styled,
     wrapped,
 )
@@ -30,10 +31,6 @@ def plot_kpis(kpis, currency=""):
         out, and so are totals, which a large segment has much of and all others have more.
     currency : str
         Of money.
-
-    Returns
-    -------
-    Figure
     """
     import seaborn as sns
 
@@ -61,12 +58,8 @@ def plot_kpis(kpis, currency=""):
         if unit == ["share"]:
             percent_axis(ax.xaxis)
         else:
-            ax.xaxis.set_major_formatter(_short)
+            ax.xaxis.set_major_formatter(short_number)
     return figure
-
-
-def _short(number, _) -> str:
-    return f"{number / 1000:,.0f}k" if abs(number) >= 10_000 else f"{number:,.4g}"
 
 
 @styled
@@ -78,10 +71,6 @@ def plot_targets(targets, ax=None):
     targets : DataFrame
         ``segment_id, segment, customers`` and ``attractiveness, ability`` with ``_low`` and ``_high``, 0 to 1.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     import seaborn as sns
 
