@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from segkit.data.explore import revenue_concentration
-from segkit.reporting.blocks.pieces import page_table
+from segkit.reporting.blocks.page_table import page_table
 from segkit.reporting.blocks.segment_cards import persona_cards, segment_cards
 from segkit.runtime.privacy import FEWEST_SHOWN, crowd_points, veil_few, veiled_share
 

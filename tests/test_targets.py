@@ -177,9 +177,9 @@ def test_the_picture_of_key_figures_has_a_panel_for_each_that_is_known(shop, hal
     kpis = kpis.assign(segment=kpis["segment_id"])
     with matplotlib.rc_context():
         use_style()
-        axes = plot_kpis(kpis, "EUR")
+        axes = plot_kpis(kpis, "EUR").axes
         panels = [ax.get_title(loc="left") for ax in axes]
     assert [ax.get_xlabel() for ax in axes[:2]] == ["EUR", ""]
     known = ["revenue per customer", "orders per customer", "retention", "campaign response", "discount rate"]
     assert panels == known
-    assert [label.get_text() for label in plot_kpis(kpis)[0].get_yticklabels()] == ["S1", "S2"]
+    assert [label.get_text() for label in plot_kpis(kpis).axes[0].get_yticklabels()] == ["S1", "S2"]

@@ -5,18 +5,22 @@ import pandas as pd
 
 from segkit.plots.style import (
     INK,
+    MUTED,
     PAPER,
     QUIET,
     RULE,
     UNSEGMENTED,
-    UNSEGMENTED_COLOUR,
-    WIDTH,
     axes_of,
+    bare,
     darker,
+    draw_intervals,
+    nothing,
     panels,
     percent,
+    row_axis,
     segment_colours,
     spread_apart,
+    styled,
     wrapped,
 )
 from segkit.runtime.labels import label_of
@@ -25,8 +29,10 @@ LONGEST_BAR = 2.5  # standard deviations; longer bars are cut and carry their fi
 MOST_OF_A_FAMILY = 2  # bars in a profile: a third reading of the same thing crowds out another
 KNOWN_SHARE = 0.5  # of a segment, whose feature must be known for a bar
 MOST_POINTS = 5000  # on a map; more only make the page heavy
+STABLE, DISSOLVES = 0.75, 0.6  # Jaccard index (Hennig 2007)
 
 
+@styled
 def plot_sizes(segments, ax=None):
     """Share of customers and share of revenue of each segment, in the order of the table.
 
@@ -35,50 +41,33 @@ def plot_sizes(segments, ax=None):
     segments : DataFrame
         ``segment_id, segment, customer_share, revenue_share``; without revenue only customers are drawn.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
-    has_revenue = segments["revenue_share"].notna().all()
-    revenue_shares = segments["revenue_share"] if has_revenue else 0 * segments["customer_share"]
+    if segments.empty:
+        return nothing("No segments.", ax)
     ax = axes_of(ax, 0.9 + 0.62 * len(segments))
     colours = segment_colours(segments["segment_id"])
-    rows = np.arange(len(segments))
-    fills = [colours[name] for name in segments["segment_id"].astype(str)]
-    ax.barh(rows - 0.18, revenue_shares, 0.34, color=fills)
-    ax.barh(rows + 0.18, segments["customer_share"], 0.26, color=PAPER, edgecolor=fills, linewidth=1.4)
-    widest = max(revenue_shares.max(), segments["customer_share"].max(), 0.01)
-    for row, (revenue, customers) in enumerate(zip(revenue_shares, segments["customer_share"], strict=True)):
-        first = row == 0
-        ax.annotate(
-            percent(revenue) + (" of revenue" if first else "") if has_revenue else "",
-            (max(revenue, 0), row - 0.18),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            weight="bold",
-        )
-        ax.annotate(
-            percent(customers) + (" of customers" if first else ""),
-            (customers, row + 0.18),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            color=QUIET,
-            fontsize=10,
-        )
-    ax.set_yticks(rows, [wrapped(name, 22) for name in segments["segment"]])
+    rows = np.array(row_axis(ax, [wrapped(name, 22) for name in segments["segment"]]))
     ax.set_ylim(len(segments) - 0.5, -0.5)
-    ax.set_xlim(min(0, revenue_shares.min()), widest * 1.3)
-    ax.set_xticks([])
+    fills = [colours[name] for name in segments["segment_id"].astype(str)]
+    has_revenue = segments["revenue_share"].notna().all()
+    bars = [("revenue", -0.18, 0.34, {"color": fills}, {"weight": "bold"})] if has_revenue else []
+    outlined = {"color": PAPER, "edgecolor": fills, "linewidth": 1.4}
+    bars.append(("customer", 0.18, 0.26, outlined, {"color": QUIET, "fontsize": 10}))
+    for of, lower, height, look, letters in bars:
+        shares = segments[f"{of}_share"]
+        ax.barh(rows + lower, shares, height, **look)
+        for row, share in enumerate(shares):
+            told = percent(share) + (f" of {of}{'s' * (of == 'customer')}" if row == 0 else "")
+            ax.annotate(told, (max(share, 0), row + lower), (5, 0), textcoords="offset points", va="center", **letters)
+    drawn = segments[[f"{of}_share" for of, *_ in bars]].to_numpy(float)
+    ax.set(xlim=(min(0, drawn.min()), max(drawn.max(), 0.01) * 1.38), xticks=[])
     filled = "share of all revenue (filled) and of all customers (outlined)"
     ax.set_xlabel(filled if has_revenue else "share of all customers", loc="left")
-    ax.spines["bottom"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
+    bare(ax, "bottom")
     return ax
 
 
+@styled
 def plot_profile(profile, segments, most=12, always=("spend", "order_count", "days_since_last_order")):
     """What sets each segment apart: one panel per segment, a bar per feature, filled only where it differs.
 
@@ -95,58 +84,59 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
         Features shown: those that set any segment apart most, at most two of a family.
     always : collection of str
         Features shown before others if they set any segment apart, such as those behind the names.
-
-    Returns
-    -------
-    Figure
     """
     ids = segments["segment_id"].astype(str).tolist()
     drawn = profile[(profile["level"] == "") & profile["segment_id"].isin(ids) & profile["effect_sd"].notna()]
+    features = _telling_features(drawn, most, always)
+    if not features:
+        return nothing("No feature sets any segment apart from all customers.").figure
+    effects = drawn.set_index(["segment_id", "feature"])
+    columns = len(ids) if len(ids) in (1, 2, 4) else 3
+    figure, axes = panels(len(ids), columns, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
+    colours = segment_colours(ids)
+    rows = np.array(row_axis(axes[0], [label_of(feature) for feature in features]))
+    for ax, segment_id, name in zip(axes, ids, segments["segment"], strict=True):
+        own = effects.reindex([(segment_id, feature) for feature in features])
+        differs, effect = own["differs"].eq(True).to_numpy(), own["effect_sd"].to_numpy(float)
+        colour, length = colours[segment_id], np.clip(effect, -LONGEST_BAR, LONGEST_BAR)
+        ax.barh(rows[~differs], length[~differs], 0.62, color=PAPER, edgecolor=MUTED)
+        ax.barh(rows[differs], length[differs], 0.62, color=colour, edgecolor=colour)
+        for row in rows[np.abs(effect) > LONGEST_BAR + 0.05]:  # one odd segment would flatten all others
+            side, figures = np.sign(effect[row]), f"{effect[row]:+.1f}".replace("-", "\N{MINUS SIGN}")
+            ax.annotate(figures, (side * LONGEST_BAR, row), (-3 * side, 0), textcoords="offset points", va="center",
+                        ha="right" if side > 0 else "left", color=PAPER if differs[row] else INK, fontsize=9,
+                        weight="bold")  # fmt: skip
+        ax.axvline(0, color=INK, linewidth=1)
+        ax.set_title(wrapped(name, {1: 60, 2: 30, 3: 17}.get(columns, 11)), color=darker(colour), fontsize=11)
+        ax.set_xlim(-1.05 * LONGEST_BAR, 1.05 * LONGEST_BAR)
+        ax.set_xticks([-2, 0, 2], ["\N{MINUS SIGN}2", "0", "+2"])
+        ax.grid(axis="x")
+        bare(ax, "left", "bottom")
+    for ax in axes[-columns:]:  # the lowest panel of each column, where the last row is not full
+        ax.tick_params(labelbottom=True)
+    figure.supxlabel("difference from all customers, in standard deviations", color=QUIET, fontsize=11)
+    return figure
+
+
+def _telling_features(drawn, most, always):
+    """The features to show, in the order of the profile."""
     if "customers" in drawn:  # what few of a segment have is no picture of it
         drawn = drawn[drawn["customers"] >= KNOWN_SHARE * drawn.groupby("segment_id")["customers"].transform("max")]
     telling = drawn["effect_sd"].abs().where(drawn["differs"], 0).groupby(drawn["feature"]).max()
     ranked = telling[telling > 0].sort_values(ascending=False, kind="stable")
     family = drawn.drop_duplicates("feature").set_index("feature")["family"]
     first = [feature for feature in always if feature in ranked.index]
-    order = [*first, *ranked.index.difference(first, sort=False)]
-    kept = pd.Series(order).groupby([family[feature] for feature in order]).cumcount() < MOST_OF_A_FAMILY
-    chosen = set(first) | set(np.array(order)[kept][:most])
-    features = [name for name in drawn["feature"].drop_duplicates() if name in chosen]
-    effects = drawn.set_index(["segment_id", "feature"])
-    columns = len(ids) if len(ids) in (2, 4) else 3
-    figure, axes = panels(len(ids), columns, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
-    colours = segment_colours(ids)
-    rows = np.arange(len(features))
-    for ax, segment_id, name in zip(axes, ids, segments["segment"], strict=True):
-        own = effects.reindex([(segment_id, feature) for feature in features])
-        differs, effect = own["differs"].eq(True).to_numpy(), own["effect_sd"].to_numpy(float)
-        colour, length = colours[segment_id], np.clip(effect, -LONGEST_BAR, LONGEST_BAR)
-        ax.barh(rows[~differs], length[~differs], 0.62, color=PAPER, edgecolor="#BBBBBB")
-        ax.barh(rows[differs], length[differs], 0.62, color=colour, edgecolor=colour)
-        for row in rows[np.abs(effect) > LONGEST_BAR + 0.05]:  # one odd segment would flatten all others
-            side = np.sign(effect[row])
-            ax.annotate(
-                f"{effect[row]:+.1f}".replace("-", "\N{MINUS SIGN}"), (side * LONGEST_BAR, row), (-3 * side, 0),
-                textcoords="offset points", ha="right" if side > 0 else "left", va="center",
-                color=PAPER, fontsize=9, weight="bold",
-            )  # fmt: skip
-        ax.axvline(0, color=INK, linewidth=1)
-        ax.set_title(wrapped(name, 17 if columns < 4 else 11), color=darker(colour), fontsize=11)
-        ax.set_xlim(-1.05 * LONGEST_BAR, 1.05 * LONGEST_BAR)
-        ax.set_xticks([-2, 0, 2], ["\N{MINUS SIGN}2", "0", "+2"])
-        ax.grid(axis="x")
-        ax.spines[["left", "bottom"]].set_visible(False)
-        ax.tick_params(axis="both", length=0)
-    for ax in axes[-columns:]:  # the lowest panel of each column, where the last row is not full
-        ax.tick_params(labelbottom=True)
-    axes[0].set_yticks(rows, [label_of(feature) for feature in features])
-    axes[0].set_ylim(len(features) - 0.4, -0.6)
-    figure.supxlabel("difference from all customers, in standard deviations", color=QUIET, fontsize=11)
-    return figure
+    order = pd.Series([*first, *ranked.index.difference(first, sort=False)], dtype=object)
+    kept = order.groupby(order.map(family)).cumcount() < MOST_OF_A_FAMILY
+    chosen = {*first, *order[kept].head(most)}
+    return [name for name in drawn["feature"].drop_duplicates() if name in chosen]
 
 
+@styled
 def plot_map(positions, segments, ax=None, labels=True):
     """Customers as points that lie close when they are alike, coloured by segment, labelled at the centres.
+
+    Without ticks: only nearness means something, not direction or distance.
 
     Parameters
     ----------
@@ -158,32 +148,26 @@ def plot_map(positions, segments, ax=None, labels=True):
     ax : Axes, optional
     labels : bool
         Whether to write the names at the centres.
-
-    Returns
-    -------
-    Axes
-        Without ticks: only nearness means something, not direction or distance.
     """
-    across, along = (np.ptp(positions[axis]) or 1.0 for axis in ("x", "y"))
-    ax = axes_of(ax, float(np.clip(WIDTH * along / across, 4.5, 7.5)))
+    import seaborn as sns
+
+    if positions.empty:
+        return nothing("No customers to place on a map.", ax)
+    ax = axes_of(ax, 5.6)
     names = dict(zip(segments["segment_id"].astype(str), segments["segment"], strict=True))
-    colours = segment_colours(names)
+    colours = segment_colours([*names, UNSEGMENTED])
     chosen = np.unique(np.linspace(0, len(positions) - 1, min(len(positions), MOST_POINTS)).astype(int))
-    shown = positions.iloc[chosen]
-    fills = shown["segment_id"].astype(str).map(colours).fillna(UNSEGMENTED_COLOUR)
-    size = np.clip(30000 / max(len(shown), 1), 5, 16) * (1.0 if labels else 0.3)
-    if "customers" in shown:
-        size = np.clip(30000 / max(shown["customers"].sum(), 1), 5, 16) * shown["customers"].to_numpy()
     # mixed order: drawn segment by segment, the last would cover the others
-    mixed = np.random.default_rng(0).permutation(len(shown))
-    size = np.broadcast_to(size, len(shown))[mixed]
-    ax.scatter(*shown[["x", "y"]].to_numpy()[mixed].T, s=size, c=fills.to_numpy()[mixed], alpha=0.75, linewidths=0)
+    shown = positions.iloc[np.random.default_rng(0).permutation(chosen)]
+    behind = shown["customers"] if "customers" in shown else pd.Series(1 if labels else 0.3, index=shown.index)
+    size = np.clip(30000 / max(behind.sum() if "customers" in shown else len(shown), 1), 5, 16) * behind
+    ids = shown["segment_id"].astype(str)
+    sns.scatterplot(x=shown["x"], y=shown["y"], hue=ids.where(ids.isin(list(colours)), UNSEGMENTED), palette=colours,
+                    s=size, alpha=0.75, linewidth=0, legend=False, rasterized=len(shown) > 1500, ax=ax)  # fmt: skip
     if labels:
         _label_centres(ax, positions, names, colours)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.set_aspect("equal", adjustable="box")
+    ax.set(xticks=[], yticks=[], xlabel="", ylabel="", aspect="equal", adjustable="datalim")
+    bare(ax, "left", "bottom")
     return ax
 
 
@@ -192,14 +176,14 @@ def _label_centres(ax, positions, names, colours):
 
     centres = positions.groupby(positions["segment_id"].astype(str))[["x", "y"]].median()
     centres = centres[[name in names and name != UNSEGMENTED for name in centres.index]]
-    height = np.ptp(positions["y"]) or 1.0
-    heights = spread_apart(centres["y"].tolist(), 0.085 * height)
+    heights = spread_apart(centres["y"].tolist(), 0.085 * (np.ptp(positions["y"]) or 1.0))
     for segment_id, x, y in zip(centres.index, centres["x"], heights, strict=True):
-        text = ax.annotate(wrapped(names[segment_id], 16), (x, y), ha="center", va="center", weight="bold")
-        text.set(color=darker(colours[segment_id]), linespacing=1.15)
-        text.set_path_effects([withStroke(linewidth=3.5, foreground=PAPER)])
+        ax.annotate(wrapped(names[segment_id], 16), (x, y), ha="center", va="center", weight="bold", linespacing=1.15,
+                    color=darker(colours[segment_id]),
+                    path_effects=[withStroke(linewidth=3.5, foreground=PAPER)])  # fmt: skip
 
 
+@styled
 def plot_stability(stability, ax=None):
     """How much of each segment comes back when it is found again in resampled customers.
 
@@ -208,30 +192,25 @@ def plot_stability(stability, ax=None):
     stability : DataFrame
         ``segment_id, segment, jaccard`` and, where known, ``low, high``.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
+    import seaborn as sns
+
+    if stability.empty:
+        return nothing("These segments were not resampled.", ax)
     ax = axes_of(ax, 1.2 + 0.45 * len(stability))
-    rows = np.arange(len(stability))
     colours = segment_colours(stability["segment_id"])
-    fills = [colours[name] for name in stability["segment_id"].astype(str)]
-    for limit, meaning in ((0.6, "no segment below"), (0.75, "stable above")):
+    fills = stability["segment_id"].astype(str).map(colours).tolist()
+    rows = row_axis(ax, [wrapped(name, 26) for name in stability["segment"]])
+    for limit, meaning, side in ((DISSOLVES, "no segment below", "right"), (STABLE, "stable above", "left")):
         ax.axvline(limit, color=RULE, zorder=0)
-        ax.annotate(
-            meaning, (limit, 1), (0, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
-            color=QUIET, fontsize=10, ha="right" if limit < 0.7 else "left",
-        )  # fmt: skip
+        ax.annotate(meaning, (limit, 1), (0, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
+                    color=QUIET, fontsize=10, ha=side)  # fmt: skip
     if {"low", "high"} <= set(stability):
-        ax.hlines(rows, stability["low"], stability["high"], colors=fills, linewidth=5, alpha=0.35)
-    ax.scatter(stability["jaccard"], rows, s=70, c=fills, zorder=3)
+        draw_intervals(ax, stability["low"], stability["high"], rows, fills, linewidth=5, alpha=0.35)
+    sns.scatterplot(x=stability["jaccard"], y=rows, c=fills, s=70, linewidth=0, zorder=3, clip_on=False, ax=ax)
     for row, jaccard in enumerate(stability["jaccard"]):
         ax.annotate(f"{jaccard:.2f}", (1.02, row), va="center", annotation_clip=False)
-    ax.set_yticks(rows, [wrapped(name, 26) for name in stability["segment"]])
-    ax.set_ylim(len(stability) - 0.5, -0.5)
-    ax.set_xlim(0, 1)
-    ax.set_xlabel("Jaccard index with the same segment in resamples (1 = identical)", loc="left")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
+    ax.set(xlim=(0, 1), ylabel="")
+    ax.set_xlabel("Jaccard index with itself in resamples (1: identical)", loc="left")
+    bare(ax, "left")
     return ax

@@ -1,12 +1,15 @@
-"""The visual language of every figure: type, ink, colours of segments, panels, direct labels."""
+"""The visual language of every figure: type, ink, colours of segments and families, panels, direct labels."""
 
 import re
 import sys
 import textwrap
+from functools import wraps
+
+from segkit.runtime import text
 
 INK, QUIET, RULE, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
-ACCENT = "#0072B2"
-UNSEGMENTED, UNSEGMENTED_COLOUR = "S0", "#BBBBBB"
+ACCENT, MUTED = "#0072B2", "#BBBBBB"
+UNSEGMENTED, UNSEGMENTED_COLOUR = "S0", MUTED
 
 # Okabe & Ito (2008) without yellow and black, which vanish on paper or read as text, then five of Tol's
 # muted scheme (2021) and a brown; told apart with the common colour deficiencies, and never without a label
@@ -20,6 +23,7 @@ _RC = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "text.color": INK,
+    "text.parse_math": False,
     "axes.titlesize": 12,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
@@ -46,13 +50,13 @@ _RC = {
     "figure.facecolor": PAPER,
     "figure.dpi": 110,
     "savefig.dpi": 150,
-    "savefig.bbox": "tight",
+    "savefig.bbox": None,  # a figure is as large as it says, whatever stands in it
     "figure.constrained_layout.use": True,
 }
 
 
 def use_style():
-    """Set matplotlib's defaults to segkit's visual language, for the rest of the process.
+    """Set matplotlib's defaults to segkit's visual language, for figures of your own; segkit's have it anyway.
 
     Examples
     --------
@@ -64,6 +68,36 @@ def use_style():
     import matplotlib
 
     matplotlib.rcParams.update(_RC)
+
+
+def styled(draw):
+    """Make a function that draws do so in segkit's style, with every name shown as it is written.
+
+    A ``$`` or a ``_`` in the name of a product is a letter, never a formula.
+    """
+
+    @wraps(draw)
+    def drawn(*tables, **options):
+        import matplotlib
+        from matplotlib.text import Text
+
+        with matplotlib.rc_context(_RC):
+            picture = draw(*tables, **options)
+            for words in picture.get_figure(root=True).findobj(Text):
+                words.set_parse_math(False)
+        return picture
+
+    return drawn
+
+
+def nothing(reason, ax=None):
+    """Axes that say in a sentence why there is nothing to draw."""
+    ax = axes_of(ax, 0.5)
+    ax.set_axis_off()
+    if len(ax.figure.axes) == 1:
+        ax.figure.set_gid("nothing")  # for the report, which writes the sentence instead
+    ax.figure.text(0.01, 0.5, reason, va="center", color=QUIET)
+    return ax
 
 
 def segment_colours(segment_ids):
@@ -103,6 +137,42 @@ def _places(segments):
     return taken
 
 
+def family_looks(families, present):
+    """The title and the colour of each family that is present, in the order in which they are given.
+
+    A family that `families` does not know comes last, under its own name and in a colour that is free.
+
+    Parameters
+    ----------
+    families : None, dict, DataFrame or iterable
+        Name to colour; a table with ``name, title, colour``; or records that have these three, such as ``FAMILIES``.
+    present : iterable of str
+        Names of families, in the order of a table.
+
+    Returns
+    -------
+    dict
+        Name to (title, colour).
+
+    Examples
+    --------
+    >>> family_looks({"gmm": "#E69F00", "kmeans": "#0072B2"}, ["kmeans", "meanshift"])
+    {'kmeans': ('kmeans', '#0072B2'), 'meanshift': ('meanshift', '#D55E00')}
+    """
+    if hasattr(families, "itertuples"):
+        families = families.itertuples()
+    if isinstance(families, dict):
+        known = {name: (name, colour) for name, colour in families.items()}
+    else:
+        known = {family.name: (plain(family.title), family.colour) for family in families or ()}
+    taken = {colour for _, colour in known.values()}
+    free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
+    present = list(dict.fromkeys(present))
+    unknown = [name for name in present if name not in known]
+    looks = {name: look for name, look in known.items() if name in present}
+    return looks | {name: (plain(name), free[place % len(free)]) for place, name in enumerate(unknown)}
+
+
 def panels(count, columns, height, width=WIDTH, **options):
     """A figure of `count` panels in `columns`; `height` inches each. Returns the figure and its axes."""
     import matplotlib.pyplot as plt
@@ -113,7 +183,7 @@ def panels(count, columns, height, width=WIDTH, **options):
     _keep_small()
     axes = list(axes.flat)
     for spare in axes[count:]:
-        spare.set_visible(False)
+        spare.remove()
     return figure, axes[:count]
 
 
@@ -131,10 +201,12 @@ def small_png(figure):
     """The figure as PNG, with a palette of its 256 commonest colours."""
     from io import BytesIO
 
+    import matplotlib
     from PIL import Image
 
     drawn, small = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png", dpi=figure.dpi)
+    with matplotlib.rc_context({"savefig.bbox": None}):
+        figure.savefig(drawn, format="png", dpi=figure.dpi)
     Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
 
@@ -153,7 +225,7 @@ def percent(share):
     ('25\xa0%', '0.4\xa0%', '0\xa0%', '100\xa0%')
     """
     few = 0.0005 <= abs(share) < 0.0095
-    return f"{100 * share:.1f}\xa0%" if few else f"{100 * share:.0f}\xa0%"
+    return text.percent(share, 1 if few else 0).replace(" ", "\xa0")
 
 
 def percent_axis(axis):
@@ -163,18 +235,18 @@ def percent_axis(axis):
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * round(share, 6):.3g}\xa0%"))
 
 
-def short_money(amount, _=None):
-    """Money for a tick: 1,200 stays, 120 k, 1.2 M.
+def short_number(amount, _=None):
+    """A number for a tick: 1,200 stays, 120 k, 1.2 M.
 
     Examples
     --------
-    >>> short_money(950), short_money(12000), short_money(1250000), short_money(450000)
-    ('950', '12\xa0k', '1.25\xa0M', '450\xa0k')
+    >>> short_number(0.5), short_number(1200), short_number(12000), short_number(1250000)
+    ('0.5', '1,200', '12\xa0k', '1.25\xa0M')
     """
     for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):
         if abs(amount) >= size:
             return f"{amount / (1e3 if letter == 'k' else size):.3g}\xa0{letter}"
-    return f"{amount:,.0f}"
+    return f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:.3g}"
 
 
 def darker(colour):
@@ -198,9 +270,70 @@ def ink_on(colour):
     return INK if light > 0.55 else PAPER
 
 
-def wrapped(text, width):
-    """Text over several lines of at most `width` characters."""
-    return "\n".join(textwrap.wrap(str(text), width, break_long_words=False)) or ""
+def plain(name):
+    """A name on one line; one that begins with ``_`` would be left out of a legend.
+
+    Examples
+    --------
+    >>> plain("Deal\\nhunters"), plain("_own")
+    ('Deal hunters', ' _own')
+    """
+    name = " ".join(str(name).split())
+    return f" {name}" if name.startswith("_") else name
+
+
+def wrapped(name, width):
+    """A name over several lines of at most `width` characters."""
+    return "\n".join(textwrap.wrap(str(name), width, break_long_words=False))
+
+
+def bare(ax, *spines, **ticks):
+    """Take away the marks of ticks, and the spines that are named."""
+    for side in spines:
+        ax.spines[side].set_visible(False)
+    ax.tick_params(length=0, **ticks)
+
+
+def row_axis(ax, names):
+    """Rows from the top down, each with its name; returns their places."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    return range(len(names))
+
+
+def label_points(ax, labels, apart=0.085, across=None, outline=False):
+    """Write names beside the points they belong to, apart from each other, a thin line to each.
+
+    Parameters
+    ----------
+    ax : Axes
+        Its limits are final.
+    labels : list of (text, x, y, colour)
+    apart : float
+        Least distance between two names, as a share of the height.
+    across : float, optional
+        How far to the right of its point a name stands, as a share of the width; by default all stand right of the
+        axes.
+    outline : bool
+        Whether names stand over other marks and need a rim of paper.
+    """
+    from matplotlib.patheffects import withStroke
+
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    heights = spread_apart([label[2] for label in labels], apart * abs(high - low))
+    for (name, x, y, colour), height in zip(labels, heights, strict=True):
+        place = right + 0.03 * (right - left) if across is None else x + across * (right - left)
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkA": 0}
+        rim = [withStroke(linewidth=2, foreground=PAPER)] if outline else None
+        ax.annotate(name, (x, y), (place, height), va="center", color=darker(colour), fontsize=10,
+                    annotation_clip=False, arrowprops=line, path_effects=rim)  # fmt: skip
+    ax.set(xlim=(left, right), ylim=(low, high))
+
+
+def draw_intervals(ax, lows, highs, places, colours, upright=False, **line):
+    """Draw the interval of each figure as a line, flat or upright; those that are missing are left out."""
+    lines = ax.vlines if upright else ax.hlines
+    return lines(list(places), list(lows), list(highs), colors=list(colours), **{"linewidth": 2} | line)
 
 
 def spread_apart(positions, gap):
