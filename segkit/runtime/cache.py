@@ -14,7 +14,7 @@ import pandas as pd
 
 from segkit.runtime.disk import ROOT, writing
 
-CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
+CACHE = Path(os.environ.get("SEGKIT_CACHE") or ROOT / "data" / ".cache")  # may be deleted at any time
 _SHOWS = {"runtime.progress"}  # changes no table
 
 Made = dict[str, pd.DataFrame | dict]

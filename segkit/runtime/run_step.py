@@ -122,7 +122,13 @@ def _execute(notebook: str, target: str, arguments: dict) -> dict:
         # "completed" in the notebook's own metadata is no proof: it says so after a dead kernel too.
         with writing(Path(target)):
             execute_notebook(
-                notebook, target, arguments, kernel_name="python3", cwd=str(Path(notebook).parent), progress_bar=False
+                notebook,
+                target,
+                arguments,
+                kernel_name="python3",
+                language="python",
+                cwd=str(Path(notebook).parent),
+                progress_bar=False,
             )
     except PapermillExecutionError as error:
         full = tell_full_disk(OSError(error.evalue)) if error.ename == "OSError" else ""
