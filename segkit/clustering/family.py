@@ -35,6 +35,8 @@ class Family:
     ----------
     name, title, colour : str
         As in the tables, and as in pictures.
+    phrase : str
+        What a sentence calls it, such as "an RFM map". Default: the title.
     simplicity : int
         Among candidates that are as good the family with the least is taken.
     grid : callable
@@ -87,14 +89,15 @@ class Family:
     density: bool = False
     together: bool = False
     baseline: bool = False
+    phrase: str = ""
     transformer: Callable[[CustomerMatrix], Matrix] = _own_transformer
     then: Callable[[dict, CustomerMatrix], dict] | None = None
     without: Callable[..., dict[str, np.ndarray]] | None = None
     beside: Callable[..., dict[str, np.ndarray]] | None = None
 
     def __post_init__(self):
-        for name, default in (("refit", "fit"), ("cut", "refit"), ("halved", "cut")):
-            if getattr(self, name) is None:
+        for name, default in (("refit", "fit"), ("cut", "refit"), ("halved", "cut"), ("phrase", "title")):
+            if not getattr(self, name):
                 object.__setattr__(self, name, getattr(self, default))
 
     def __repr__(self) -> str:
@@ -171,7 +174,9 @@ def _own_grid(name: str, params, most: int, matrix: CustomerMatrix, segments: Se
     return found
 
 
-def _own_fit(name: str, fit, dequantised: bool, customers: Sample, /, *, seed: int, sample: int | None = None, **params):
+def _own_fit(
+    name: str, fit, dequantised: bool, customers: Sample, /, *, seed: int, sample: int | None = None, **params
+):
     rows = customers.rows if dequantised else customers.X
     chosen = fit_order(rows, seed, sample)
     found = fit(rows[chosen], **params)

@@ -15,8 +15,8 @@ import pandas as pd
 from segkit.clustering.assignment_rules import predict_outcomes
 from segkit.clustering.fit import fit_order
 from segkit.clustering.rfm import fit_rfm
-from segkit.preprocessing.matrix import Matrix
 from segkit.preprocessing.fit_matrix import fit_matrix
+from segkit.preprocessing.matrix import Matrix
 from segkit.preprocessing.transforms import TRANSFORMS, as_numbers, robust_scale
 
 LEARNED_ON = 30_000  # rows; more change the lines by less than their width

@@ -222,7 +222,9 @@ def _learn_again(customers: Sample, /, *, seed: int, k: int, **cut) -> Refit:
     combined = combine_outcomes(models, **cut)
     knots, coefficients, predicted = _last["knots"], _last["coefficients"] @ combined, _last["predicted"] @ combined
     centres = cut_predictions(predicted, seed=seed, k=k, tiers=cut.get("tiers", 0), starts=REFIT_STARTS)
-    return Refit(Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays}))
+    return Refit(
+        Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays})
+    )
 
 
 def _rows_of(models: OutcomeModels, drawn: pd.Index) -> np.ndarray:

@@ -254,5 +254,8 @@ def _tiers(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
     return [Candidate("tiers-5", "tiers", {})] if "spend" in matrix.features.table else []
 
 
-RFM = Family("rfm", "RFM map", "#882255", 0, _maps, _fit_map, sample=_features, baseline=True)
-VALUE_TIERS = Family("tiers", "value tiers", "#332288", 0, _tiers, _fit_tiers, sample=_features, baseline=True)
+RFM = Family("rfm", "RFM map", "#882255", 0, _maps, _fit_map, sample=_features, baseline=True, phrase="an RFM map")
+VALUE_TIERS = Family(
+    "tiers", "value tiers", "#332288", 0, _tiers, _fit_tiers, sample=_features, baseline=True,
+    phrase="sorting by spend alone",
+)  # fmt: skip

@@ -12,8 +12,8 @@ from segkit.data.ready_table import infer_kind
 from segkit.features.build import CustomerFeatures
 from segkit.preprocessing.fit_matrix import fit_matrix
 from segkit.preprocessing.matrix import Matrix
-from segkit.runtime.errors import InputError
 from segkit.runtime.content import fingerprint
+from segkit.runtime.errors import InputError
 from segkit.runtime.seeds import sample_customers
 
 # Customers that candidates are compared on. Their figures are known closer than they differ between two months, and

@@ -106,7 +106,9 @@ def _add_callable(whole, called: Any, seen: set[int]) -> None:
     seen.add(id(called))
     if isinstance(called, partial):
         _add_each(whole, [called.func, called.args, called.keywords], seen)
-    elif "<" not in getattr(called, "__qualname__", "<") and (getattr(called, "__module__", None) or "").startswith("segkit."):
+    elif "<" not in getattr(called, "__qualname__", "<") and (getattr(called, "__module__", None) or "").startswith(
+        "segkit."
+    ):
         whole.update(called.__module__.encode())
     elif hasattr(called, "__code__"):
         read = [called.__globals__[name] for name in _names(called.__code__) if name in called.__globals__]
