@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from segkit.clustering.assignment_rules import Rule
+from segkit.clustering.fit import assign_labels
 from segkit.clustering.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation
 
 LEAST_KNOWN = 0.5  # of the weight of what the model works on: below, neutral places would decide the segment
@@ -43,14 +44,13 @@ def assign_customers(segmentation: Segmentation, features: pd.DataFrame, *, sure
     rule, unknown = segmentation.rule, np.zeros(len(features), dtype=bool)
     if isinstance(rule, Rule):
         asked, why = segmentation.matrix.transform(features), NOT_DENSE
-        labels, nearest = rule.assign(asked)
         unknown = known_share(segmentation, features) < LEAST_KNOWN
     else:
         asked, why = features, NOT_KNOWN
-        labels = nearest = _labels(rule, asked)
+    labels, nearest = assign_labels(rule, asked)
     confidence = np.full(len(features), np.nan)
     if sure and segmentation.resampled:
-        agreed = sum((_labels(one, asked) == labels).astype("float64") for one in segmentation.resampled)
+        agreed = sum((assign_labels(one, asked)[0] == labels).astype("float64") for one in segmentation.resampled)
         confidence = np.where(unknown, np.nan, agreed / len(segmentation.resampled))
     labels, nearest = np.where(unknown, -1, labels), np.where(unknown, -1, nearest)
     ids, names = segmentation.segment_ids, segmentation.names
@@ -73,7 +73,3 @@ def known_share(segmentation: Segmentation, features: pd.DataFrame) -> np.ndarra
         total += column.variance
         known += column.variance * features[column.feature].notna().to_numpy()
     return known / total if total else known + 1.0
-
-
-def _labels(rule, asked) -> np.ndarray:
-    return rule.assign(asked)[0] if isinstance(rule, Rule) else rule.assign(asked)["label"].to_numpy()

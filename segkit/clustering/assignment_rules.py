@@ -11,6 +11,7 @@ _ARRAYS = {
     "highest_posterior": {"labels", "means", "scales", "offsets"},
     "nearest_customer": {"labels", "cores", "radius", "origin", "projection"},
     "nearest_prediction": {"labels", "centres", "knots", "coefficients"},
+    "decision_tree": {"labels", "columns", "limits", "children"},
 }
 # What each kind of rule holds per centre, component or core customer; other arrays belong to the rule as a whole.
 _PER_UNIT = ("labels", "centres", "means", "scales", "offsets", "cores", "radius")
@@ -27,6 +28,8 @@ class Rule:
       it takes others along; ``origin`` (d) and ``projection`` (d, p) lead from the matrix to its principal components.
     - ``nearest_prediction``: ``centres`` (k, p) of predicted outcomes; ``knots`` (m, d) and ``coefficients``
       (d (m - 1), p) of the piecewise straight lines that predict them (see `predict_outcomes`).
+    - ``decision_tree``: a row per node, the root first: ``columns`` (m; of the matrix, -1 at a leaf), ``limits`` (m),
+      ``children`` (m, 2), with ``labels`` of the leaves, -1 for left out; nobody left out has a nearest label.
 
     ``labels`` names the label of each centre, component or core. They are sorted by place, and ties go to the first,
     so that equal customers always get equal labels.
@@ -48,13 +51,14 @@ class Rule:
     @property
     def segments(self) -> int:
         """The number of labels."""
-        return len(np.unique(self.arrays["labels"]))
+        labels = self.arrays["labels"]
+        return len(np.unique(labels[labels >= 0]))
 
     def assign(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the label of each row (-1 = left out) and the label to use anyway (-1 only where there is none)."""
         X = np.asarray(X, dtype="float64")
         labels, nearest = np.empty(len(X), "int32"), np.empty(len(X), "int32")
-        if not len(self.arrays["labels"]):
+        if not (self.arrays["labels"] >= 0).any():
             return np.full_like(labels, -1), np.full_like(labels, -1)
         assign = _ASSIGN[self.kind](**self.arrays)
         rows = 1 + CELLS // max(len(self.arrays["labels"]), X.shape[1])
@@ -65,7 +69,10 @@ class Rule:
 
     def relabelled(self, labels: np.ndarray) -> "Rule":
         """Return the rule with ``labels[label]`` for each label; what would become -1 is dropped."""
-        new = labels[self.arrays["labels"]].astype("int32")
+        own = self.arrays["labels"]
+        new = np.where(own >= 0, labels[own], -1).astype("int32")
+        if self.kind == "decision_tree":  # every node stays
+            return Rule(self.kind, {**self.arrays, "labels": new})
         kept = new >= 0
         arrays = {name: array[kept] if name in _PER_UNIT else array for name, array in self.arrays.items()}
         return Rule(self.kind, {**arrays, "labels": new[kept]})
@@ -118,11 +125,26 @@ def _nearest_prediction(centres, labels, knots, coefficients):
     return assign
 
 
+def _decision_tree(labels, columns, limits, children):
+    def assign(X):
+        node, rows = np.zeros(len(X), dtype="int64"), np.arange(len(X))
+        for _ in range(len(columns)):  # nobody passes more nodes than there are
+            inner = columns[node] >= 0
+            if not inner.any():
+                break
+            right = X[rows, columns[node]] > limits[node]
+            node = np.where(inner, children[node, right.astype(int)], node)
+        return labels[node], labels[node]
+
+    return assign
+
+
 _ASSIGN = {
     "nearest_centre": _nearest_centre,
     "highest_posterior": _highest_posterior,
     "nearest_customer": _nearest_customer,
     "nearest_prediction": _nearest_prediction,
+    "decision_tree": _decision_tree,
 }
 
 

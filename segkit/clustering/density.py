@@ -1,64 +1,17 @@
-"""Methods that look for dense regions, and leave out whoever is in none: HDBSCAN and DBSCAN."""
+"""What the methods share that look for dense regions and leave out whoever is in none: HDBSCAN and DBSCAN."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from segkit.clustering.assignment_rules import Rule
-from segkit.clustering.fit import Fit, finish, fit_order
-from segkit.clustering.reachability import reachability_tree
+from segkit.clustering.fit import Fit, Sample, finish, fit_order, sampled
+from segkit.preprocessing.prepare import CustomerMatrix
 
+FITTED_ON = 20_000  # customers at most
+MOST_COLUMNS, COMPONENTS = 10, 6  # above so many columns, on this many principal components
+FEWEST_NEIGHBOURS = 5  # on a resample
 DBCV_SAMPLE = 2_000  # its cost grows with the square
-
-
-def hdbscan(
-    X, *, seed: int, dequantised=None, min_cluster_size: int, min_samples: int, components: int | None = None,
-    sample: int | None = None, validity: bool = True,
-) -> Fit:  # fmt: skip
-    """Return HDBSCAN's clusters (Campello, Moulavi & Sander 2013), fitted on the dequantised rows.
-
-    Every customer of a cluster is a core whose radius is its core distance (to its `min_samples`-th neighbour): a new
-    customer belongs to its nearest core's cluster where it lies as near as the neighbours that make the core one.
-    `components` fits on that many leading principal components, which become part of the rule: where all customers are
-    about equally far from each other, as above ten columns, density methods see noise only. ``dbcv`` is left out where
-    `validity` is not asked for: it costs as much as the fit.
-    """
-    from hdbscan.hdbscan_ import _tree_to_labels, label
-
-    ground = find_ground(X, dequantised, seed, sample, components)
-    count, size = len(ground.points), max(2, min_cluster_size)
-    if count <= size or not np.ptp(ground.points, axis=0).any():
-        return _density_fit(X, ground, np.full(count, -1), np.zeros(count), seed, validity)
-    tree = reachability_tree(ground.points, min(min_samples, count - 1))  # alike for every size
-    merges = label(np.column_stack([tree.edges, tree.lengths]))
-    labels = _tree_to_labels(ground.points, merges, size)[0]
-    return _density_fit(X, ground, labels, tree.core_distances, seed, validity)
-
-
-def dbscan(
-    X, *, seed: int, dequantised=None, eps: float, min_samples: int, min_cluster_size: int = 2,
-    components: int | None = None, sample: int | None = None, validity: bool = True,
-) -> Fit:  # fmt: skip
-    """Return DBSCAN's clusters (Ester et al. 1996) of `min_cluster_size` cores or more, fitted on the dequantised rows.
-
-    A customer belongs to its nearest core's cluster where that is within `eps`. `components` and `validity` as in
-    `hdbscan`. Clusters of cores are what is left of the tree without edges above `eps` (Campello, Moulavi & Sander
-    2013, section 3.1).
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ground = find_ground(X, dequantised, seed, sample, components)
-    count = len(ground.points)
-    labels = np.full(count, -1)
-    if count >= max(2, min_samples):
-        tree = reachability_tree(ground.points, min_samples - 1)  # a point counts among its own neighbours here
-        near = tree.lengths <= eps
-        graph = coo_array((np.ones(near.sum()), tree.edges[near].T), shape=(count, count))
-        labels = np.where(tree.core_distances <= eps, connected_components(graph, directed=False)[1], -1)
-    small = np.bincount(labels[labels >= 0], minlength=1) < min_cluster_size
-    labels[small[labels] & (labels >= 0)] = -1
-    return _density_fit(X, ground, labels, np.full(len(labels), float(eps)), seed, validity)
 
 
 @dataclass(frozen=True)
@@ -72,8 +25,9 @@ class Ground:
     variance_kept: float
 
 
-def find_ground(X, dequantised, seed: int, sample: int | None, components: int | None) -> Ground:
-    rows = X if dequantised is None else dequantised
+def find_ground(customers: Sample, seed: int, sample: int | None, components: int | None) -> Ground:
+    """Return what a density method is fitted on; `components` takes so many leading principal components."""
+    rows = customers.rows
     chosen = fit_order(rows, seed, sample)
     rows = rows[chosen]
     origin, projection, kept = rows.mean(axis=0), np.eye(rows.shape[1]), 1.0
@@ -86,7 +40,11 @@ def find_ground(X, dequantised, seed: int, sample: int | None, components: int |
     return Ground(chosen, (rows - origin) @ projection, origin, projection, kept)
 
 
-def _density_fit(X, ground: Ground, labels: np.ndarray, radius: np.ndarray, seed: int, validity: bool) -> Fit:
+def density_fit(X, ground: Ground, labels: np.ndarray, radius: np.ndarray, seed: int, validity: bool) -> Fit:
+    """Return the rule of cores with their labels and radii; customers within the radius of their nearest core join it.
+
+    ``dbcv`` is left out where `validity` is not asked for: it costs as much as the fit.
+    """
     cores = np.flatnonzero(labels >= 0)
     cores = cores[np.lexsort(ground.points[cores].T[::-1])]
     _, first, place = np.unique(labels[cores], return_index=True, return_inverse=True)
@@ -118,3 +76,24 @@ def _dbcv(points: np.ndarray, labels: np.ndarray, seed: int) -> float:
         return np.nan
     with np.errstate(all="ignore"):
         return float(validity_index(points, renamed[labels]))
+
+
+def thinned(matrix: CustomerMatrix) -> dict:
+    """Return the params that say on how many components and customers of a matrix density methods are fitted.
+
+    Where all customers are about equally far from each other, as above ten columns, they see noise only.
+    """
+    leading = {"components": COMPONENTS} if matrix.X.shape[1] > MOST_COLUMNS else {}
+    return leading | sampled(FITTED_ON, len(matrix.compared))
+
+
+def in_proportion(customers: Sample, sample: int | None, size: int) -> tuple[float, int]:
+    """Return the share that a resample is of the customers fitted on, and the size of a cluster in proportion."""
+    share = min(1.0, len(customers) / min(customers.of, sample or customers.of))
+    return share, max(FEWEST_NEIGHBOURS, round(size * share))
+
+
+def round_size(size: float) -> int:
+    """Return a size of a cluster that reads well."""
+    step = 5 if size < 100 else 25
+    return max(5, step * round(size / step))

@@ -15,8 +15,8 @@ import pandas as pd
 from segkit.clustering.assignment_rules import predict_outcomes
 from segkit.clustering.fit import fit_order
 from segkit.clustering.rfm import fit_rfm
+from segkit.preprocessing.fit_matrix import fit_matrix
 from segkit.preprocessing.matrix import Matrix
-from segkit.preprocessing.prepare import fit_matrix
 from segkit.preprocessing.transforms import TRANSFORMS, as_numbers, robust_scale
 
 LEARNED_ON = 30_000  # rows; more change the lines by less than their width
@@ -48,6 +48,8 @@ class OutcomeModels:
         Index outcome; group, loss, explained (share of the variance, on customers left out), strength (of the ridge).
     learned : Learned
         What they were learned on, for tuning and for learning again on resamples.
+    value_weight : float
+        How much outcomes of value count in segments made of the predictions; tuned by `tune_value_weight`.
     """
 
     matrix: Matrix
@@ -56,6 +58,7 @@ class OutcomeModels:
     offset: np.ndarray
     outcomes: pd.DataFrame
     learned: "Learned"
+    value_weight: float = 1.0
 
     def __repr__(self) -> str:
         used = int((self.outcomes["explained"] > PREDICTABLE).sum())

@@ -10,13 +10,19 @@ since what its customers will buy stands on few orders. Layers come back where f
 border between two tiers a little, or that between two kinds, but never trades the one for the other.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from segkit.clustering.assignment_rules import Rule, centre_rule, predict_outcomes
-from segkit.clustering.fit import Fit, finish, fit_order
-from segkit.clustering.grid import Candidate
+from segkit.clustering.family import Family
+from segkit.clustering.fit import Candidate, Fit, Refit, Sample, finish, fit_order
 from segkit.clustering.outcome_models import OutcomeModels, learn_ramps
+from segkit.preprocessing.matrix import Matrix
+from segkit.preprocessing.prepare import CustomerMatrix
 from segkit.runtime.seeds import hash_ids, keyed_uniform
 
 VALUE_WEIGHTS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # tried
@@ -24,6 +30,8 @@ TUNED_ON = (6, 9, 12)  # segments
 TUNING_FOLDS = 5
 TUNING_STARTS = 4  # of k-means
 STARTS = 10  # of k-means otherwise
+REFIT_STARTS = 5  # on a resample
+SHOWN_SEGMENTS = 8  # of the segmentations that show what the weight of value does
 AS_GOOD = 0.02
 HELD = 0.95
 TUNING_CUSTOMERS = 10_000
@@ -32,24 +40,25 @@ FIRST = 100.0  # times that value counts in layers: behaviour decides within a t
 UNTRIMMED = 0.95  # share of customers, the middle ones, that kinds of behaviour are found on
 
 
-def fit_predictive(models: OutcomeModels, X: np.ndarray, *, seed: int, k: int, **cut) -> Fit:
+def fit_predictive(customers: Sample, /, *, seed: int, k: int, **cut) -> Fit:
     """Return a cut of the predictions for rows of the models' matrix, as a rule on these rows.
 
     Parameters
     ----------
-    models : OutcomeModels
-    X : ndarray, shape (customers, columns of the models' matrix)
+    customers : Sample
+        With `models`, and `X` in the columns of the models' matrix.
     seed : int
     k : int
         Segments; with tiers, one and a multiple of ``tiers - 1``.
     **cut
         ``value_weight`` or ``tiers``, and ``without``; see `combine_outcomes`.
     """
+    models = customers.models
     coefficients = models.coefficients @ combine_outcomes(models, **cut)
-    predicted = predict_outcomes(X, models.knots, coefficients)
+    predicted = predict_outcomes(customers.X, models.knots, coefficients)
     centres = cut_predictions(predicted, seed=seed, k=k, tiers=cut.get("tiers", 0))
     arrays = {"knots": models.knots, "coefficients": coefficients, **centre_rule(centres).arrays}
-    return finish(Rule("nearest_prediction", arrays), X)
+    return finish(Rule("nearest_prediction", arrays), customers.X)
 
 
 def combine_outcomes(
@@ -107,22 +116,20 @@ def cluster_predictions(predicted: np.ndarray, *, seed: int, k: int, starts: int
     return KMeans(min(k, len(np.unique(rows, axis=0))), n_init=starts, random_state=seed).fit(rows).cluster_centers_
 
 
-def predictive_grid(models: OutcomeModels, *, max_segments: int, value_weight: float = 1.0) -> list[Candidate]:
-    """Return predictive candidates of up to `max_segments` segments; none where nothing is predictable.
+def predictive_grid(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
+    """Return predictive candidates of so many segments; none where nothing is predictable.
 
     ``predictive-k`` are flat; ``layers-k`` need predictable outcomes of both groups.
     """
-    weights = models.weights()
-    if not weights.any():
+    models = matrix.models
+    if models is None or not (weights := models.weights()).any():
         return []
-    flat = [
-        Candidate(f"predictive-{k}", "predictive", {"k": k, "value_weight": value_weight})
-        for k in range(2, max_segments + 1)
-    ]
+    flat = {"value_weight": models.value_weight}
+    found = [Candidate(f"predictive-{k}", "predictive", {"k": k} | flat) for k in segments]
     if models.outcomes["group"][weights > 0].nunique() < 2:
-        return flat
-    sizes = range(1 + 2 * (TIERS - 1), max_segments + 1, TIERS - 1)
-    return flat + [Candidate(f"layers-{k}", "predictive", {"k": k, "tiers": TIERS}) for k in sizes]
+        return found
+    layered = [k for k in segments if k > TIERS and (k - 1) % (TIERS - 1) == 0]
+    return found + [Candidate(f"layers-{k}", "predictive", {"k": k, "tiers": TIERS}) for k in layered]
 
 
 def tune_value_weight(models: OutcomeModels, *, seed: int, judge_value: float = 0.5) -> pd.DataFrame:
@@ -191,12 +198,110 @@ def _explained_by(predicted: np.ndarray, y: np.ndarray) -> float:
     return 1 - left / total if total > 0 else 0.0
 
 
-def fit_candidates(
-    models: OutcomeModels | None, features: pd.DataFrame, candidates: list[Candidate], *, seed: int
-) -> list[tuple[Candidate, Fit]]:
-    """Return the predictive ones of the candidates, each with its fit on customers' features of today."""
-    chosen = [candidate for candidate in candidates if candidate.family == "predictive"]
-    if models is None or not chosen:
-        return []
-    X = models.matrix.transform(features)
-    return [(candidate, fit_predictive(models, X, seed=seed, **candidate.params)) for candidate in chosen]
+def _sample(matrix: CustomerMatrix) -> Sample:
+    models = matrix.models
+    return Sample(models.matrix.transform(matrix.table), models=models, customers=matrix.compared)
+
+
+_last: dict[str, Any] = {}  # models of the resample seen last: all candidates meet the same one in turn
+
+
+def _learn_again(customers: Sample, /, *, seed: int, k: int, **cut) -> Refit:
+    """Learn on a resample of the customers, and cut anew.
+
+    Frozen stay the matrix, the strengths of the ridges and the weights of outcomes and of value, as found on all
+    customers: what comes back is the recipe, given these.
+    """
+    models = customers.models
+    if _last.get("places") is not customers.places:
+        learned, strengths = models.learned, models.outcomes["strength"].to_numpy()
+        rows = _rows_of(models, customers.customers[customers.places])
+        ramps = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], models.outcomes, strengths)
+        predicted = predict_outcomes(customers.X, *ramps[:2])
+        _last.update(places=customers.places, knots=ramps[0], coefficients=ramps[1], predicted=predicted)
+    combined = combine_outcomes(models, **cut)
+    knots, coefficients, predicted = _last["knots"], _last["coefficients"] @ combined, _last["predicted"] @ combined
+    centres = cut_predictions(predicted, seed=seed, k=k, tiers=cut.get("tiers", 0), starts=REFIT_STARTS)
+    return Refit(
+        Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays})
+    )
+
+
+def _rows_of(models: OutcomeModels, drawn: pd.Index) -> np.ndarray:
+    """Return the rows that the models learned on of each customer drawn, as often as drawn."""
+    codes, known = pd.factorize(models.learned.customers)
+    order, counts = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(known))
+    found = known.get_indexer(drawn)
+    found = found[found >= 0]
+    lengths = counts[found]
+    ends = np.cumsum(lengths)
+    starts = (np.cumsum(counts) - counts)[found]
+    return order[np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())]
+
+
+def _space(matrix: CustomerMatrix) -> Sample:
+    """Return the weighted predictions that are cut: among them valleys are looked for, and nulls drawn.
+
+    The customers who are counted there had no part in the cut, but one in the space: it is made by models that learned
+    from both halves. The nulls' models don't learn again, which makes the nulls the stabler, and the verdict the
+    stricter.
+    """
+    models = matrix.models
+    weights = models.weights(models.value_weight)
+    space = (models.predict(models.matrix.transform(matrix.table)) * weights)[:, weights > 0]
+    return Sample(space, models=replace(models, learned=None), customers=matrix.compared)
+
+
+@dataclass(frozen=True)
+class TurnedRule:
+    """A rule on other columns than those it is asked by, which `turn` leads to."""
+
+    inner: Rule
+    turn: np.ndarray
+
+    def assign(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels and nearest labels as the rule gives them."""
+        return self.inner.assign(X @ self.turn)
+
+
+def _cut_again(customers: Sample, /, *, seed: int, k: int, **cut) -> Refit:
+    models = customers.models
+    kept = models.weights(models.value_weight)
+    turn = combine_outcomes(models, **cut)[kept > 0] / kept[kept > 0, None]
+    columns = customers.X @ turn
+    centres = cut_predictions(columns, seed=seed, k=k, tiers=cut.get("tiers", 0))
+    return Refit(TurnedRule(finish(centre_rule(centres), columns).rule, turn))
+
+
+def _transformer(matrix: CustomerMatrix) -> Matrix:
+    return matrix.models.matrix
+
+
+def _then(params: dict, matrix: CustomerMatrix) -> dict:
+    """Take the weight of value that was known then: today's was tuned with the outcomes that are to be judged."""
+    return params | {"value_weight": matrix.models.value_weight} if "value_weight" in params else params
+
+
+def _without(matrix: CustomerMatrix, params: dict, *, seed: int) -> dict[str, np.ndarray]:
+    customers = _sample(matrix)
+    labels = {"": fit_predictive(customers, seed=seed, **params).labels}
+    for name in matrix.models.outcomes.index:
+        labels[name] = fit_predictive(customers, seed=seed, **params, without=name).labels
+    return labels
+
+
+def _beside(matrix: CustomerMatrix, segments: Sequence[int], *, seed: int) -> dict[str, np.ndarray]:
+    """Return segments that show what the weight of value does."""
+    if matrix.models is None or not matrix.models.weights().any():
+        return {}
+    customers, k = _sample(matrix), min(SHOWN_SEGMENTS, max(segments))
+    return {
+        f"predictive-{k}, value x {weight:g}": fit_predictive(customers, seed=seed, k=k, value_weight=weight).labels
+        for weight in VALUE_WEIGHTS
+    }
+
+
+PREDICTIVE = Family(
+    "predictive", "predictive", "#56B4E9", 5, predictive_grid, fit_predictive, _learn_again, sample=_sample,
+    space=_space, cut=_cut_again, together=True, transformer=_transformer, then=_then, without=_without, beside=_beside,
+)  # fmt: skip

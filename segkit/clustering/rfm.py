@@ -3,11 +3,15 @@
 Both are fitted once (the edges of their classes) and then frozen, as any other segmentation is.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
+from segkit.clustering.family import Family
+from segkit.clustering.fit import Candidate, Fit, Sample, assign_labels
+from segkit.preprocessing.prepare import CustomerMatrix
 from segkit.preprocessing.transforms import as_numbers
 from segkit.runtime.errors import InputError
 
@@ -220,3 +224,38 @@ def _column(features: pd.DataFrame, column: str) -> np.ndarray:
 def _named(labels: np.ndarray, segments: list[str]) -> dict:
     names = pd.array([*segments, UNKNOWN], dtype="str")  # UNKNOWN last: label -1
     return {"label": labels, "segment": names.take(labels)}
+
+
+def _features(matrix: CustomerMatrix) -> Sample:
+    return Sample(matrix.table, customers=matrix.compared)
+
+
+def _fit_map(customers: Sample, /, *, seed: int, version: str) -> Fit:
+    """Return the map as a fit: labels are the places of its segments, most valued first; some may have nobody."""
+    rule = fit_rfm(customers.X, version)
+    if rule is None:
+        raise InputError(f"{version} needs {', '.join(_SCORED.values())}: choose another")
+    return Fit(*assign_labels(rule, customers.X), rule)
+
+
+def _fit_tiers(customers: Sample, /, *, seed: int) -> Fit:
+    rule = fit_value_tiers(customers.X)
+    if rule is None:
+        raise InputError(f"{ValueTiers.candidate_id} needs spend: choose another")
+    return Fit(*assign_labels(rule, customers.X), rule)
+
+
+def _maps(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
+    known = set(_SCORED.values()) <= set(matrix.features.table)
+    return [Candidate("rfm-10", "rfm", {"version": "rfm-10"})] if known else []
+
+
+def _tiers(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
+    return [Candidate("tiers-5", "tiers", {})] if "spend" in matrix.features.table else []
+
+
+RFM = Family("rfm", "RFM map", "#882255", 0, _maps, _fit_map, sample=_features, baseline=True, phrase="an RFM map")
+VALUE_TIERS = Family(
+    "tiers", "value tiers", "#332288", 0, _tiers, _fit_tiers, sample=_features, baseline=True,
+    phrase="sorting by spend alone",
+)  # fmt: skip

@@ -16,13 +16,12 @@ from segkit.runtime.errors import InputError
 
 FORMAT = 3  # of the stored files; a reader refuses what it doesn't know
 LEFT_OUT, UNSEGMENTED = "S0", "Unsegmented"
-_BASELINE_RULES = {"rfm": RfmMap, "tiers": ValueTiers}
 _PLAIN = ("candidate_id", "family", "params", "names", "recipe", "window_days", "seed", "customers")
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A fitted segmentation with everything needed to assign customers later; made by `fit_segmentation`.
+    """A fitted segmentation with everything needed to assign customers later; made by `fit_segmentation` or `freeze_candidate`.
 
     Attributes
     ----------
@@ -114,11 +113,12 @@ class Segmentation:
             if stored.pop("format") != FORMAT:
                 raise InputError(f"{folder} holds a segmentation of another version of segkit: run the report again")
             rule, resampled = stored.pop("rule"), stored.pop("resampled")
-            if kind := _BASELINE_RULES.get(stored["family"]):
-                rule, resampled = kind.from_dict(rule), [kind.from_dict(one) for one in resampled]
-            else:
+            if "kind" in rule:
                 rule = Rule(rule["kind"], read_arrays(folder / "rule.npz"))
                 resampled = unstack_rules(rule.kind, read_arrays(folder / "resampled.npz"))
+            else:  # a rule on features
+                kind = RfmMap if "version" in rule else ValueTiers
+                rule, resampled = kind.from_dict(rule), [kind.from_dict(one) for one in resampled]
             own = {"matrix": Matrix.from_dict(stored.pop("matrix")), "rule": rule, "resampled": tuple(resampled)}
             as_of, ids = stored.pop("as_of"), tuple(stored.pop("segment_ids"))
             found = cls(**stored, **own, as_of=date.fromisoformat(as_of) if as_of else None, segment_ids=ids)
@@ -163,5 +163,7 @@ def _refuse_misfits(segmentation: Segmentation) -> None:
             raise ValueError("an array of its rule holds other things than numbers")
         rule.assign(np.zeros((1, len(columns))))  # refuses arrays that don't fit together
     labels = segmentation.rule.arrays["labels"] if isinstance(segmentation.rule, Rule) else np.arange(len(ids))
+    if "children" in getattr(segmentation.rule, "arrays", {}):
+        labels = labels[labels >= 0]  # of the nodes of a tree, the others lead on or leave out
     if labels.dtype.kind != "i" or (len(labels) and not 0 <= labels.min() <= labels.max() < len(ids)):
         raise ValueError("its rule names segments that it doesn't have")

@@ -1,153 +1,159 @@
-"""Fit all candidates and judge them by the same criteria."""
+"""Fit all candidates and set them beside each other by the same criteria."""
 
 import json
 import resource
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import chain, groupby
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from segkit.clustering.centres import ward_tree
-from segkit.clustering.fit import Fit
-from segkit.clustering.freeze import fit_baseline
-from segkit.clustering.grid import Candidate, candidate_grid
-from segkit.clustering.methods import METHODS
-from segkit.preprocessing.matrix import Matrix
-from segkit.runtime.parallel import run_tasks
-from segkit.runtime.parameters import Parameters
-from segkit.runtime.tables.schema import TABLES
+from segkit.clustering.families import BASELINES, FAMILIES
+from segkit.clustering.family import Family
+from segkit.clustering.fit import Candidate, Fit, Sample
+from segkit.preprocessing.prepare import CustomerMatrix
+from segkit.runtime.content import made_once
+from segkit.runtime.errors import InputError
+from segkit.runtime.parallel import Progress, run_tasks
+from segkit.runtime.progress import progress_bar
 from segkit.validation.agreement import match_labels
+from segkit.validation.candidates import Candidates, count_jobs, empty_table
 from segkit.validation.internal import compactness, silhouettes
 
-RULES = [Candidate("rfm-10", "rfm", {"version": "rfm-10"}), Candidate("tiers-5", "tiers", {})]
-SERIAL_BELOW = 1_000  # fewer customers are fitted sooner than a second process starts
 
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All candidates of a study, none chosen yet; made by `compare_segmentations`.
-
-    Attributes
-    ----------
-    candidates : DataFrame
-        One row per candidate, columns as in ``candidates.parquet``; null where a criterion doesn't apply.
-    labels : DataFrame
-        Index customer_id, one column of labels per candidate_id; 0 is its largest segment, -1 is left out.
-    fits : dict
-        candidate_id -> `Fit`, with the frozen rule.
-    grid : dict
-        candidate_id -> `Candidate`: family and params, to fit the same recipe on other customers.
-    timings : DataFrame
-        candidate_id, seconds, peak_mb (of the process that fitted it, up to then). Apart from `candidates`, since they
-        differ from run to run.
-    """
-
-    candidates: pd.DataFrame
-    labels: pd.DataFrame
-    fits: dict[str, Fit]
-    grid: dict[str, Candidate]
-    timings: pd.DataFrame
-
-    def __repr__(self) -> str:
-        return f"{len(self.candidates)} candidates over {len(self.labels):,} customers"
-
-
-def compare_segmentations(
-    features: pd.DataFrame,
-    matrix: Matrix,
-    parameters: Parameters,
+def compare(
+    matrix: CustomerMatrix,
+    families: Sequence[Family] = FAMILIES,
+    segments: Iterable[int] = range(2, 13),
     *,
-    progress: Progress | None = None,
     jobs: int | None = None,
-) -> Comparison:
-    """Return every candidate fitted and judged: five families over their parameters, RFM map and value tiers.
+) -> Candidates:
+    """Return every candidate of some families fitted, with the criteria that need nothing else.
 
     Parameters
     ----------
-    features : DataFrame
-        Index customer_id, natural units.
-    matrix : Matrix
-        Fitted on features such as these.
-    parameters : Parameters
-        `max_segments` and `seed` are used.
-    progress : callable, optional
-        Called as ``progress(done, total, what)``.
+    matrix : CustomerMatrix
+        Of `prepare`.
+    families : sequence of Family
+        The RFM map and the value tiers join them where the features allow.
+    segments : iterable of int
+        Numbers of segments to try, for families that are told how many.
     jobs : int, optional
         Processes, of one thread each; by default one per core, and one where there are few customers. The tables are
         the same for any number.
 
+    Raises
+    ------
+    InputError
+        Two families have the same name, or no number of segments is above 1.
+
     Examples
     --------
-    >>> features = pd.DataFrame({"spend": [*range(30), *range(500, 540)]}, index=[f"c{i}" for i in range(70)])
-    >>> dictionary = pd.DataFrame({"family": "value", "kind": "money"}, index=["spend"])
-    >>> from segkit.preprocessing.prepare import fit_matrix
-    >>> comparison = compare_segmentations(features, fit_matrix(features, dictionary), Parameters(max_segments=3))
-    >>> comparison.labels["kmeans-2"].value_counts().to_list()
-    [40, 30]
+    Anybody's own table of customers, in five lines:
+
+    >>> from segkit.clustering.families import FAMILIES
+    >>> from segkit.preprocessing.prepare import prepare
+    >>> from segkit.validation.selection import Limits, choose
+    >>> shop = pd.DataFrame({"spend": [*range(30), *range(500, 540)]}, index=[f"c{number}" for number in range(70)])
+    >>> candidates = compare(prepare(shop), FAMILIES[:2], segments=range(2, 4))
+    >>> candidates
+    6 candidates over 70 customers
+    >>> chosen = choose(candidates, Limits(min_segments=2)).chosen
+    >>> chosen["candidate_id"], chosen["segments"]
+    ('kmeans-2', 2)
+    >>> compare(prepare(shop), segments=[1])
+    Traceback (most recent call last):
+    segkit.InputError: segments holds [1]: give whole numbers from 2 on, such as range(2, 13)
     """
-    import joblib
-    from threadpoolctl import threadpool_limits
+    segments = tuple(sorted({int(k) for k in segments if k > 1})) if (given := list(segments)) else ()
+    if not segments:
+        raise InputError(f"segments holds {given}: give whole numbers from 2 on, such as range(2, 13)")
+    families = (*BASELINES, *families)
+    if len(names := [family.name for family in families]) > len(set(names)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two families are called {twice}: give one of them another name")
 
-    seed = parameters.seed
-    X, dequantised = matrix.transform(features), matrix.dequantised(features, seed)
-    with threadpool_limits(limits=1):
-        grid = candidate_grid(X, max_segments=parameters.max_segments, seed=seed, dequantised=dequantised)
-        judged = [_judge_baseline(X, features, baseline) for baseline in RULES]
-    if jobs is None:
-        jobs = 1 if len(X) < SERIAL_BELOW else joblib.cpu_count()
-    together = [candidate for candidate in grid if candidate.family == "hierarchical"]  # one tree, many cuts
-    tasks = [together] + [[candidate] for candidate in grid if candidate.family != "hierarchical"]
-    arguments = [(X, dequantised, task, seed) for task in tasks]
-    judged += chain(*run_tasks(_judge_fits, arguments, jobs=jobs, progress=progress, what="fitting candidates"))
-    place = {candidate: position for position, (candidate, _, _) in enumerate(RULES + grid)}
-    found = sorted((one for one in judged if one is not None), key=lambda one: place[one.candidate.candidate_id])
-    with threadpool_limits(limits=1):
-        return _line_up(found, X, features.index, seed)
+    def make() -> dict:
+        with progress_bar("comparing segmentations") as progress:
+            grid = [candidate for family in families for candidate in family.grid(matrix, segments)]
+            return _lay_out(matrix, fit_all(matrix, families, grid, jobs=jobs, progress=progress))
+
+    made = made_once("compare", "validation.compare", (matrix.fingerprint, families, segments), make)
+    return Candidates(**made, families=families, segments=segments, transformer=matrix.transformer, matrix=matrix)
 
 
-def add_candidates(
-    comparison: Comparison,
-    features: pd.DataFrame,
-    matrix: Matrix,
-    fits: list[tuple[Candidate, Fit]],
+class Fitted(NamedTuple):
+    """A candidate with its fit, its criteria, and what they cost."""
+
+    candidate: Candidate
+    fit: Fit
+    criteria: dict[str, float]
+    cost: dict[str, float]
+
+
+def fit_all(
+    matrix: CustomerMatrix,
+    families: Sequence[Family],
+    candidates: Sequence[Candidate],
     *,
-    seed: int,
-) -> Comparison:
-    """Return the comparison with further candidates, judged by the same criteria in the same matrix.
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    what: str = "fitting candidates",
+) -> list[Fitted]:
+    """Return each candidate fitted on the customers of a matrix, in the order of the candidates."""
+    known = {family.name: family for family in families}
+    tasks = []
+    for name, own in groupby(candidates, lambda candidate: candidate.family):
+        sample, own = known[name].sample(matrix), list(own)
+        parts = [own] if known[name].together else [[one] for one in own]
+        tasks += [(matrix.X, sample, known[name], part, matrix.seed) for part in parts]
+    jobs = count_jobs(len(matrix.compared), jobs)
+    return list(chain(*run_tasks(_fit_part, tasks, jobs=jobs, progress=progress, what=what)))
 
-    Parameters
-    ----------
-    comparison : Comparison
-    features, matrix : DataFrame, Matrix
-        Those that the comparison was made of.
-    fits : list of (Candidate, Fit)
-        Whose labels are of the same customers, such as those of `fit_candidates`.
-    seed : int
-        Of the comparison.
-    """
-    if not fits:
-        return comparison
-    more = judge_fits(features, matrix, fits, seed=seed)
-    tables = {
-        name: pd.concat([getattr(comparison, name), getattr(more, name)], ignore_index=True)
-        for name in ("candidates", "timings")
+
+def _fit_part(X: np.ndarray, sample: Sample, family: Family, candidates: list[Candidate], seed: int) -> list[Fitted]:
+    fitted = []
+    for candidate in candidates:
+        start, fit = time.perf_counter(), family.fit(sample, seed=seed, **candidate.params)
+        criteria = measure(X, fit.labels) | {name: fit.statistics.get(name, np.nan) for name in ("dbcv", "bic", "icl")}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        cost = {"seconds": time.perf_counter() - start, "peak_mb": peak}
+        fitted.append(Fitted(candidate, fit, criteria, cost))
+    return fitted
+
+
+def measure(X: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return the number of segments, their sizes and how compact they are in the matrix."""
+    sizes = np.bincount(labels[labels >= 0])
+    sizes = sizes[sizes > 0]  # a rule may have segments that nobody is in
+    return {
+        "segments": len(sizes),
+        "noise_share": float(np.mean(labels < 0)),
+        "smallest_share": float(sizes.min() / len(X)) if len(sizes) else np.nan,
+        **compactness(X, labels),
     }
-    labels = pd.concat([comparison.labels, more.labels], axis=1)
-    return Comparison(
-        labels=labels, fits=comparison.fits | more.fits, grid=comparison.grid | more.grid, **tables
-    )  # fmt: skip
 
 
-def judge_fits(features: pd.DataFrame, matrix: Matrix, fits: list[tuple[Candidate, Fit]], *, seed: int) -> Comparison:
-    """Return finished fits, judged by the same criteria as all others; parameters as for `add_candidates`."""
-    X, start = matrix.transform(features), time.perf_counter()
-    return _line_up([_judge(X, candidate, fit, start) for candidate, fit in fits], X, features.index, seed)
+def _lay_out(matrix: CustomerMatrix, fitted: list[Fitted]) -> dict[str, pd.DataFrame]:
+    ids = [one.candidate.candidate_id for one in fitted]
+    labels = pd.DataFrame(np.stack([one.fit.labels for one in fitted], axis=1), index=matrix.compared, columns=ids)
+    timings = pd.DataFrame([{"candidate_id": one.candidate.candidate_id, **one.cost} for one in fitted])
+    table = criteria_table(matrix, [one.candidate for one in fitted], labels, [one.criteria for one in fitted])
+    return {"table": table, "labels": labels, "timings": timings}
+
+
+def criteria_table(
+    matrix: CustomerMatrix, candidates: list[Candidate], labels: pd.DataFrame, criteria: list[dict]
+) -> pd.DataFrame:
+    """Return the table of candidates, with the silhouettes of all of them in one pass over the distances."""
+    table = pd.DataFrame(criteria)
+    table["candidate_id"], table["family"] = list(labels), [one.family for one in candidates]
+    table["params"] = [json.dumps(one.params, sort_keys=True) for one in candidates]
+    table["silhouette"] = silhouettes(matrix.X, labels.to_numpy(), seed=matrix.seed)
+    table["customers"], table["sample_size"] = matrix.customers, len(labels)
+    return empty_table(table)
 
 
 def align_labels(labels: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -164,65 +170,3 @@ def align_labels(labels: pd.DataFrame, reference: str) -> pd.DataFrame:
     """
     place = labels[reference].to_numpy()
     return labels.apply(lambda column: match_labels(place, column.to_numpy())).astype("int32")
-
-
-class _Judged(NamedTuple):
-    candidate: Candidate
-    fit: Fit
-    criteria: dict[str, float]
-    cost: dict[str, float]
-
-
-def _judge_fits(X, dequantised, candidates: list[Candidate], seed: int) -> list[_Judged]:
-    """Return candidates that can share work, fitted and judged."""
-    judged, start = [], time.perf_counter()
-    shared = {"tree": ward_tree(X, seed=seed, sample=candidates[0].params.get("sample"))} if len(candidates) > 1 else {}
-    for candidate in candidates:
-        fit = METHODS[candidate.family](X, seed=seed, dequantised=dequantised, **candidate.params, **shared)
-        judged.append(_judge(X, candidate, fit, start))
-        start = time.perf_counter()
-    return judged
-
-
-def _judge_baseline(X: np.ndarray, features: pd.DataFrame, baseline: Candidate) -> _Judged | None:
-    start, fit = time.perf_counter(), fit_baseline(features, baseline)
-    return None if fit is None else _judge(X, baseline, fit, start)
-
-
-def _judge(X: np.ndarray, candidate: Candidate, fit: Fit, start: float) -> _Judged:
-    sizes = np.bincount(fit.labels[fit.labels >= 0])
-    sizes = sizes[sizes > 0]  # a rule may have segments that nobody is in
-    criteria = {
-        "segments": len(sizes),
-        "noise_share": float(np.mean(fit.labels < 0)),
-        "smallest_share": float(sizes.min() / len(X)) if len(sizes) else np.nan,
-        **compactness(X, fit.labels),
-        **{name: fit.statistics.get(name, np.nan) for name in ("dbcv", "bic", "icl")},
-    }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return _Judged(candidate, fit, criteria, {"seconds": time.perf_counter() - start, "peak_mb": peak})
-
-
-def _line_up(found: list[_Judged], X: np.ndarray, customers: pd.Index, seed: int) -> Comparison:
-    """Return the tables; the labels are held once, whoever looks at them."""
-    ids = [one.candidate.candidate_id for one in found]
-    stacked = np.stack([one.fit.labels for one in found])
-    fits = {}
-    for one, labels in zip(found, stacked, strict=True):
-        nearest = one.fit.nearest if (labels < 0).any() else labels
-        fits[one.candidate.candidate_id] = replace(one.fit, labels=labels, nearest=nearest)
-    table = pd.DataFrame([one.criteria for one in found])
-    table["candidate_id"], table["family"] = ids, [one.candidate.family for one in found]
-    table["params"] = [json.dumps(one.candidate.params, sort_keys=True) for one in found]
-    table["silhouette"] = silhouettes(X, stacked.T, seed=seed)
-    table["customers"] = table["sample_size"] = len(X)
-    columns = TABLES["candidates"].columns
-    null = {"text": None, "boolean": False}
-    later = {name: null.get(column.type, np.nan) for name, column in columns.items() if name not in table}
-    return Comparison(
-        table.assign(**later)[list(columns)],
-        pd.DataFrame(stacked.T, index=customers, columns=ids, copy=False),
-        fits,
-        {one.candidate.candidate_id: one.candidate for one in found},
-        pd.DataFrame([{"candidate_id": one.candidate.candidate_id, **one.cost} for one in found]),
-    )

@@ -1,13 +1,14 @@
 """Is a segmentation stabler than the same recipe on customers without any structure?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from segkit.clustering.fit import Sample
 from segkit.runtime.parallel import Progress, run_tasks
 from segkit.runtime.seeds import sample_rows, stream
 from segkit.validation.agreement import adjusted_rand, contingency
-from segkit.validation.resampling import RESAMPLE_LIMIT, Recipe, resample_rows
+from segkit.validation.stability import RESAMPLE_LIMIT, Recipe, resample_rows
 
 SAMPLES = 39  # to be above all of them is one chance in 40 where there is nothing
 
@@ -47,7 +48,7 @@ class NullComparison:
 
 
 def compare_with_null(
-    X: np.ndarray,
+    space: Sample,
     recipe: Recipe,
     observed: float,
     *,
@@ -63,7 +64,9 @@ def compare_with_null(
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    space : Sample
+        The customers in the space that the candidate cuts.
+    recipe : Recipe
     observed : float
         The candidate's mean adjusted Rand index over resamples (`Stability.candidates`), which vary as much.
     null : {"spherical", "copula"}
@@ -85,11 +88,13 @@ def compare_with_null(
     """
     if null not in ("spherical", "copula"):
         raise ValueError(f"null is {null!r}; it must be 'spherical' or 'copula'")
+    X = space.X
     pattern = X[sample_rows(len(X), limit, seed)]
     if null == "spherical":
         # As wide as the customers, for recipes with a distance in them; the rows only lend their number.
         pattern = np.broadcast_to(np.sqrt(X.var(axis=0).mean()), pattern.shape)
-    arguments = [(pattern, recipe, observed, null, fits, seed, number) for number in range(samples)]
+    bare = replace(space, X=X[:0], dequantised=None, customers=None)  # customers who are drawn are nobody
+    arguments = [(pattern, bare, recipe, observed, null, fits, seed, number) for number in range(samples)]
     found: list[float] = []
     results = run_tasks(_null_agreement, arguments, jobs=jobs, progress=progress, what=f"{null} null")
     for agreement in results:
@@ -123,16 +128,17 @@ def copula_sample(X: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(np.sort(X, axis=0), order, axis=0)
 
 
-def _null_agreement(pattern, recipe: Recipe, observed: float, null: str, fits: int, seed: int, number: int) -> float:
+def _null_agreement(pattern, bare: Sample, recipe: Recipe, observed: float, null: str, fits, seed, number) -> float:
     generator = stream(seed, "null", null, number)
     spherical = null == "spherical"
     X = pattern * generator.normal(size=pattern.shape) if spherical else copula_sample(pattern, generator)
+    drawn, family = replace(bare, X=X), recipe.family
     labels, found, pairs = [], [], fits * (fits - 1) // 2
     for part in range(fits):
         if found and sum(found) + pairs - len(found) < observed * pairs:
             break
-        rows = resample_rows(len(X), halves=recipe.halves, seed=seed, number=fits * number + part)
-        fit = recipe.sample_fit(X[rows], seed=seed + part, dequantised=None)
-        labels.append(fit.rule.assign(X)[0])
+        rows = resample_rows(len(X), halves=family.halves, seed=seed, number=fits * number + part)
+        rule = family.cut(drawn.take(rows), seed=seed + part, **recipe.params).rule
+        labels.append(rule.assign(X)[0])
         found += [adjusted_rand(contingency(labels[-1], other)) for other in labels[:-1]]
     return float(np.mean(found))

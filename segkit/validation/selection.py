@@ -1,40 +1,117 @@
-"""Which candidate to propose, and why not the others."""
+"""All rules of choice: the limits, which candidate to propose and why not the others, and whether to segment at all."""
 
 import difflib
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 
-from segkit.clustering.freeze import BASELINES
+from segkit.clustering.rfm import RFM
 from segkit.runtime.errors import InputError
-from segkit.runtime.parameters import Parameters
 from segkit.validation.agreement import adjusted_rand, contingency
+from segkit.validation.candidates import FORWARD, Candidates, json_number
+from segkit.validation.forward.skill import Shares
+from segkit.validation.verdict import STABLE
 
-SIMPLEST_FIRST = ("kmeans", "hierarchical", "gmm", "dbscan", "hdbscan", "predictive")
-CHOICE_RULE = """\
+AGREEMENT_RULE = """\
 1. Agreement: those that other families see too (mean adjusted Rand index with candidates of other families that have
    as many segments, or one more or fewer), within 0.05 of the best.
 2. Separation: of these, those whose mean silhouette width is within 0.02 of the best.
 3. Of these, the fewest segments, then the simplest family."""
+FORWARD_RULE = """\
+1. Forward skill: on one half of the customers, those whose share of what can be known about the days to come is within
+   one standard error of the paired difference, or 0.02, of the best.
+2. Of these, natural ones if there are any.
+3. Of these, the fewest segments, then the simplest family, then the larger share.
+Reasons tell how much and what and how together, on the half used to choose; shares elsewhere are of the other half."""
+KEPT_RULE = """\
+No candidates are tried while the model of an earlier month is kept: its segments are held against the two rules on this
+month's customers. Candidates are tried again once customers have drifted from those it was fitted on, or it is old."""
+OF_BASELINES = "A rule to be beaten: judged beside the others, outside the limits on sizes."
 UNSTABLE = "a segment doesn't come back"
 DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
+HIGHLY_STABLE = 0.85  # mean Jaccard index of a segment (Hennig 2007, section 3)
 LIKE_AGREEMENT = 0.05  # adjusted Rand: smaller differences come and go with the sample
 LIKE_SEPARATION = 0.02  # mean silhouette width, likewise
+# Two things make a candidate as good as the best: that the customers can't tell them apart (one standard error of the
+# paired difference: Breiman et al. 1984, section 3.4.3), or that it says at most this much less of the ceiling, however
+# certain. Without the second the most segments would win wherever there are enough customers, each for a gain that
+# nobody would notice; a 95 % interval in place of the first would take what few customers can't show for equality.
+AS_GOOD = 0.02
 
 
-def choose(
-    candidates: pd.DataFrame,
-    labels: pd.DataFrame,
-    parameters: Parameters,
-    choice: str = "",
-    proposal: tuple[str, dict[str, str]] | None = None,
-) -> pd.DataFrame:
-    """Return the candidates with `feasible`, `reason` and `chosen` filled in; exactly one is chosen.
+@dataclass(frozen=True)
+class Limits:
+    """What a business can use: limits on segments, their sizes, and customers left out.
 
-    `proposal` is a candidate and the reason for every candidate, by a rule that knows more than the table does
-    (`propose_by_forward`); else see `propose` for the rule. `choice` overrules it, also with a
-    candidate that is not feasible; the reasons then name both.
+    Attributes
+    ----------
+    min_segments, max_segments : int
+        Fewest that are useful, and most that can be treated differently.
+    min_share : float
+        Smallest share of customers a segment may have.
+    min_customers : int or None
+        Fewest customers a segment may have; None takes 50, of less than 1,000 customers a twentieth, never under 10.
+    max_noise : float
+        Largest share of customers a method may leave out.
+
+    Examples
+    --------
+    >>> [Limits().least(customers) for customers in (40_000, 600, 90)]
+    [50, 30, 10]
+    >>> Limits(min_segments=5, max_segments=4)
+    Traceback (most recent call last):
+    segkit.InputError: min_segments is 5 and max_segments 4: the first can't exceed the second
+    """
+
+    min_segments: int = 3
+    max_segments: int = 12
+    min_share: float = 0.02
+    min_customers: int | None = None
+    max_noise: float = 0.2
+
+    def __post_init__(self):
+        if self.min_segments > self.max_segments:
+            raise InputError(
+                f"min_segments is {self.min_segments} and max_segments {self.max_segments}: the first can't exceed the "
+                "second"
+            )
+
+    def least(self, customers: int) -> int:
+        """Return the fewest customers a segment may have, of so many."""
+        if self.min_customers is not None:
+            return self.min_customers
+        return 50 if customers >= 1_000 else max(10, customers // 20)
+
+    def check(self, customers: int) -> None:
+        """Refuse fewer customers than the limits can be kept with.
+
+        Raises
+        ------
+        InputError
+            The message names how many are needed.
+        """
+        least = self.least(customers)
+        if customers < (fewest := self.min_segments * least):
+            raise InputError(
+                f"there are {customers:,} customers; {fewest:,} are the fewest for min_segments {self.min_segments} x "
+                f"min_customers {least}: take a longer window_days, or lower these"
+            )
+
+
+def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "") -> Candidates:
+    """Return the candidates with `feasible`, `reason` and `chosen` filled in, and with `proposed` and `verdict`.
+
+    Exactly one is chosen: the proposed one (see `choice_rule`), unless `choice` names another, which may break limits;
+    the reasons then name both.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of `compare`; what was found by `judge` and `resample` counts.
+    limits : Limits, optional
+    choice : str
+        A candidate_id, over the rules.
 
     Raises
     ------
@@ -44,76 +121,242 @@ def choose(
 
     Examples
     --------
-    >>> labels = pd.DataFrame({"kmeans-2": [0, 0, 1, 1], "ward-2": [0, 0, 1, 1], "kmeans-4": [0, 1, 2, 3]})
-    >>> candidates = pd.DataFrame({"candidate_id": list(labels), "family": ["kmeans", "hierarchical", "kmeans"],
-    ...     "segments": [2, 2, 4], "noise_share": 0.0, "smallest_share": [0.5, 0.5, 0.25], "silhouette": [0.5, 0.5, 0]})
-    >>> small = Parameters(min_segments=2, max_segments=3, min_customers=1)
-    >>> choose(candidates, labels, small)[["candidate_id", "feasible", "chosen"]]
+    >>> from segkit.clustering.families import FAMILIES
+    >>> from segkit.preprocessing.prepare import prepare
+    >>> from segkit.validation.compare import compare
+    >>> shop = pd.DataFrame({"visits": [*range(30), *range(500, 540)]}, index=[f"c{number}" for number in range(70)])
+    >>> candidates = compare(prepare(shop), FAMILIES[:2], segments=[2, 3])
+    >>> choose(candidates, Limits(min_segments=2)).table[["candidate_id", "feasible", "chosen"]]
       candidate_id  feasible  chosen
     0     kmeans-2      True    True
-    1       ward-2      True   False
-    2     kmeans-4     False   False
-    >>> choose(candidates, labels, small, choice="kmeans2")
+    1     kmeans-3      True   False
+    2       ward-2      True   False
+    3       ward-3     False   False
+    >>> choose(candidates, Limits(min_segments=2), choice="kmeans3")
     Traceback (most recent call last):
-    segkit.InputError: choice 'kmeans2' is no candidate; near: kmeans-2, kmeans-4
-    >>> choose(candidates, labels, small, choice="nothing-3")
+    segkit.InputError: choice 'kmeans3' is no candidate; near: kmeans-3, kmeans-2
+    >>> choose(candidates, Limits(min_segments=2), choice="nothing-3")
     Traceback (most recent call last):
-    segkit.InputError: choice 'nothing-3' is no candidate; there are kmeans-2, ward-2, kmeans-4
+    segkit.InputError: choice 'nothing-3' is no candidate; there are kmeans-2, kmeans-3, ward-2, ward-3
     """
-    ids = candidates["candidate_id"].to_list()
+    limits = limits or Limits()
+    ids = candidates.table["candidate_id"].to_list()
     if choice and choice not in ids:
         near = difflib.get_close_matches(choice, ids, n=3)
         there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
         raise InputError(f"choice {choice!r} is no candidate; {there}")
-    limits = broken_limits(candidates, labels, parameters)
-    proposed, reasons = proposal or propose(candidates, labels, parameters)
-    reasons = dict(reasons)
+    broken = broken_limits(candidates, limits)
+    proposed, reasons = _propose_kept(candidates) if candidates.kept is not None else propose(candidates, limits)
     taken = choice or proposed
     if taken != proposed:
-        but = f" It breaks a limit: {limits[taken]}." if limits[taken] else ""
+        but = f" It breaks a limit: {broken[taken]}." if broken[taken] else ""
         reasons[taken] = f"Chosen by the analyst; segkit proposed {proposed}.{but}"
         reasons[proposed] = f"{reasons[proposed]} The analyst chose {taken} instead."
     elif choice:
         reasons[taken] = f"Chosen by the analyst, as segkit proposed. {reasons[taken]}"
-    return candidates.assign(
-        feasible=[not limits[candidate] for candidate in ids],
-        reason=[reasons[candidate] for candidate in ids],
-        chosen=[candidate == taken for candidate in ids],
+    table = candidates.table.assign(
+        feasible=[not broken[one] for one in ids],
+        reason=[reasons[one] for one in ids],
+        chosen=[one == taken for one in ids],
     )
+    chosen = replace(candidates, table=table, proposed=proposed)
+    return replace(chosen, verdict=reach_verdict(chosen))
 
 
-def propose(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Parameters) -> tuple[str, dict[str, str]]:
+def choice_rule(candidates: Candidates) -> str:
+    """Return the rule by which the proposal was made, in words."""
+    if candidates.kept is not None:
+        return KEPT_RULE
+    return AGREEMENT_RULE if candidates.judgement.shares is None else FORWARD_RULE
+
+
+def propose(candidates: Candidates, limits: Limits) -> tuple[str, dict[str, str]]:
     """Return the candidate to propose and, for every candidate, why it or why not.
 
-    Among the candidates within the limits (`broken_limits`), in this order:
+    Of those within the limits, one rule after the other and never a weighted score, so that each step can be read off
+    the table:
 
-    1. *Agreement*: those that other families see too (`agreement` within `LIKE_AGREEMENT` of the best);
-    2. *Separation*: of these, those whose silhouette is within `LIKE_SEPARATION` of the best;
-    3. of these, the fewest segments, then the simplest family (`SIMPLEST_FIRST`), then the more agreed on.
+    - by what they say about the future (`FORWARD_RULE`) where that was judged;
+    - else by resamples, where there are any: the natural candidate with the most segments; where none is natural, the
+      one with the most segments all of which are highly stable (mean Jaccard index of 0.85); else the most stable one
+      (mean adjusted Rand index between resamples);
+    - else by what other families see too (`AGREEMENT_RULE`).
 
-    One after the other, not a weighted score: each step can be read off the table. Where no candidate is within the
-    limits the RFM map is proposed; where there is none, the steadiest of those that only don't come back.
+    Where no candidate is within the limits the RFM map is proposed; where there is none, the steadiest of those that
+    only don't come back.
     """
-    table = candidates.set_index("candidate_id")
-    limits = broken_limits(candidates, labels, parameters)
-    reasons = {candidate: f"Not feasible: {limit}." for candidate, limit in limits.items() if limit}
-    baselines = table.index[table["family"].isin(BASELINES)]
-    reasons |= dict.fromkeys(baselines, "A rule to be beaten: judged beside the others, outside the limits on sizes.")
+    table, shares = _known(candidates), candidates.judgement.shares
+    broken = broken_limits(candidates, limits)
+    reasons = {one: f"Not feasible: {limit}." for one, limit in broken.items() if limit}
+    reasons |= dict.fromkeys(table.index[table["baseline"]], OF_BASELINES)
     rest = table.drop(index=list(reasons))
     if rest.empty:
-        return _fall_back(table, limits, reasons)
+        return _fall_back(table, broken, reasons)
+    if shares is not None:
+        judged = [name for name in rest.index if name in shares.candidates]
+        known = shares.behind(judged[0])["share"].loc[judged].notna() if judged else pd.Series(dtype=bool)
+        if known.any():
+            best, found = _by_forward(rest, shares, list(known.index[known]))
+            return best, reasons | found
+    by_rule = _by_structure if rest["stability_ari"].notna().any() else _by_agreement
+    best, found = by_rule(rest, candidates.labels)
+    return best, reasons | found
+
+
+def _known(candidates: Candidates) -> pd.DataFrame:
+    """Return the table by candidate_id, with the simplicity of its family and whether it is a baseline."""
+    about = candidates.family_table.set_index("family")
+    table = candidates.table.set_index("candidate_id")
+    simplicity, baseline = (table["family"].map(about[name]) for name in ("simplicity", "baseline"))
+    return table.assign(simplicity=simplicity, baseline=baseline.astype(bool))
+
+
+def _propose_kept(candidates: Candidates) -> tuple[str, dict[str, str]]:
+    reasons = candidates.table.set_index("candidate_id")["reason"].to_dict()
+    return candidates.kept["candidate_id"], reasons
+
+
+def broken_sizes(candidates: Candidates, limits: Limits) -> dict[str, str]:
+    """Return, by candidate_id, which limits on segments, sizes and noise it breaks; empty where none.
+
+    Baselines are outside the limits.
+    """
+    found = {}
+    for row, baseline in zip(candidates.table.itertuples(), candidates.is_baseline, strict=True):
+        broken, everybody = [], row.customers  # labels may be of a sample
+        segments = f"{row.segments} segment{'' if row.segments == 1 else 's'}"
+        if row.segments < limits.min_segments:
+            broken.append(f"{segments}, and at least {limits.min_segments} are wanted")
+        if row.segments > limits.max_segments:
+            broken.append(f"{segments}, and at most {limits.max_segments} are wanted")
+        if row.segments:
+            smallest = round(row.smallest_share * everybody)
+            told = f"its smallest segment has {smallest:,} of {everybody:,} customers"
+            if row.smallest_share < limits.min_share:
+                broken.append(f"{told}, and at least {100 * limits.min_share:.1f} % are wanted")
+            elif smallest < limits.least(everybody):
+                broken.append(f"{told}, and at least {limits.least(everybody):,} are wanted")
+        if row.noise_share > limits.max_noise:
+            broken.append(
+                f"it leaves out {100 * row.noise_share:.1f} % of customers, and at most "
+                f"{100 * limits.max_noise:.1f} % are allowed"
+            )
+        found[row.candidate_id] = "" if baseline else "; ".join(broken)
+    return found
+
+
+def broken_limits(candidates: Candidates, limits: Limits) -> dict[str, str]:
+    """Return, by candidate_id, which limits it breaks, that on stability included; empty where none."""
+    found = broken_sizes(candidates, limits)
+    least = candidates.table.set_index("candidate_id")["stability_jaccard_min"].astype(float)
+    for name in least.index[(least < DISSOLVES) & ~candidates.is_baseline.to_numpy()]:
+        unstable = f"{UNSTABLE} (mean Jaccard index {least[name]:.2f}, below {DISSOLVES})"
+        found[name] = "; ".join(filter(None, (found[name], unstable)))
+    return found
+
+
+def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[str, dict[str, str]]:
+    first = shares.behind(judged[0])["share"].loc[judged].idxmax()
+    table = shares.behind(first).loc[judged]
+    allowed = table["error"].clip(lower=AS_GOOD)
+    as_good = table[table["behind"] <= allowed].join(rest[["segments", "simplicity"]])
+    natural = [name for name in as_good.index if rest["structure"][name] == "natural"]
+    near = as_good.loc[natural or as_good.index]
+    near = near.assign(share=-near["share"].round(9)).rename_axis("candidate_id").reset_index()
+    best = near.sort_values(["segments", "simplicity", "share", "candidate_id"])["candidate_id"].iloc[0]
+    reasons = {}
+    for name in rest.index:
+        if name not in judged:
+            reasons[name] = "What it says about the days to come could not be judged: its recipe needs longer history."
+        elif name != best:
+            reasons[name] = _why_says_less(name, best, first, table, rest, name in as_good.index, natural)
+    lead, behind, error = "the most of all within the limits", *table.loc[best, ["behind", "error"]]
+    if best != first:
+        most = f"{first} ({_percent(table.loc[first, 'share'])})"
+        lead = f"no less than {most} within one standard error"
+        if behind > error:
+            lead = f"{100 * behind:.1f} points less than {most}, where up to {100 * AS_GOOD:.0f} count as equal"
+    others = f"; simplest of the {len(as_good)} that say about as much" if len(as_good) > 1 else ""
+    kind = ", natural" if best in natural else ""
+    share = _percent(table.loc[best, "share"])
+    says = f"On the half of the customers used to choose, it says {share} of what can be known about the days to come"
+    other = shares.figures("reporting").set_index("candidate_id").loc[best]
+    parts, beside = _told(other), ""
+    if len(parts) > 1:
+        says += f" ({' and '.join(parts)} together)"
+    if parts:
+        beside = f". On the other half it says {_percent(other['forward_share'])}"
+        beside += ": " + ", ".join(f"{part} of {what}" for what, part in parts.items()) if len(parts) > 1 else ""
+    reasons[best] = f"{says}, {lead}{kind}{others}{beside}."
+    return best, reasons
+
+
+def _why_says_less(name, best, first, table, rest, as_good: bool, natural: list[str]) -> str:
+    own, other = _percent(table.loc[name, "share"]), _percent(table.loc[best, "share"])
+    if not as_good:
+        return (
+            f"Says less about the days to come on the half used to choose: {own} of what can be known, {first} "
+            f"{_percent(table.loc[first, 'share'])} "
+            f"(standard error of the difference {100 * table.loc[name, 'error']:.1f} points)."
+        )
+    more = "hardly" if table.loc[best, "behind"] - table.loc[name, "behind"] > table.loc[best, "error"] else "no"
+    told = f"Says {more} more than {best} on the half used to choose ({own} of what can be known, {best} {other})"
+    if natural and name not in natural:
+        return f"{told}, and is a cut through a continuum, which {best} is not."
+    if rest.loc[name, "segments"] > rest.loc[best, "segments"]:
+        return f"{told}, with {rest.loc[name, 'segments']} segments for {rest.loc[best, 'segments']}."
+    if rest.loc[name, "simplicity"] > rest.loc[best, "simplicity"]:
+        return f"{told}, with as many segments by a less simple method."
+    return f"{told}, with as many segments by the same method."
+
+
+def _by_structure(rest: pd.DataFrame, labels: pd.DataFrame) -> tuple[str, dict[str, str]]:
+    ari = rest["stability_ari"].fillna(-1)
+    order = rest.assign(ari=-ari, fewer=-rest["segments"])
+    natural = order[order["structure"] == "natural"]
+    jaccard = rest["stability_jaccard_min"].fillna(0.0)
+    sure = order[jaccard >= HIGHLY_STABLE]
+    if len(natural):
+        best = natural.sort_values(["fewer", "ari", "simplicity"], kind="stable").index[0]
+        why = f"Natural, with the most segments of the {len(natural)} natural ones"
+    else:
+        best = order.sort_values(["ari", "segments", "simplicity"], kind="stable").index[0]
+        why = f"None is natural; the most stable (adjusted Rand index {ari[best]:.2f} between resamples)"
+        if len(sure):
+            best = sure.sort_values(["fewer", "ari", "simplicity"], kind="stable").index[0]
+            why = f"None is natural; the most segments of the {len(sure)} all of whose segments come back"
+            why += f" (Jaccard index {jaccard[best]:.2f} or more)"
+    reasons = {best: f"Nothing that came later can be judged. {why}."}
+    for name in rest.index.drop(best):
+        if len(natural) and name in natural.index:
+            told = f"Natural too, with {rest.loc[name, 'segments']} segments; {best} has {rest.loc[best, 'segments']}."
+        elif len(natural):
+            told = f"Not natural; {best} is."
+        elif name in sure.index:
+            told = (
+                f"Comes back too, with {rest.loc[name, 'segments']} segments; {best} has {rest.loc[best, 'segments']}."
+            )
+        elif len(sure):
+            told = f"A segment comes back less surely (Jaccard index {jaccard[name]:.2f}, {best} {jaccard[best]:.2f})."
+        else:
+            told = f"Less stable (adjusted Rand index {ari[name]:.2f}, {best} {ari[best]:.2f})."
+        reasons[name] = told
+    return best, reasons
+
+
+def _by_agreement(rest: pd.DataFrame, labels: pd.DataFrame) -> tuple[str, dict[str, str]]:
     rest = rest.assign(
-        agreement=agreement(rest.reset_index(), labels).fillna(-1),
-        silhouette=rest["silhouette"].fillna(-1),
-        simplicity=rest["family"].map(SIMPLEST_FIRST.index),
+        agreement=agreement(rest, labels).fillna(-1), silhouette=rest["silhouette"].astype(float).fillna(-1)
     )
     agreed = rest[rest["agreement"] >= rest["agreement"].max() - LIKE_AGREEMENT]
     apart = agreed[agreed["silhouette"] >= agreed["silhouette"].max() - LIKE_SEPARATION]
     order = apart.assign(disagreement=-apart["agreement"].round(6)).reset_index()
     order = order.sort_values(["segments", "simplicity", "disagreement", "candidate_id"])
     best = order["candidate_id"].iloc[0]
-    for candidate, row in rest.iterrows():
-        reasons[candidate] = _why_not(row, rest.loc[best], best, candidate in agreed.index, candidate in apart.index)
+    reasons = {
+        name: _why_not_agreed(row, rest.loc[best], best, name in agreed.index, name in apart.index)
+        for name, row in rest.iterrows()
+    }
     seen = "No other family is feasible with as many segments"
     if rest.loc[best, "agreement"] >= 0:
         seen = f"Other families see much the same segments (adjusted Rand index {rest.loc[best, 'agreement']:.2f})"
@@ -122,62 +365,35 @@ def propose(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Paramete
     return best, reasons
 
 
-def broken_limits(candidates: pd.DataFrame, labels: pd.DataFrame, parameters: Parameters) -> dict[str, str]:
-    """Return, by candidate_id, which limits on segments, sizes and noise it breaks; empty where none.
-
-    Baselines are outside the limits.
-    """
-    limits = {}
-    for row in candidates.itertuples():
-        broken = []
-        segments = f"{row.segments} segment{'' if row.segments == 1 else 's'}"
-        if row.segments < parameters.min_segments:
-            broken.append(f"{segments}, and at least {parameters.min_segments} are wanted")
-        if row.segments > parameters.max_segments:
-            broken.append(f"{segments}, and at most {parameters.max_segments} are wanted")
-        if row.segments:
-            everybody = getattr(row, "customers", len(labels))  # labels may be of a sample
-            least = round(row.smallest_share * everybody)
-            smallest = f"its smallest segment has {least:,} of {everybody:,} customers"
-            if row.smallest_share < parameters.min_share:
-                broken.append(f"{smallest}, and at least {100 * parameters.min_share:.1f} % are wanted")
-            elif least < parameters.min_customers:
-                broken.append(f"{smallest}, and at least {parameters.min_customers:,} are wanted")
-        if row.noise_share > parameters.max_noise:
-            broken.append(
-                f"it leaves out {100 * row.noise_share:.1f} % of customers, and at most "
-                f"{100 * parameters.max_noise:.1f} % are allowed"
-            )
-        least_stable = getattr(row, "stability_jaccard_min", np.nan)
-        if least_stable < DISSOLVES:
-            broken.append(f"{UNSTABLE} (mean Jaccard index {least_stable:.2f}, below {DISSOLVES})")
-        limits[row.candidate_id] = "" if row.family in BASELINES else "; ".join(broken)
-    return limits
-
-
-def agreement(candidates: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
+def agreement(table: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
     """Return, by candidate_id, how far other families see the same segments.
 
     The mean adjusted Rand index (Hubert & Arabie 1985; customers left out are a group of their own) with each other
     family's candidates of as many segments or one more or fewer, averaged within families first; missing where there
-    is none. Baselines, and labellings of fewer than two segments, don't count.
+    is none. Labellings of fewer than two segments don't count.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index candidate_id; family, segments; without baselines.
+    labels : DataFrame
+        A column per candidate_id.
     """
-    judged = candidates[~candidates["family"].isin(BASELINES) & (candidates["segments"] >= 2)]
-    rows = list(judged[["candidate_id", "family", "segments"]].itertuples(index=False))
-    groups = {row.candidate_id: labels[row.candidate_id].to_numpy() + 1 for row in rows}
+    rows = list(table.loc[table["segments"] >= 2, ["family", "segments"]].itertuples())
+    groups = {row.Index: labels[row.Index].to_numpy() + 1 for row in rows}
     pairs = [
-        (one.candidate_id, other.candidate_id, adjusted_rand(contingency(groups[one[0]], groups[other[0]])))
+        (one.Index, other.Index, adjusted_rand(contingency(groups[one.Index], groups[other.Index])))
         for one, other in combinations(rows, 2)
         if one.family != other.family and abs(one.segments - other.segments) <= 1
     ]
     both_ways = pairs + [(other, one, index) for one, other, index in pairs]
     long = pd.DataFrame(both_ways, columns=["candidate_id", "other", "index"])
-    long["family"] = long["other"].map(judged.set_index("candidate_id")["family"])
+    long["family"] = long["other"].map(table["family"])
     by_family = long.groupby(["candidate_id", "family"])["index"].mean()
-    return by_family.groupby("candidate_id").mean().reindex(candidates["candidate_id"])
+    return by_family.groupby("candidate_id").mean().reindex(table.index)
 
 
-def _why_not(row: pd.Series, best: pd.Series, name: str, agreed: bool, apart: bool) -> str:
+def _why_not_agreed(row: pd.Series, best: pd.Series, name: str, agreed: bool, apart: bool) -> str:
     if not agreed and row["agreement"] < 0:
         return f"No other family is feasible with as many segments, so nothing confirms it; {name} is confirmed."
     if not agreed:
@@ -195,15 +411,14 @@ def _why_not(row: pd.Series, best: pd.Series, name: str, agreed: bool, apart: bo
     return f"As agreed on, as far apart and as many segments as {name}, by a less simple method."
 
 
-def _fall_back(table: pd.DataFrame, limits: dict[str, str], reasons: dict[str, str]) -> tuple[str, dict[str, str]]:
-    learned = table[~table["family"].isin(BASELINES)]
-    order = learned.sort_values(["noise_share", "smallest_share"], ascending=[True, False])
-    closest = f"closest is {order.index[0]}: {limits[order.index[0]]}" if len(order) else "none was fitted"
-    maps = table.index[table["family"] == "rfm"]
-    passing = [name for name in order.index if limits[name].startswith(UNSTABLE)]  # it breaks no other limit
+def _fall_back(table: pd.DataFrame, broken: dict[str, str], reasons: dict[str, str]) -> tuple[str, dict[str, str]]:
+    order = table[~table["baseline"]].sort_values(["noise_share", "smallest_share"], ascending=[True, False])
+    closest = f"closest is {order.index[0]}: {broken[order.index[0]]}" if len(order) else "none was fitted"
+    passing = [name for name in order.index if broken[name].startswith(UNSTABLE)]  # it breaks no other limit
+    maps = table.index[table["family"] == RFM.name]
     if maps.empty and passing:
         best = order.loc[passing, "stability_jaccard_min"].astype(float).idxmax()
-        reasons[best] = f"No segmentation comes back from other customers; this is the steadiest ({limits[best]})."
+        reasons[best] = f"No segmentation comes back from other customers; this is the steadiest ({broken[best]})."
         return best, reasons
     if maps.empty:
         raise InputError(
@@ -211,3 +426,164 @@ def _fall_back(table: pd.DataFrame, limits: dict[str, str], reasons: dict[str, s
         )
     reasons[maps[0]] = f"No learned segmentation is within the limits ({closest}): use the RFM map."
     return maps[0], reasons
+
+
+def reach_verdict(candidates: Candidates) -> dict:
+    """Return what the chosen segmentation is, whether to segment at all, and why; as in ``run.json``.
+
+    Of a kept model it is the verdict on its fit, which says so, with what is known of the future now.
+    """
+    chosen = candidates.chosen
+    told = {name: json_number(chosen[name]) for name in FORWARD}
+    if candidates.kept is not None:
+        found = candidates.kept["verdict"]
+        evidence = found["evidence"] | {name: figure for name, figure in told.items() if figure is not None}
+        why = f"as found when the model was fitted, as of {candidates.kept['as_of']}: {found['why']}"
+        return found | {"chosen": chosen["candidate_id"], "why": why, "evidence": evidence}
+    name, own = chosen["candidate_id"], chosen["candidate_id"] == candidates.proposed
+    advice = advise_segmenting(candidates)
+    if own and candidates.family_of(name).baseline and advice.segment_at_all:
+        advice = Advice(False, "use the RFM map: no learned segmentation is within the limits")
+    if own and not chosen["feasible"]:
+        advice = Advice(False, "do not segment: no segmentation comes back from other customers")
+    why = candidates.verdicts.set_index("candidate_id")["why"].get(name)
+    structure = chosen["structure"] if pd.notna(chosen["structure"]) else None
+    table = candidates.table
+    natural = table[table["feasible"] & (table["structure"] == "natural") & (structure != "natural")]
+    other = natural.sort_values(["segments", "forward_share"])["candidate_id"].iloc[-1:]
+    criteria = ("stability_ari", "stability_jaccard_min", "separated_share")
+    return {
+        "structure": structure,
+        "segment_at_all": advice.segment_at_all,
+        "chosen": name,
+        "proposed": candidates.proposed,
+        "advice": advice.text,
+        "why": ". ".join(filter(None, (advice.text, why))),
+        "evidence": {criterion: json_number(chosen[criterion]) for criterion in criteria}
+        | told
+        | _comes_back(candidates, name)
+        | {"natural": other.iloc[0] if len(other) else None},
+    }
+
+
+def _comes_back(candidates: Candidates, name: str) -> dict[str, float | None]:
+    """Return how often the segment that comes back least does (Jaccard >= 0.5), and how many borders are doubtful."""
+    own = candidates.stability[candidates.stability["candidate_id"] == name]
+    if own.empty:
+        return {"comes_back": None, "resamples": None, "doubtful": None}
+    return {
+        "comes_back": json_number(1 - own["dissolved"].max()),
+        "resamples": json_number(own["resamples"].max()),
+        "doubtful": int(own["jaccard"].between(DISSOLVES, STABLE, inclusive="left").sum()),
+    }
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Whether to segment at all.
+
+    Attributes
+    ----------
+    segment_at_all : bool
+    text : str
+    """
+
+    segment_at_all: bool
+    text: str
+
+
+def _segment_at_all(gains: pd.DataFrame, baseline: str = "the RFM map") -> Advice:
+    """Return whether the chosen candidate is worth having, on customers that did not choose it.
+
+    In either group of outcomes it must be ahead of both others by the lower end of a 95 % interval, a one-sided test at
+    2.5 %. One group is enough, so a candidate that says nothing has two such chances, 5 % together at most.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        ``group`` (value, behaviour), ``against`` (``one segment`` or ``baseline``), ``low`` (lower bound of the paired
+        interval of the chosen candidate's skill minus the other's). Empty where nothing can be judged.
+
+    Examples
+    --------
+    >>> gains = pd.DataFrame({"group": ["value"] * 2, "against": ["one segment", "baseline"], "low": [0.2, -0.1]})
+    >>> _segment_at_all(gains)
+    Advice(segment_at_all=False, text='use the RFM map: these segments say no more about the future')
+    """
+    if gains.empty:
+        return Advice(True, "nothing that came later could be judged; whether it is worth having is open")
+    beaten = gains.assign(beats=gains["low"] > 0).pivot_table(index="group", columns="against", values="beats")
+    one, other = beaten["one segment"] > 0, beaten["baseline"] > 0
+    if (one & other).any():
+        groups = " and ".join({"value": "how much", "behaviour": "what and how"}[g] for g in beaten.index[one & other])
+        return Advice(True, f"segment: it says more than {baseline} about {groups} customers will buy")
+    if one.any():
+        return Advice(False, f"use {baseline}: these segments say no more about the future")
+    return Advice(False, "do not segment: these segments say nothing about the future")
+
+
+def best_baseline(candidates: Candidates) -> str | None:
+    """Return the baseline to be beaten: of those that were judged, the one that tells most; None where none was."""
+    figures = candidates.judgement.shares.figures("choosing").set_index("candidate_id")["forward_share"]
+    rules = figures[figures.index.isin(candidates.table["candidate_id"][candidates.is_baseline])].dropna()
+    return rules.idxmax() if len(rules) else None
+
+
+def advise_segmenting(candidates: Candidates) -> Advice:
+    """Return whether to segment at all, by the half of the customers that did not choose.
+
+    What must be beaten is `best_baseline`; where that is what was chosen, one segment.
+    """
+    chosen, shares = candidates.chosen["candidate_id"], candidates.judgement.shares
+    if shares is None or chosen not in shares.candidates:
+        return _segment_at_all(pd.DataFrame(columns=["group", "against", "low"]))
+    baseline = best_baseline(candidates)
+    baseline = None if baseline == chosen else baseline
+    against = {"one segment": None, "baseline": baseline}
+    gains = [shares.gains(chosen, other, "reporting").assign(against=name) for name, other in against.items()]
+    gains = pd.concat(gains, ignore_index=True)
+    if gains.empty:
+        return Advice(False, "do not segment: nothing that these customers do next can be predicted")
+    name = candidates.family_of(baseline).phrase.replace("an RFM", "the RFM") if baseline else "one segment"
+    return _segment_at_all(gains[gains["group"] != "both"][["group", "against", "low"]], name)
+
+
+def forward_sentence(candidates: Candidates, horizon_days: int = 90) -> str:
+    """Return a sentence with what the chosen segments, and the best baseline, tell of the future.
+
+    Of customers that did not choose; of a kept model, what was found when it was fitted, until it is a horizon old.
+    """
+    told, kept = _tell_forward(candidates), candidates.kept
+    if kept is None:
+        return told
+    if candidates.judgement.shares is None:
+        return f"When the model was fitted, as of {kept['as_of']}: {kept['forward'][:1].lower()}{kept['forward'][1:]}"
+    days = f"the last {horizon_days} days, which it had not seen"
+    told = told.replace("They", "Its segments", 1)
+    return f"The model of {kept['as_of']} was held against {days}. {told}"
+
+
+def _tell_forward(candidates: Candidates) -> str:
+    chosen, shares = candidates.chosen["candidate_id"], candidates.judgement.shares
+    if shares is None or chosen not in shares.candidates:
+        return "What these segments say about the future can not be judged yet."
+    figures = shares.figures("reporting").set_index("candidate_id")
+    own, baseline = _told(figures.loc[chosen]), best_baseline(candidates)
+    if not own:
+        return "Nobody can predict what these customers do next, so no segments can tell it."
+    (first, share), *more = own.items()
+    text = f"They tell {share} of what can be known about {first} these customers will buy"
+    text += "".join(f", and {share} about {what}" for what, share in more)
+    if baseline and baseline != chosen and (beside := _told(figures.loc[baseline])):
+        text += f"; {candidates.family_of(baseline).phrase} tells {' and '.join(beside.values())}"
+    return f"{text}."
+
+
+def _told(figures: pd.Series) -> dict[str, str]:
+    shares = {"how much": figures["forward_value"], "what and how": figures["forward_behaviour"]}
+    # Segments of a few clear kinds can beat the models of one half of the customers by chance: that is all, not more.
+    return {what: _percent(min(share, 1.0)) for what, share in shares.items() if pd.notna(share)}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from segkit.clustering.fit import Sample
 from segkit.runtime.parallel import Progress, run_tasks
 from segkit.runtime.seeds import sample_rows, stream, two_halves
 from segkit.validation.agreement import match_labels
 from segkit.validation.density_tree import DensityTree, density_tree
-from segkit.validation.resampling import Recipe, take
 from segkit.validation.saddle import POWER, decide, holm, passed, saddle_test
+from segkit.validation.stability import Recipe
 from segkit.validation.strata import FEWEST, StratumTest, find_strata
 
 SEPARATION_LIMIT = 20_000  # customers in the test, both halves together
@@ -44,13 +44,11 @@ class Separation:
 
 
 def separated_pairs(
-    X: np.ndarray,
+    spaces: Mapping[str, Sample],
     recipes: Mapping[str, Recipe],
-    fits: Mapping[str, Any] | None,
     *,
     seed: int,
-    dequantised: np.ndarray | None = None,
-    features: pd.DataFrame | None = None,
+    values: pd.DataFrame | None = None,
     limit: int = SEPARATION_LIMIT,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -67,29 +65,32 @@ def separated_pairs(
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
-        Customers in an order of their own (that of their ids), not that of the file.
-    recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
-        Without fits the segments are those of the learning half: enough to see which candidates fail.
-    dequantised : ndarray, shape (n, d), optional
-        `X` with noise within each value's step; the test is done on it. Default: `X`.
-    features : DataFrame, shape (n, features), optional
-        The values that were clustered on, in natural units, to look for shared ones. Default: columns of `X`.
+    spaces : mapping of family name to Sample
+        The customers in an order of their own (that of their ids), not that of the file, in the space that the family
+        cuts. The test is done on the dequantised rows, where there are any.
+    recipes : mapping of candidate_id to Recipe
+        Without labels the segments are those of the learning half: enough to see which candidates fail.
+    values : DataFrame, shape (n, features), optional
+        What was clustered on, in natural units, to look for shared values, for families that cut the matrix itself.
+        Default, and for other families: the columns of the space.
     limit : int
         Of more customers a seeded sample of this size is tested.
     """
-    rows = sample_rows(len(X), limit, seed)
-    if features is None:
-        features = pd.DataFrame(X, columns=[f"column {i}" for i in range(X.shape[1])])
-    cloud = _Cloud(
-        X[rows], take(dequantised, rows), find_strata(features.iloc[rows]), *two_halves(len(rows), seed, "saddle")
-    )
-    shared = cloud.shared_space() if any(recipe.density for recipe in recipes.values()) else None
+    clouds: dict[int, _Cloud] = {}
     kinds: dict[str, list] = {}
     for name, recipe in recipes.items():  # candidates of one kind share work
-        own = (name, recipe, None if fits is None else fits[name].rule.assign(cloud.X)[0])
-        kinds.setdefault(name.rsplit("-", 1)[0], []).append(own)
-    arguments = [(each, cloud, shared, seed) for each in kinds.values()]
+        space = spaces[recipe.family.name]
+        if id(space) not in clouds:
+            own = values if recipe.family.space is None else None
+            clouds[id(space)] = _cloud(space, own, sample_rows(len(space), limit, seed), seed)
+        cloud = clouds[id(space)]
+        labels = None if recipe.labels is None else recipe.labels[cloud.rows]
+        kinds.setdefault(name.rsplit("-", 1)[0], []).append((name, recipe._replace(labels=labels), cloud))
+    shared = {key: cloud.shared_space() for key, cloud in clouds.items() if _has_density(kinds, cloud)}
+    arguments = [
+        ([each[:2] for each in part], part[0][2], shared.get(id(spaces[part[0][1].family.name])), seed)
+        for part in kinds.values()
+    ]
     tested = run_tasks(_test_candidates, arguments, jobs=jobs, progress=progress, what="separated pairs")
     found = {name: result for part in tested for name, result in part.items()}
     results = [found[name] for name in recipes]
@@ -118,15 +119,15 @@ class _Space:
 class _Cloud:
     """The customers of the test, cut into two halves."""
 
-    X: np.ndarray
-    dequantised: np.ndarray | None
+    sample: Sample
+    rows: np.ndarray  # of all customers
     strata: dict[str, np.ndarray]
     learning: np.ndarray
     counting: np.ndarray
     spaces: dict[bytes, _Space] = field(default_factory=dict)
 
     def points(self, rows: np.ndarray) -> np.ndarray:
-        return (self.X if self.dequantised is None else self.dequantised)[rows]
+        return self.sample.rows[rows]
 
     def shared_space(self) -> _Space:
         """Return the space for segments of any shape, the same for every candidate."""
@@ -149,6 +150,16 @@ class _Cloud:
 
     def strata_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         return {feature: stratum[rows] for feature, stratum in self.strata.items()}
+
+
+def _cloud(space: Sample, values: pd.DataFrame | None, rows: np.ndarray, seed: int) -> _Cloud:
+    if values is None:
+        values = pd.DataFrame(space.X, columns=[f"column {place}" for place in range(space.X.shape[1])])
+    return _Cloud(space.take(rows), rows, find_strata(values.iloc[rows]), *two_halves(len(rows), seed, "saddle"))
+
+
+def _has_density(kinds: dict[str, list], cloud: _Cloud) -> bool:
+    return any(recipe.family.density for part in kinds.values() for _, recipe, own in part if own is cloud)
 
 
 def _scaling(learning: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -187,14 +198,16 @@ def _rounded_scaling(covariance: np.ndarray) -> np.ndarray:
 
 
 def _test_candidates(candidates: list[tuple], cloud: _Cloud, shared: _Space | None, seed: int) -> dict[str, tuple]:
-    return {each[0]: _test_candidate(*each, cloud, shared if each[1].density else None, seed) for each in candidates}
+    return {
+        name: _test_candidate(name, recipe, cloud, shared if recipe.family.density else None, seed)
+        for name, recipe in candidates
+    }
 
 
-def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Space | None, seed: int):
-    learning = cloud.learning
-    half_fit = recipe.halved or recipe.sample_fit
-    fit = half_fit(cloud.X[learning], seed=seed, dequantised=take(cloud.dequantised, learning))
-    labels = fit.rule.assign(cloud.X)[0]
+def _test_candidate(name: str, recipe: Recipe, cloud: _Cloud, shared: _Space | None, seed: int):
+    learning, (family, params, reference) = cloud.learning, recipe
+    rule = family.halved(cloud.sample.take(learning), seed=seed, **params).rule
+    labels = rule.assign(cloud.sample.X)[0]
     reference = labels if reference is None else reference
     labels = match_labels(reference, labels)
     found = np.unique(labels[learning][labels[learning] >= 0])
@@ -208,7 +221,7 @@ def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Spa
         powerful = tested["power"] >= POWER
         tested.loc[by_definition, "separated"] = np.where(powerful[by_definition], "no", "undetermined")
         all_separated = bool(len(found) == segments and passed(tested).all() and not by_definition.any())
-    pairs = _own_pairs(tested, segments).assign(candidate_id=name, sample_size=len(cloud.X))[_PAIR_COLUMNS]
+    pairs = _own_pairs(tested, segments).assign(candidate_id=name, sample_size=len(cloud.sample))[_PAIR_COLUMNS]
     row = {
         "candidate_id": name,
         "segments": segments,
@@ -218,7 +231,7 @@ def _test_candidate(name, recipe: Recipe, reference, cloud: _Cloud, shared: _Spa
         "all_separated": all_separated,
         "separated_by": ", ".join(dict.fromkeys(each for each in pairs["separated_by"] if each)),
         "splits": ", ".join(map(str, _splits(cloud, labels, found, seed) if all_separated else [])),
-        "sample_size": len(cloud.X),
+        "sample_size": len(cloud.sample),
     }
     return row, pairs
 

@@ -2,21 +2,60 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from segkit.clustering.family import Family
+from segkit.clustering.fit import Sample, assign_labels
 from segkit.runtime.parallel import Progress, run_tasks
 from segkit.runtime.seeds import sample_rows, stream
 from segkit.validation.agreement import adjusted_rand, contingency, left_out_agreement, segment_jaccards
-from segkit.validation.resampling import RESAMPLE_LIMIT, Recipe, resample_rows, resample_size, take
 
+RESAMPLE_LIMIT = 5_000  # customers in a resample; stability rises with n, so that a sample's is on the low side
 DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come back (Hennig 2007, section 3)
 SMALL = 1_000  # customers of the second reading, at which shops of different size can be compared
 SMALL_PAIRS = 10
 LOOKS = (4, 6, 10, 16, 25, 36)  # pairs of resamples after which a candidate may be given up; see `resample_stability`
 GIVE_UP, DOUBT = 0.6, 0.01  # no candidate is feasible below; the chance, at a look, to give up one that is above
+
+
+class Recipe(NamedTuple):
+    """How one candidate is made, and its labels of all customers (None where they are not known)."""
+
+    family: Family
+    params: dict
+    labels: np.ndarray | None = None
+
+
+def resample_rows(n: int, *, halves: bool, seed: int, number: int, limit: int = RESAMPLE_LIMIT) -> np.ndarray:
+    """Return the rows of resample `number`: a bootstrap, or half of the customers without replacement.
+
+    Of more than `limit` customers, `limit` are drawn with replacement, or as many without as vary alike. The same
+    number gives the same rows for every candidate, so that they can share work.
+
+    Both kinds vary alike about the shop's customers: the mean over m of them drawn without replacement has the variance
+    1 / m - 1 / n, that over a bootstrap 1 / n, which a half shares. Above `limit` a bootstrap has 1 / `limit`, and m
+    rises from half of `limit` towards `limit`. The distinct customers of a bootstrap, which Hennig's ``clusterboot``
+    takes by default, have .58 / n, and so come back more often.
+    """
+    size = resample_size(n, halves=halves, limit=limit)
+    if halves:
+        return np.sort(stream(seed, "half", number).permutation(n)[:size])
+    return np.sort(stream(seed, "bootstrap", number).integers(n, size=size))
+
+
+def resample_size(n: int, *, halves: bool, limit: int = RESAMPLE_LIMIT) -> int:
+    """Return the customers in a resample of `n`; see `resample_rows`.
+
+    Examples
+    --------
+    >>> [resample_size(n, halves=True) for n in (1001, 5_000, 20_000, 1_000_000)]
+    [500, 2500, 4000, 4975]
+    """
+    drawn = min(n, limit)
+    return n * drawn // max(n + drawn, 1) if halves else drawn
 
 
 @dataclass(frozen=True)
@@ -48,14 +87,12 @@ class Stability:
 
 
 def resample_stability(
-    X: np.ndarray,
+    samples: Mapping[str, Sample],
     recipes: Mapping[str, Recipe],
-    fits: Mapping[str, Any],
     *,
     seed: int,
     resamples: int = 100,
     give_up: float = GIVE_UP,
-    dequantised: np.ndarray | None = None,
     limit: int = RESAMPLE_LIMIT,
     judged: int | None = None,
     jobs: int = 1,
@@ -75,17 +112,15 @@ def resample_stability(
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
-        Customers in an order of their own (that of their ids), not that of the file.
-    recipes, fits : mapping of candidate_id to recipe and to its fit on all customers
+    samples : mapping of family name to Sample
+        The customers in an order of their own (that of their ids), not that of the file, as each family sees them.
+    recipes : mapping of candidate_id to Recipe
     resamples : int
         Fits per candidate, an even number; two make a pair.
     give_up : float
         A candidate is not resampled beyond 8, 12, 20, 32, 50 or 72 where these settle that it is not feasible: by a
         one-sided t test at 0.01 (Bonferroni over its segments) some segment's mean Jaccard index is below this.
         Column ``resamples`` says so, and there is no reading at 1,000 customers then; 0 resamples all.
-    dequantised : ndarray, shape (n, d), optional
-        `X` with noise within each value's step, handed on to the fits.
     limit : int
         Customers in a bootstrap, and customers judged, at most.
     judged : int, optional
@@ -96,19 +131,20 @@ def resample_stability(
     Dolnicar & Leisch (2010), "Evaluation of structure and reproducibility of cluster solutions using the bootstrap";
     Hennig (2007), "Cluster-wise assessment of cluster stability".
     """
-    rows = sample_rows(len(X), judged or limit, seed)
-    reference = {name: fits[name].rule.assign(X[rows])[0] for name in recipes}
-    plan = {name: (recipe.sample_fit, recipe.halves, reference[name]) for name, recipe in recipes.items()}
+    n = len(next(iter(samples.values()), ()))
+    rows = sample_rows(n, judged or limit, seed)
+    plan = {name: recipe._replace(labels=recipe.labels[rows]) for name, recipe in recipes.items()}
     shared = {"jobs": jobs, "progress": progress, "what": "stability"}
 
     def judge(names: list[str], first: int, last: int, small: bool) -> dict[str, list[_Judged]]:
         part = {name: plan[name] for name in names}
-        tasks = [(X, dequantised, rows, part, seed, limit, pair, small) for pair in range(first, last)] if part else []
+        used = {recipe.family.name: samples[recipe.family.name] for recipe in part.values()}
+        tasks = [(used, rows, part, seed, limit, pair, small) for pair in range(first, last)] if part else []
         found = list(run_tasks(_judge_pair, tasks, **shared))
         return {name: [each[name] for each in found] for name in names}
 
     count, begun, open_names = max(1, resamples // 2), 0, list(plan)
-    small = SMALL_PAIRS if len(X) > SMALL else 0
+    small = SMALL_PAIRS if n > SMALL else 0
     judged_full: dict[str, list[_Judged]] = {name: [] for name in plan}
     for look in sorted({min(pairs, count) for pairs in (*LOOKS, count)}):
         for name, part in judge(open_names, begun, look, False).items():
@@ -118,10 +154,10 @@ def resample_stability(
 
     candidates, segments, pairs = [], [], []
     for name, recipe in recipes.items():
-        size = resample_size(len(X), halves=recipe.halves, limit=limit)
+        size = resample_size(n, halves=recipe.family.halves, limit=limit)
         full, at_small = judged_full[name], judged_small[name]
         candidates.append({"candidate_id": name, **_whole(full, at_small if small else full), "sample_size": size})
-        customers = np.bincount(fits[name].labels[fits[name].labels >= 0])
+        customers = np.bincount(recipe.labels[recipe.labels >= 0])
         segments += [{"candidate_id": name, **row, "sample_size": size} for row in _by_segment(full, customers)]
         for read, part, number in (("resample", full, size), (str(SMALL), at_small, SMALL)):
             shared_columns = {"candidate_id": name, "customers": read, "sample_size": number}
@@ -200,20 +236,23 @@ def _by_segment(full: list[_Judged], customers: np.ndarray) -> list[dict[str, fl
     ]
 
 
-def _judge_pair(X, dequantised, rows, plan, seed, limit, pair: int, small: bool) -> dict[str, _Judged]:
-    judged = X[rows]
+def _judge_pair(samples, rows, plan, seed, limit, pair: int, small: bool) -> dict[str, _Judged]:
+    n = len(next(iter(samples.values())))
     labels: dict[str, list[np.ndarray]] = {name: [] for name in plan}
+    judged = {id(sample): sample.X[rows] for sample in samples.values()}
     for number in (2 * pair, 2 * pair + 1):
-        drawn, values = {}, {}
-        for name, (refit, halves, _) in plan.items():
-            # One array per kind of resample, so that a method can share a tree among its candidates.
-            if halves not in drawn:
-                drawn[halves] = _rows_of(len(X), halves, small, seed, number, limit)
-                values[halves] = (X[drawn[halves]], take(dequantised, drawn[halves]))
-            sample, continuous = values[halves]
-            fit = refit(sample, seed=seed + number, dequantised=continuous)
-            labels[name].append(fit.rule.assign(judged)[0])
-    return {name: _judge(labels[name], plan[name][2]) for name in plan}
+        drawn: dict[bool, np.ndarray] = {}
+        taken: dict[tuple, Sample] = {}
+        for name, (family, params, _) in plan.items():
+            # One resample for all that are drawn alike, so that a family can share work among its candidates.
+            sample = samples[family.name]
+            if family.halves not in drawn:
+                drawn[family.halves] = _rows_of(n, family.halves, small, seed, number, limit)
+            if (kind := (id(sample), family.halves)) not in taken:
+                taken[kind] = sample.take(drawn[family.halves])
+            rule = family.refit(taken[kind], seed=seed + number, **params).rule
+            labels[name].append(assign_labels(rule, judged[id(sample)])[0])
+    return {name: _judge(labels[name], plan[name].labels) for name in plan}
 
 
 def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: int) -> np.ndarray:

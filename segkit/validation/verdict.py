@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
 from segkit.validation.nulls import NullComparison
 
 STABLE = 0.75  # a segment with this mean Jaccard index is a valid, stable one (Hennig 2007, section 3)
@@ -100,47 +98,3 @@ def _cut(separation: Mapping) -> str:
     if separation["separated_by"]:
         text += f", some only by shared values of {separation['separated_by']}"
     return text + ")"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Whether to segment at all.
-
-    Attributes
-    ----------
-    segment_at_all : bool
-    text : str
-    """
-
-    segment_at_all: bool
-    text: str
-
-
-def segment_at_all(gains: pd.DataFrame, baseline: str = "the RFM map") -> Advice:
-    """Return whether the chosen candidate is worth having, on customers that did not choose it.
-
-    In either group of outcomes it must be ahead of both others by the lower end of a 95 % interval, a one-sided test at
-    2.5 %. One group is enough, so a candidate that says nothing has two such chances, 5 % together at most.
-
-    Parameters
-    ----------
-    gains : DataFrame
-        ``group`` (value, behaviour), ``against`` (``one segment`` or ``baseline``), ``low`` (lower bound of the paired
-        interval of the chosen candidate's skill minus the other's). Empty where nothing can be judged.
-
-    Examples
-    --------
-    >>> gains = pd.DataFrame({"group": ["value"] * 2, "against": ["one segment", "baseline"], "low": [0.2, -0.1]})
-    >>> segment_at_all(gains)
-    Advice(segment_at_all=False, text='use the RFM map: these segments say no more about the future')
-    """
-    if gains.empty:
-        return Advice(True, "nothing that came later could be judged; whether it is worth having is open")
-    beaten = gains.assign(beats=gains["low"] > 0).pivot_table(index="group", columns="against", values="beats")
-    one, other = beaten["one segment"] > 0, beaten["baseline"] > 0
-    if (one & other).any():
-        groups = " and ".join({"value": "how much", "behaviour": "what and how"}[g] for g in beaten.index[one & other])
-        return Advice(True, f"segment: it says more than {baseline} about {groups} customers will buy")
-    if one.any():
-        return Advice(False, f"use {baseline}: these segments say no more about the future")
-    return Advice(False, "do not segment: these segments say nothing about the future")

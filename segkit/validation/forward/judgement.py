@@ -7,13 +7,12 @@ import pandas as pd
 
 from segkit.runtime.seeds import stream
 from segkit.validation.agreement import adjusted_rand, agreement_bounds, contingency
-from segkit.validation.forward.peers import count_segments
 from segkit.validation.forward.skill import Shares
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What candidates say about the days after they were made; made by `judge_candidates`.
+    """What candidates say about the days after they were made; made by `judge`.
 
     Attributes
     ----------
@@ -75,6 +74,17 @@ class Judgement:
         shares = Shares.from_table(made["shares"]) if "shares" in made else None
         said = made["said"]
         return cls(said["note"], shares, made["outcomes"], made["ceilings"], made["recipes"], said["customers"])
+
+
+def count_segments(labels: pd.DataFrame) -> pd.Series:
+    """Return by candidate_id how many segments there are; customers left out count as one, as they do in the skill.
+
+    Examples
+    --------
+    >>> count_segments(pd.DataFrame({"hdbscan-50": [-1, 0, 1], "kmeans-2": [0, 0, 1]})).to_dict()
+    {'hdbscan-50': 3, 'kmeans-2': 2}
+    """
+    return labels.nunique()
 
 
 def describe_recipes(labels: pd.DataFrame, delivered: pd.DataFrame) -> pd.DataFrame:

@@ -1,184 +1,121 @@
-"""Other ways to ask what segments say: at earlier origins, of outcomes they did not see, frozen, of a ready table."""
+"""What the chosen segmentation says at earlier origins, and of outcomes that it was made without."""
 
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
-import numpy as np
 import pandas as pd
 
-from segkit.clustering.grid import Candidate
-from segkit.clustering.predictive import fit_predictive
-from segkit.data.ready_table import infer_kind
-from segkit.preprocessing.matrix import Matrix
-from segkit.runtime.parallel import Progress
-from segkit.runtime.parameters import Parameters
-from segkit.validation.forward.ceiling import best_ceiling
-from segkit.validation.forward.horizon import Past, judge_labels, look_back, refit_candidates
-from segkit.validation.forward.judgement import Judgement, describe_recipes
-from segkit.validation.forward.peers import count_segments, like_behaviour, like_rfm
-from segkit.validation.forward.skill import HALVES, Shares, forward_skill
+from segkit.data.orders import Orders
+from segkit.data.ready_table import ReadyRows
+from segkit.runtime.content import made_once
+from segkit.runtime.progress import progress_bar
+from segkit.runtime.tables.schema import TABLES
+from segkit.validation.candidates import Candidates
+from segkit.validation.forward.judge import judge_labels, peers, refit_candidates
+from segkit.validation.forward.judgement import count_segments
+from segkit.validation.forward.look_back import Future, look_back, orders_content
 
-MOST_LEVELS = 6  # of a category that is asked for one by one
-# Numbers without a natural zero are judged by squared error, as shares are.
-_LOSS = {"binary": "binary", "money": "money", "count": "count"}
+
+def judged_segments(candidates: Candidates) -> int:
+    """Return how many segments the chosen recipe made where it was judged; customers left out count as one."""
+    chosen = candidates.chosen
+    recipes = candidates.judgement.recipes.set_index("candidate_id")["segments"]
+    return int(recipes.get(chosen["candidate_id"], chosen["segments"]))
 
 
 def earlier_origins(
-    orders, as_of: date, candidates: list[Candidate], parameters: Parameters, *, jobs: int = 1, most: int = 3
+    candidates: Candidates,
+    rows: Orders | ReadyRows | None,
+    *,
+    horizon_days: int = 90,
+    judge_value: float = 0.5,
+    most: int = 3,
+    jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Return origin, until, customers, candidate_id, forward_value, forward_behaviour, forward_share (and bounds).
+    """Return what the chosen candidate, k-means and the baselines told at every origin that the data allow.
 
-    One block per origin before that of `look_back`, the latest first, as far back as the data allow:
-    customers of one period share its weather, which no interval over customers shows. `candidates` are few, such as
-    the chosen one and the baselines; k-means on the RFM scores joins them, with as many segments as the first has
-    (customers left out count as one). Of all customers: nothing is chosen here. Where the data begin too late to learn
-    from, predictive ones are missing.
+    One block per origin, the latest first, as far back as the data allow, at most `most` before that of `look_back`:
+    customers of one period share its weather, which no interval over customers shows. k-means and k-means on the RFM
+    scores have as many segments as the chosen one (customers left out count as one). The latest origin is of the half
+    of the customers that did not choose, the others of all. Where the data begin too late to learn from, candidates
+    that need models are missing. A kept model did not exist at the origins before; its recipe was judged there when it
+    was fitted.
+
+    Returns
+    -------
+    DataFrame
+        As the table ``origins``: origin, until, customers, candidate_id, forward_value, forward_behaviour,
+        forward_share and bounds. Empty where nothing could be judged.
     """
-    tables = []
-    for number in range(1, most + 1):
-        past = look_back(orders, as_of - timedelta(days=number * parameters.horizon_days), parameters, jobs=jobs)
-        if past is None:
-            break
-        labels = refit_candidates(past, candidates, parameters)
-        first = candidates[0]
-        segments = count_segments(labels).get(first.candidate_id, first.params.get("k", 0))
-        like = like_rfm(past.features, [segments], parameters.seed)
-        figures = judge_labels(past, pd.concat([labels, like], axis=1), parameters, choosing=False).shares.figures()
-        for name, told in (("customers", len(labels)), ("until", str(past.until)), ("origin", str(past.origin))):
-            figures.insert(0, name, told)
-        tables.append(figures)
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["origin", "until", "candidate_id"])
+    judgement, columns = candidates.judgement, list(TABLES["origins"].columns)
+    if judgement.shares is None or not isinstance(rows, Orders):
+        return pd.DataFrame(columns=columns)
+    matrix, k = candidates.known_matrix(), judged_segments(candidates)
+    as_of = matrix.features.as_of
+    baselines = [name for name in candidates.table["candidate_id"][candidates.is_baseline]]
+    ids = list(dict.fromkeys([candidates.chosen["candidate_id"], f"kmeans-{k}", *baselines]))
+    tried = [candidates.grid[one] for one in ids if one in candidates.grid]
+
+    def make() -> list[pd.DataFrame]:
+        tables = []
+        with progress_bar("judging at earlier origins") as progress:
+            for number in range(1, most + 1):
+                day = as_of - timedelta(days=number * horizon_days)
+                shared = {"horizon_days": horizon_days, "judge_value": judge_value, "jobs": jobs}
+                future = look_back(rows, matrix, as_of=day, **shared)
+                if not future.known:
+                    break
+                labels = refit_candidates(future, tried, candidates.families, jobs=jobs, progress=progress)
+                segments = count_segments(labels).get(tried[0].candidate_id, tried[0].params.get("k", 0))
+                like = pd.DataFrame(peers(future.matrix, [segments], behaviour=False), index=labels.index)
+                told = judge_labels(future, pd.concat([labels, like], axis=1), judge_value, choosing=False)
+                tables.append(
+                    told.shares.figures().assign(
+                        origin=str(future.origin), until=str(future.until), customers=len(labels)
+                    )
+                )
+        return tables
+
+    latest = judgement.shares.figures("reporting").set_index("candidate_id")  # the others had a part in the choice
+    latest = latest.loc[[name for name in [*ids, f"rfm-scores-{k}"] if name in latest.index]].reset_index()
+    origin = as_of - timedelta(days=horizon_days)
+    latest = latest.assign(origin=str(origin), until=str(as_of), customers=judgement.customers)
+    content = (orders_content(rows), as_of, matrix.features.window_days, matrix.weights, matrix.seed)
+    content = (*content, tried, candidates.families, horizon_days, judge_value, most)
+    earlier = [] if candidates.kept is not None else made_once("origins", "validation.forward.origins", content, make)
+    return pd.concat([latest, *earlier], ignore_index=True)[columns]
 
 
-def judge_frozen(
-    orders,
-    as_of: date,
-    then: pd.Series,
-    fitted: date,
-    rules: list[Candidate],
-    parameters: Parameters,
-    *,
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> Judgement | None:
-    """Return what a frozen model, fitted one horizon before `as_of` or earlier, said about the days since.
+def unseen_outcomes(candidates: Candidates, future: Future | None, *, judge_value: float = 0.5) -> pd.DataFrame:
+    """Return what the proposed segments say about each outcome when they are made without it.
 
-    Not its recipe is judged but the very model: its rule, and so the segments of customers as of the day before the
-    first of these days, were there before them. Nothing is chosen by it, so that all figures are of everybody. The
-    rules' quintiles are those of that day. None comes back where the model is younger than a horizon, or the data
-    begin too late.
+    Only of a family that is made of predicted outcomes, and where its models could be learned one horizon back; else
+    the table is empty.
 
-    Parameters
-    ----------
-    then : Series
-        Index customer_id; labels by the model as of one horizon before. The name is its candidate_id.
-    fitted : date
-        The last day that the model knows.
-    rules : list of Candidate
-        To hold it against; k-means with as many segments joins them, on the RFM scores and on the behavioural columns.
+    Returns
+    -------
+    DataFrame
+        As the table ``unseen``: candidate_id, outcome, group, skill (made with it), unseen (without), each with
+        ``_low, _high`` (95 %), ceiling.
     """
-    if fitted > as_of - timedelta(days=parameters.horizon_days):
-        return None
-    past = look_back(orders, as_of, parameters, jobs=jobs, progress=progress)
-    if past is None:
-        return None
-    labels = refit_candidates(past, rules, parameters)
-    labels[then.name] = then.reindex(labels.index, fill_value=-1)
-    ks = [int(count_segments(labels)[then.name])]
-    peers = [like(past.features, ks, parameters.seed) for like in (like_rfm, like_behaviour)]
-    skill = judge_labels(past, pd.concat([labels, *peers], axis=1), parameters, choosing=False)
-    outcomes, everybody = skill.outcomes(), skill.shares.draws["all"]
-    note = (
-        f"The model of {fitted} was held against what came: its segments of {past.customers:,} customers as of "
-        f"{past.origin}, judged on the {parameters.horizon_days} days up to {as_of}, none of which it had seen."
-    )
-    return Judgement(
-        note, Shares(skill.shares.candidates, dict.fromkeys(HALVES, everybody)),
-        outcomes[outcomes["candidate_id"].isin(labels.columns)].reset_index(drop=True), skill.ceilings,
-        describe_recipes(labels, labels.iloc[:, :0]), len(skill.customers),
-    )  # fmt: skip
+    columns = list(TABLES["unseen"].columns)
+    if candidates.kept is not None or future is None or not future.known or future.matrix.models is None:
+        return pd.DataFrame(columns=columns)
+    candidate, family = candidates.grid[candidates.proposed], candidates.family_of(candidates.proposed)
+    if family.without is None:
+        return pd.DataFrame(columns=columns)
 
+    def make() -> pd.DataFrame:
+        params = family.then(candidate.params, future.matrix) if family.then else candidate.params
+        labels = pd.DataFrame(
+            family.without(future.matrix, params, seed=future.matrix.seed), index=future.matrix.compared
+        )
+        skill = judge_labels(future, labels, judge_value, choosing=False).outcomes()
+        seen = skill[skill["candidate_id"] == ""].set_index("outcome")
+        own = skill[skill["candidate_id"] == skill["outcome"]].set_index("outcome")
+        table = seen[["group"]].copy()
+        for name, told in (("skill", seen), ("unseen", own)):
+            table[[name, f"{name}_low", f"{name}_high"]] = told[["skill", "low", "high"]]
+        return table.assign(ceiling=seen["ceiling"], candidate_id=candidate.candidate_id).reset_index()[columns]
 
-def unseen_outcomes(past: Past, candidate: Candidate, parameters: Parameters) -> pd.DataFrame:
-    """Return outcome, group, skill, unseen, ceiling of a predictive candidate.
-
-    ``unseen`` is the skill about the outcome of segments that were made without it; both have ``_low, _high`` (95 %).
-    """
-    X, params = past.models.matrix.transform(past.features.table), candidate.params | {"seed": parameters.seed}
-    if "value_weight" in params:
-        params["value_weight"] = past.value_weight
-    labels = {"": fit_predictive(past.models, X, **params).labels}
-    for name in past.models.outcomes.index:
-        labels[name] = fit_predictive(past.models, X, **params, without=name).labels
-    skill = judge_labels(
-        past, pd.DataFrame(labels, index=past.features.table.index), parameters, choosing=False
-    ).outcomes()
-    seen = skill[skill["candidate_id"] == ""].set_index("outcome")
-    own = skill[skill["candidate_id"] == skill["outcome"]].set_index("outcome")
-    figures = {}
-    for name, table in (("skill", seen), ("unseen", own)):
-        figures |= {name: table["skill"], f"{name}_low": table["low"], f"{name}_high": table["high"]}
-    return pd.DataFrame({"group": seen["group"], **figures, "ceiling": seen["ceiling"]}).loc[seen.index].reset_index()
-
-
-def ready_outcomes(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a ready table's outcomes as numbers, and their dictionary (index outcome; group, loss).
-
-    Money and counts say how much, everything else what and how; a category is one yes or no per level.
-
-    Examples
-    --------
-    >>> outcomes = pd.DataFrame({"like": ["yes", "no", "yes"], "visits": [1, 0, 4], "plan": ["a", "b", "c"]})
-    >>> ready_outcomes(outcomes)[1]
-             group    loss
-    outcome
-    like     behaviour  binary
-    visits       value   count
-    plan=a   behaviour  binary
-    plan=b   behaviour  binary
-    plan=c   behaviour  binary
-    """
-    columns, about = {}, {}
-    for name in outcomes:
-        kind, _ = infer_kind(outcomes[name])
-        known = outcomes[name].notna()
-        if kind == "category":
-            texts = outcomes[name].astype("str")
-            for level in texts[known].value_counts().index[:MOST_LEVELS]:
-                columns[f"{name}={level}"] = (texts == level).astype(float).where(known)
-                about[f"{name}={level}"] = ("behaviour", "binary")
-        elif kind == "binary":
-            first = sorted(outcomes[name][known].unique(), key=str)[-1]
-            columns[name] = (outcomes[name] == first).astype(float).where(known)
-            about[name] = ("behaviour", "binary")
-        elif kind:
-            columns[name] = outcomes[name].astype("float64")
-            about[name] = ("value" if kind in ("money", "count") else "behaviour", _LOSS.get(kind, "share"))
-    dictionary = pd.DataFrame.from_dict(about, orient="index", columns=["group", "loss"]).rename_axis("outcome")
-    return pd.DataFrame(columns, index=outcomes.index), dictionary
-
-
-def judge_ready(
-    features: pd.DataFrame,
-    matrix: Matrix,
-    outcomes: pd.DataFrame,
-    labels: pd.DataFrame,
-    parameters: Parameters,
-    *,
-    jobs: int = 1,
-) -> Judgement:
-    """Return what segments of a ready table say about its own outcomes, which no segmentation saw.
-
-    There is no time in such a table: the delivered segments themselves are judged, cross-fitted over customers.
-    """
-    known, dictionary = ready_outcomes(outcomes)
-    recipes = pd.DataFrame({"candidate_id": list(labels), "segments": labels.nunique().to_numpy(), "agreement": np.nan})
-    if known.empty or not len(dictionary):
-        nothing = Judgement.open("The card names no outcomes to judge by.")
-        return replace(nothing, ceilings=dictionary, recipes=recipes)
-    ceiling = best_ceiling(features, matrix, known, dictionary, seed=parameters.seed, jobs=jobs)
-    skill = forward_skill(
-        labels, known, dictionary, ceiling, seed=parameters.seed, judge_value=parameters.judge_value
-    )  # fmt: skip
-    note = f"The segments were judged by {len(skill.names)} outcomes of the same table, which they were not made from."
-    return Judgement(note, skill.shares, skill.outcomes("reporting"), skill.ceilings, recipes)
+    content = (candidate, family, future, judge_value)
+    return made_once("unseen outcomes", "validation.forward.origins", content, make)

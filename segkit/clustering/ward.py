@@ -1,55 +1,35 @@
-"""Methods that end in centres: k-means, and Ward's hierarchy, over micro-clusters where there are many customers."""
+"""Ward's hierarchy, over micro-clusters where there are many customers."""
 
+import hashlib
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from segkit.clustering.assignment_rules import centre_rule
-from segkit.clustering.fit import Fit, finish, fit_order
+from segkit.clustering.family import Family
+from segkit.clustering.fit import Candidate, Fit, Sample, finish, fit_order, sampled
+from segkit.preprocessing.prepare import CustomerMatrix
 
-STARTED_ON = 20_000  # customers
-STARTS, FINISHED = 24, 4  # of k-means on more
+FITTED_ON = 200_000  # customers at most
 WARD_FULL = 10_000  # above, Ward starts from micro-clusters: its distances grow with the square of the customers
 MICRO_CLUSTERS = 2_000
 
-
-def kmeans(X, *, seed: int, dequantised=None, k: int, sample: int | None = None) -> Fit:
-    """Return k-means: k centres with the least sum of squared distances (Lloyd 1982; k-means++, best of several).
-
-    `dequantised` is not needed: k-means cuts through atoms without taking them for clusters. Never more centres
-    than distinct customers.
-
-    Examples
-    --------
-    >>> kmeans(np.array([[0.0], [0.1], [9.0], [0.2]]), seed=0, k=2).labels
-    array([0, 0, 1, 0], dtype=int32)
-    """
-    from sklearn.cluster import KMeans
-
-    rows = X[fit_order(X, seed, sample)]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Number of distinct clusters")  # fewer centres is the answer then
-        if len(rows) <= STARTED_ON:
-            model = KMeans(min(k, len(rows)), n_init=10, tol=1e-6, random_state=seed).fit(rows)
-        else:
-            # More customers don't make for fewer local optima: of 100,000 in 8 segments, one start in six finds the
-            # best, and ten may all miss it. Starts are cheap on a part of them, evenly drawn; the best go on with all.
-            few = rows[np.linspace(0, len(rows) - 1, STARTED_ON).astype(int)]
-            starts = np.random.default_rng(seed).integers(2**31, size=STARTS)
-            begun = [KMeans(k, n_init=1, random_state=int(start)).fit(few) for start in starts]
-            begun = sorted(begun, key=lambda model: model.inertia_)[:FINISHED]
-            ended = [KMeans(len(one.cluster_centers_), init=one.cluster_centers_, n_init=1).fit(rows) for one in begun]
-            model = min(ended, key=lambda model: model.inertia_)
-    return finish(centre_rule(model.cluster_centers_), X)
+_last: dict[str, Any] = {}  # the tree of the customers seen last: all cuts meet the same ones in turn
 
 
-def hierarchical(X, *, seed: int, dequantised=None, k: int, sample: int | None = None, tree=None) -> Fit:
+def fit_ward(customers: Sample, /, *, seed: int, k: int, sample: int | None = None) -> Fit:
     """Return Ward's hierarchy (1963) cut at k, each customer then put to the nearest centre.
 
     Full up to `WARD_FULL` customers. Above, customers are first gathered into `MICRO_CLUSTERS` by k-means and Ward
-    joins their centres, weighted by their customers. `tree` is a `ward_tree` of the same X, to cut one tree often.
+    joins their centres, weighted by their customers.
     """
-    points, weights, merges = tree or ward_tree(X, seed=seed, sample=sample)
+    X = customers.X
+    key = (seed, sample, X.shape, WARD_FULL, hashlib.blake2b(np.ascontiguousarray(X)).digest())
+    if _last.get("key") != key:
+        _last.update(key=key, tree=ward_tree(X, seed=seed, sample=sample))
+    points, weights, merges = _last["tree"]
     branch = cut_tree(merges, min(k, len(points)))
     totals = np.bincount(branch, weights)
     centres = np.stack([np.bincount(branch, weights * column) / totals for column in points.T], axis=1)
@@ -120,3 +100,11 @@ def cut_tree(merges: np.ndarray, k: int) -> np.ndarray:
     for step in range(count - k - 1, -1, -1):  # from the top down, children take their parent's branch
         branch[merges[step]] = branch[count + step]
     return np.unique(branch[:count], return_inverse=True)[1]
+
+
+def _grid(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
+    thin = sampled(FITTED_ON, len(matrix.compared))
+    return [Candidate(f"ward-{k}", "hierarchical", {"k": k} | thin) for k in segments]
+
+
+WARD = Family("hierarchical", "hierarchical", "#D55E00", 1, _grid, fit_ward, halves=True, together=True)
