@@ -12,7 +12,7 @@ from segkit.monitoring.previous_month import EarlierMonth
 from segkit.runtime.tables.files import round_significant
 from segkit.segments.profile import sort_ids
 from segkit.validation.candidates import KEPT_FIGURES, Candidates
-from segkit.validation.comparison_tables import forward_sentence
+from segkit.validation.selection import forward_sentence
 
 MOST_MOVES = 12  # months that a forecast goes back
 _MOVED = ["from_segment_id", "to_segment_id", "customers"]

@@ -15,7 +15,7 @@ from segkit.runtime.cache import kept as kept_on_disk
 from segkit.runtime.errors import InputError
 from segkit.runtime.labels import label_of
 from segkit.runtime.parameters import WAYS
-from segkit.validation.forward.judgement import judge_kept
+from segkit.validation.forward.judge import judge_kept
 
 DRIFTED_SHARE = 0.1  # features in alarm from which the model no longer fits its customers
 
