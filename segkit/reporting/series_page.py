@@ -1,21 +1,19 @@
 """The series page: sizes, revenue and moves over all finished months of a dataset in one view."""
 
-import base64
 import os
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
 from segkit.monitoring.lasting_names import told_apart
 from segkit.monitoring.month_sentences import tell_events
-from segkit.reporting.blocks.pieces import answer, key_figures, title
+from segkit.reporting.blocks.block import Block, answer, figure_block, key_figures, render, sentence, title
+from segkit.reporting.blocks.page import page_html
+from segkit.reporting.blocks.page_table import page_table
 from segkit.reporting.finished_runs import FinishedMonth, finished_months, stale_months
+from segkit.runtime.privacy import FEWEST_SHOWN
 from segkit.runtime.tables.files import read_table
-from segkit.runtime.text import money, number_word
-
-FEWEST_SHOWN = 10  # customers behind a figure
+from segkit.runtime.text import money, number_word, percent
 
 
 def write_series(shelf: Path, dataset: str, currency: str = "") -> Path | None:
@@ -34,35 +32,10 @@ def write_series(shelf: Path, dataset: str, currency: str = "") -> Path | None:
         return None
     page = shelf / "index.html"
     beside = shelf / f".{page.name}-{os.getpid()}"
-    beside.write_text(_page(months, stale_months(months), dataset, currency), encoding="utf-8")
+    body = "\n".join(block.html for block in _blocks(months, dataset, currency))
+    beside.write_text(page_html(f"{dataset}, month by month", body), encoding="utf-8")
     beside.replace(page)
     return page
-
-
-def _page(months: list[FinishedMonth], stale: dict[str, str], dataset: str, currency: str) -> str:
-    series = series_of(months)
-    names = told_apart(series.drop_duplicates("segment_id", keep="last").set_index("segment_id")["segment"].to_dict())
-    first, last = months[0].label, months[-1].label
-    body = [
-        title(dataset, f"{first} to {last}" if first != last else first).html,
-        answer(
-            _headline(series), _ways(months), tuple(f"{label} is stale: {why}." for label, why in stale.items())
-        ).html,
-        key_figures(_facts(months, series, currency)).html,
-    ]
-    body += _figures(months, series, names)
-    body += [
-        "<h2>Month by month</h2>",
-        "<p>Each month links to its report.</p>",
-        _table(months, series, stale, currency),
-    ]
-    style = files("segkit.reporting").joinpath("page.css").read_text()
-    return (
-        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{escape(dataset)}, month by month</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body class='sk-page'>\n<main>\n{''.join(body)}\n</main>\n</body>\n</html>\n"
-    )
 
 
 def series_of(months: list[FinishedMonth]) -> pd.DataFrame:
@@ -72,28 +45,63 @@ def series_of(months: list[FinishedMonth]) -> pd.DataFrame:
     return pd.concat([table[columns] for table in tables], ignore_index=True)
 
 
+def flows_of(months: list[FinishedMonth]) -> pd.DataFrame:
+    """Return the moves between months that follow each other, as `plot_migrations` takes them."""
+    tables = []
+    for before, month in zip(months, months[1:], strict=False):
+        path = month.folder / "tables" / "migrations.parquet"
+        if month.previous and month.previous["month"] == before.label and path.exists():
+            tables.append(read_table(path).assign(from_month=before.label, to_month=month.label))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _blocks(months: list[FinishedMonth], dataset: str, currency: str) -> list[Block]:
+    series, stale = series_of(months), stale_months(months)
+    names = told_apart(series.drop_duplicates("segment_id", keep="last").set_index("segment_id")["segment"].to_dict())
+    first, last = months[0].label, months[-1].label
+    warnings = tuple(f"{label} is stale: {why}." for label, why in stale.items())
+    return [
+        title(dataset, f"{first} to {last}" if first != last else first),
+        answer(_headline(series), _models(months), warnings),
+        key_figures(_facts(months, series, currency)),
+        _heading(f"The segments in {last}"),
+        _segments_now(series, currency),
+        *_figures(months, series, names),
+        _heading("Month by month"),
+        sentence("Each month links to its report."),
+        _month_table(months, series, stale, currency),
+    ]
+
+
+def _heading(text: str) -> Block:
+    return Block(render("heading", text=text), text)
+
+
 def _headline(series: pd.DataFrame) -> str:
     counted = series[series["segment_id"] != "S0"]
     months = counted["month"].nunique()
     lasting = counted.groupby("segment_id")["month"].nunique()
-    now = counted.loc[counted["month"] == counted["month"].iloc[-1], "segment_id"].nunique()
+    now = counted[counted["month"] == counted["month"].iloc[-1]]
+    count = number_word(len(now)).capitalize()
     if months == 1:
-        return f"{number_word(now).capitalize()} segments in the first month of the series."
+        largest = now.sort_values("customers", ascending=False, kind="stable").iloc[0]
+        share = percent(largest["customer_share"], 0)
+        return f"{count} segments; the largest, {largest['segment']}, is {share} of customers."
     through = int((lasting == months).sum())
     span = "both months" if months == 2 else f"all {number_word(months)} months"
     return (
-        f"{number_word(now).capitalize()} segments now; {'all' if through == now else number_word(through)} of them "
+        f"{count} segments now; {'all' if through == len(now) else number_word(through)} of them "
         f"{'has' if through == 1 else 'have'} lasted through {span}."
     )
 
 
-def _ways(months: list[FinishedMonth]) -> str:
+def _models(months: list[FinishedMonth]) -> str:
     fitted = [month.label for month in months if month.record["months"]["way"] == "refit"]
     if len(months) == 1:
-        return "From the next month on this page says who moved."
+        return "This is the first month. The next one will show here who moved from one segment to another."
     if len(fitted) == len(months):
         return "The segments were found anew in every month, and matched with those of the month before."
-    kept = "in the other months the model was kept, so that who changes segment has changed"
+    kept = "the other months kept the model, so a customer who changes segment has changed"
     return f"The segments were found in {', '.join(fitted)}; {kept}."
 
 
@@ -107,90 +115,71 @@ def _facts(months: list[FinishedMonth], series: pd.DataFrame, currency: str) -> 
     if last["revenue"].notna().any():
         facts[f"revenue in the {_days(months[-1])} days counted"] = money(last["revenue"].sum(), currency)
     if forecasts.exists() and len(held := read_table(forecasts)["inside"].dropna()):
-        facts[f"of {len(held)} forecasts of sizes held (95 % meant)"] = f"{100 * held.astype(bool).mean():.0f} %"
+        facts[f"of {len(held)} forecasts of sizes held (95 % meant)"] = percent(held.astype(bool).mean(), 0)
     return facts
 
 
-def _figures(months: list[FinishedMonth], series: pd.DataFrame, names: dict[str, str]) -> list[str]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from segkit.plots.moves import plot_migrations, plot_series
-    from segkit.plots.style import use_style
-
-    use_style()
-    shown = series[series["customers"] >= FEWEST_SHOWN]
-    parts = []
-    flows = flows_of(months)
-    if len(flows):
-        about = "Each column is a month, each block a segment; a band is a group of at least ten customers."
-        parts += [
-            "<h2>Who stayed, who moved</h2>",
-            f"<p>{about}</p>",
-            _image(plot_migrations(flows, names), "Bands of customers between the segments of months"),
-        ]
-    if len(months) > 1:
-        parts += ["<h2>How large they are</h2>"]
-        parts += [
-            _image(
-                plot_series(shown, "customer_share", names, "share of customers"),
-                "A line per segment: its share of customers by month",
-            )
-        ]
-        if shown["revenue_share"].notna().any():
-            parts += ["<h2>What they bring</h2>"]
-            parts += [
-                _image(
-                    plot_series(shown, "revenue_share", names, "share of revenue"),
-                    "A line per segment: its share of revenue by month",
-                )
-            ]
-    return parts
-
-
-def flows_of(months: list[FinishedMonth]) -> pd.DataFrame:
-    """Return the moves between months that follow each other, as `plot_migrations` takes them."""
-    tables = []
-    for before, month in zip(months, months[1:], strict=False):
-        path = month.folder / "tables" / "migrations.parquet"
-        if month.previous and month.previous["month"] == before.label and path.exists():
-            tables.append(read_table(path).assign(from_month=before.label, to_month=month.label))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
-def _image(ax, name: str) -> str:
-    import matplotlib.pyplot as plt
-
-    from segkit.plots.style import small_png
-
-    content = small_png(ax.figure)
-    plt.close(ax.figure)
-    return (
-        f"<div class='output_png'><img alt='{escape(name)}' "
-        f"src='data:image/png;base64,{base64.b64encode(content).decode()}'></div>"
+def _segments_now(series: pd.DataFrame, currency: str) -> Block:
+    """Return the segments of the last month as a table: how large, what they bring, since when they are there."""
+    since = series.groupby("segment_id")["month"].min()
+    now = series[series["month"] == series["month"].iloc[-1]]
+    shown = now[["segment", "customers", "customer_share", "revenue", "revenue_share"]]
+    shown = shown.assign(since=now["segment_id"].map(since)).dropna(axis=1, how="all")
+    return page_table(
+        shown,
+        "segments-now",
+        people=["customers"],
+        shares=["customer_share", "revenue_share"],
+        money=["revenue"],
+        theirs=["customer_share", "revenue", "revenue_share"],
+        texts=["since"],
+        labels={"revenue": f"revenue, {currency}" if currency else "revenue", "since": "in the series since"},
     )
 
 
-def _table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, currency: str) -> str:
+def _figures(months: list[FinishedMonth], series: pd.DataFrame, names: dict[str, str]) -> list[Block]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from segkit.plots import plot_migrations, plot_series
+
+    if len(months) == 1:
+        return []
+    shown = series[series["customers"] >= FEWEST_SHOWN]
+    blocks, flows = [], flows_of(months)
+    if len(flows):
+        blocks += [
+            _heading("Who stayed, who moved"),
+            sentence("Each column is a month, each block a segment; a band is a group of at least ten customers."),
+            figure_block(plot_migrations(flows, names), "Bands of customers between the segments of months"),
+        ]
+    for of, heading in (("customer", "How large they are"), ("revenue", "What they bring")):
+        if shown[f"{of}_share"].notna().any():
+            told = f"share of {of}{'s' * (of == 'customer')}"
+            line = plot_series(shown, f"{of}_share", names, told)
+            blocks += [_heading(heading), figure_block(line, f"A line per segment: its {told} by month")]
+    return blocks
+
+
+def _month_table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict, currency: str) -> Block:
     rows = []
     for month in months:
         own = series[series["month"] == month.label]
         how = month.record["months"]
         way = "found" if how["way"] == "refit" else f"kept, of {how['fitted']}"
-        why = escape(how["why"].partition(": ")[2])
-        changes = escape(_changes(month))
-        link = f"<a href='{month.label}/report.html'>{month.label}</a>{' <b>stale</b>' if month.label in stale else ''}"
-        revenue = money(own["revenue"].sum(), currency) if own["revenue"].notna().any() else ""
         rows.append(
-            f"<tr><td>{link}</td><td>{_days(month)}</td><td>{own['customers'].sum():,}</td>"
-            f"<td>{escape(revenue)}</td><td>{(own['segment_id'] != 'S0').sum()}</td>"
-            f"<td class='t'>{way}: {why}</td><td class='t'>{changes}</td></tr>"
+            {
+                "month": month.label,
+                "stale": month.label in stale,
+                "days counted": f"{_days(month)}",
+                "customers": f"{own['customers'].sum():,}",
+                "revenue": money(own["revenue"].sum(), currency) if own["revenue"].notna().any() else "",
+                "segments": f"{(own['segment_id'] != 'S0').sum()}",
+                "model": f"{way}: {how['why'].partition(': ')[2]}",
+                "changes": _changes(month),
+            }
         )
-    heads = "".join(f"<th>{head}</th>" for head in ("month", "days counted", "customers", "revenue", "segments"))
-    heads += "<th class='t'>model</th><th class='t'>what became of the segments</th>"
-    style = "<style>.series td:not(.t) { white-space: nowrap; } .sk-page .series .t { text-align: left; }</style>"
-    table = f"<table class='dataframe series'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f"{style}<div class='sk-scroll'>{table}</div>"
+    return Block(render("month_table", months=rows), ", ".join(row["month"] for row in rows))
 
 
 def _days(month: FinishedMonth) -> int:

@@ -1,0 +1,139 @@
+"""Blocks read right without their style, escape what the data say, and are known by their mark."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib
+import nbformat
+import pandas as pd
+import pytest
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+from segkit import plots
+from segkit.reporting.blocks import (
+    answer,
+    figure_block,
+    fold,
+    key_figures,
+    page_table,
+    persona_cards,
+    segment_cards,
+    sentence,
+)
+from segkit.reporting.blocks.page import only_blocks, page_html
+
+SEGMENTS = pd.DataFrame(
+    {
+        "segment_id": ["S1", "S2"],
+        "segment": ["Fuel <regulars>", "Deal hunters"],
+        "customers": [130, 870],
+        "customer_share": [0.13, 0.87],
+        "revenue_share": [0.312, 0.688],
+        "description": ["Often here.", "Seldom here."],
+        "action": ["Call them.", ""],
+        "caution": ["Don't, ever.", None],
+    }
+)
+COLUMNS = "segment_id section feature label text overall_text figure low high overall customers known_share differs"
+PERSONAS = pd.DataFrame(
+    [
+        ("S1", "apart", "order_count", "orders", "90", "32", 90.0, 80.0, 99.0, 32.0, 130, 1.0, True),
+        ("S1", "typical", "order_count", "orders", "94", "", 94.0, None, None, None, 10, None, False),
+        ("S2", "apart", "spend", "spend", "1 USD", "9 USD", 1.0, 0.5, 2.0, 9.0, 870, 1.0, False),
+    ],
+    columns=COLUMNS.split(),
+)
+
+
+class _Text(HTMLParser):
+    """What is left of a page without tags and style, as JupyterLab shows it of a notebook that nobody trusts."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = []
+
+    def handle_data(self, data):
+        self.words += data.split()
+
+
+def bare(html):
+    parser = _Text()
+    parser.feed(html)
+    return " ".join(parser.words)
+
+
+def test_a_label_stands_before_its_figure_also_without_tags_and_style():
+    page = persona_cards(SEGMENTS, PERSONAS).html
+    assert "orders 90 all 32" in bare(page)
+    assert "13 % of customers · 31 % of revenue A typical one: 94 orders (the middle of 10 who are alike)" in bare(page)
+    assert "customers 13.0 % revenue 31.2 % Try Call them. Often here." in bare(segment_cards(SEGMENTS).html)
+    assert bare(key_figures({"customers": "2,446", "orders": "9"}).html) == "2,446 customers 9 orders"
+
+
+@pytest.mark.parametrize("page", [persona_cards(SEGMENTS, PERSONAS), segment_cards(SEGMENTS)])
+def test_cards_are_tables_and_texts_of_the_data_are_escaped(page):
+    assert "<dl" not in page.html
+    assert "<table>" in page.html
+    assert "Fuel &lt;regulars&gt;" in page.html
+    assert re.search(r"<style|<script", page.html) is None
+
+
+def test_what_is_sure_is_bold_and_no_advice_is_missing_its_words():
+    page = persona_cards(SEGMENTS, PERSONAS).html
+    assert "<b>90</b>" in page
+    assert "<b>1 USD</b>" not in page
+    assert bare(page).count("Don't") == 1
+
+
+def test_an_output_of_a_block_is_known_by_its_mark_and_others_are_left_out_of_the_page():
+    from IPython.core.formatters import DisplayFormatter
+
+    format_one = DisplayFormatter().format
+    cell = nbformat.v4.new_code_cell()
+    for shown in (answer("Two segments."), SEGMENTS, sentence("So it is.")):
+        bundle, marks = format_one(shown)
+        cell.outputs.append(nbformat.v4.new_output("display_data", bundle, metadata=marks))
+    cell.outputs.append(nbformat.v4.new_output("stream", text="customer 17"))
+    kept = only_blocks(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert [sorted(out.data) for out in kept] == [["text/html", "text/plain"], ["text/markdown", "text/plain"]]
+
+
+@pytest.mark.parametrize("text", ["13. of *all* `a_b_c` <b>50 $ and 9 $</b> [x](y) # ~~1~~", "- 5 | 6 &amp; \\alpha"])
+def test_markdown_shows_a_sentence_as_it_is(text):
+    from nbconvert.filters import markdown2html_mistune
+
+    shown = markdown2html_mistune(sentence(text).markdown)
+    assert bare(shown).replace(" ", "") == text.replace(" ", "")
+    assert re.sub(r"</?(p|span)>", "", shown).count("<") == 0
+
+
+def test_a_table_passes_over_columns_that_are_not_there_and_shows_no_missing_figure():
+    table = pd.DataFrame({"segment": ["a"], "retention": [0.93], "note": [None]})
+    page = page_table(table, shares=["retention", "campaign_response"], people=["customers"], folded=["note"])
+    assert "93.0&nbsp;%" in page.html.replace("\xa0", "&nbsp;")
+    assert "None" not in page.html + page.text
+    assert "<details" not in page.html
+
+
+def test_a_figure_gives_the_same_bytes_and_says_what_it_shows():
+    sizes = [figure_block(plots.plot_sizes(SEGMENTS), "Sizes & shares").html for _ in range(2)]
+    assert sizes[0] == sizes[1]
+    assert 'alt="Sizes &amp; shares"' in sizes[0]
+    assert plt.get_fignums() == []
+    assert figure_block(plots.plot_sizes(SEGMENTS.head(0)), "Sizes").text == "No segments."
+    assert figure_block(None, "Sizes").html == ""
+
+
+def test_a_fold_holds_blocks_and_sentences():
+    folded = fold("How sure is this?", "Very & so.", answer("Yes."))
+    assert bare(folded.html) == "How sure is this? Very & so. Yes."
+    assert folded.text == "How sure is this?\nVery & so.\nYes."
+
+
+def test_a_page_needs_no_network():
+    page = page_html("A & B", answer("Two segments.").html)
+    assert "<title>A &amp; B</title>" in page
+    assert not re.search(r"(src|href)=.?https?:|@import|url\(", page)
