@@ -98,7 +98,7 @@ def kept_candidates(
     }
     timings = pd.DataFrame([{"candidate_id": one.candidate.candidate_id, **one.cost} for one in fitted])
     candidates = Candidates(
-        table.reset_index(), labels, timings, _families(kept), tuple(), matrix.transformer, matrix, judgement, **found,
+        table.reset_index(), labels, timings, _families(kept), (), matrix.transformer, matrix, judgement, **found,
         kept=fit | {"candidate_id": kept.candidate_id}, kept_segmentation=segmentation,
     )  # fmt: skip
     return candidates.filled(judgement.figures())

@@ -51,7 +51,7 @@ def earlier_origins(
         return pd.DataFrame(columns=columns)
     matrix, k = candidates.known_matrix(), judged_segments(candidates)
     as_of = matrix.features.as_of
-    baselines = [name for name in candidates.table["candidate_id"][candidates.is_baseline]]
+    baselines = list(candidates.table["candidate_id"][candidates.is_baseline])
     ids = list(dict.fromkeys([candidates.chosen["candidate_id"], f"kmeans-{k}", *baselines]))
     tried = [candidates.grid[one] for one in ids if one in candidates.grid]
 
