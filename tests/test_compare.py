@@ -1,23 +1,24 @@
 """All candidates judged alike; one proposed, by a rule that can be read off the table, and a reason for every other."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from segkit.clustering.methods import METHODS
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.clustering.families import BASELINES, FAMILIES
+from segkit.features.build import CustomerFeatures
+from segkit.preprocessing.prepare import prepare
 from segkit.runtime.errors import InputError
-from segkit.runtime.parameters import Parameters
 from segkit.runtime.tables.schema import TABLES
 from segkit.validation import internal as criteria
-from segkit.validation.compare import align_labels, compare_segmentations
-from segkit.validation.selection import agreement, choose
+from segkit.validation.candidates import Candidates, empty_table
+from segkit.validation.compare import align_labels, compare
+from segkit.validation.selection import Limits, agreement, choose
 
-PARAMETERS = Parameters(max_segments=5, min_customers=10)
-SMALL = Parameters(min_segments=2, max_segments=2)
+LIMITS = Limits(max_segments=5, min_customers=10)
 
 
 def shop(seed=0, sizes=(120, 80, 50)):
@@ -35,33 +36,41 @@ def shop(seed=0, sizes=(120, 80, 50)):
     return pd.DataFrame(table, index=ids), kind
 
 
-def compare(features, parameters=PARAMETERS, **others):
-    dictionary = pd.DataFrame(
-        {"family": ["lifecycle", "lifecycle", "value"], "kind": ["days", "count", "money"]}, index=list(features)
-    )
-    return compare_segmentations(features, fit_matrix(features, dictionary), parameters, jobs=1, **others)
+def compared_of(features, segments=range(2, 6), **others):
+    families, kinds = ["lifecycle", "lifecycle", "value"], ["days", "count", "money"]
+    dictionary = pd.DataFrame({"family": families, "kind": kinds}, index=list(features))
+    return compare(prepare(CustomerFeatures(features, dictionary, {}, None, 365)), segments=segments, jobs=1, **others)
 
 
 @pytest.fixture(scope="module")
 def compared():
-    return compare(shop()[0])
+    return compared_of(shop()[0])
 
 
 @pytest.fixture(scope="module")
 def chosen(compared):
-    return choose(compared.candidates, compared.labels, PARAMETERS)
+    return choose(compared, LIMITS).table
+
+
+def small_candidates(labels, families, **columns):
+    """Candidates made of labels alone, such as no method would find."""
+    sizes = [own[own >= 0].value_counts(normalize=True) for _, own in labels.items()]
+    table = {"candidate_id": list(labels), "family": families, "params": "{}", "customers": len(labels)}
+    table |= {"segments": [len(one) for one in sizes], "smallest_share": [one.min() for one in sizes]}
+    rows = pd.DataFrame(table | {"noise_share": (labels < 0).mean().to_numpy()} | columns)
+    return Candidates(empty_table(rows), labels, pd.DataFrame(), (*BASELINES, *FAMILIES), (2,), None)
 
 
 def test_every_family_stands_in_one_table_with_its_columns(compared):
-    assert list(compared.candidates) == list(TABLES["candidates"].columns)
-    assert set(compared.candidates["family"]) == {"rfm", "tiers", *METHODS}
-    ids = compared.candidates["candidate_id"].to_list()
-    assert ids == list(compared.labels) == list(compared.fits) == list(compared.grid)
+    assert list(compared.table) == list(TABLES["candidates"].columns)
+    assert set(compared.table["family"]) == {"rfm", "tiers", *(family.name for family in FAMILIES)} - {"predictive"}
+    ids = compared.table["candidate_id"].to_list()
+    assert ids == list(compared.labels) == list(compared.grid)
     assert compared.timings["candidate_id"].to_list() == ids
 
 
 def test_shares_and_sizes_are_those_of_the_labels(compared):
-    for row in compared.candidates.itertuples():
+    for row in compared.table.itertuples():
         sizes = compared.labels[row.candidate_id].value_counts(normalize=True)
         assert row.noise_share == pytest.approx(sizes.get(-1, 0.0))
         sizes = sizes.drop(-1, errors="ignore")
@@ -70,7 +79,7 @@ def test_shares_and_sizes_are_those_of_the_labels(compared):
 
 
 def test_criteria_that_dont_apply_are_null(compared):
-    table = compared.candidates.set_index("candidate_id")
+    table = compared.table.set_index("candidate_id")
     assert table.loc[table["family"] != "gmm", ["bic", "icl"]].isna().all(axis=None)
     assert table.loc[table["family"] == "gmm", ["bic", "icl"]].notna().all(axis=None)
     assert table.loc[~table["family"].isin(["hdbscan", "dbscan"]), "dbcv"].isna().all()
@@ -79,7 +88,7 @@ def test_criteria_that_dont_apply_are_null(compared):
 
 
 def test_a_candidate_can_be_fitted_again_from_its_row(compared):
-    row = compared.candidates.set_index("candidate_id").loc["gmm-tied-3"]
+    row = compared.table.set_index("candidate_id").loc["gmm-tied-3"]
     candidate = compared.grid["gmm-tied-3"]
     assert json.loads(row["params"]) == candidate.params == {"k": 3, "covariance": "tied"}
     assert row["family"] == candidate.family
@@ -101,42 +110,48 @@ def test_every_candidate_has_a_reason(chosen):
 
 
 def test_the_order_of_customers_changes_nothing(compared):
-    again = compare(shop()[0].sample(frac=1, random_state=1))
-    pd.testing.assert_frame_equal(again.candidates, compared.candidates, rtol=1e-9)
+    again = compared_of(shop()[0].sample(frac=1, random_state=1))
+    pd.testing.assert_frame_equal(again.table, compared.table, rtol=1e-9)
     pd.testing.assert_frame_equal(again.labels.sort_index(), compared.labels)
 
 
-def test_the_same_inputs_give_the_same_tables_on_any_number_of_processes(compared):
-    features = shop()[0]
-    dictionary = pd.DataFrame({"family": "value", "kind": "number"}, index=list(features))
-    matrix = fit_matrix(features, dictionary)
-    one, two = (compare_segmentations(features, matrix, SMALL, jobs=jobs) for jobs in (1, 2))
-    pd.testing.assert_frame_equal(one.candidates, two.candidates, check_exact=True)
-    pd.testing.assert_frame_equal(one.labels, two.labels, check_exact=True)
+def test_the_same_inputs_give_the_same_tables_on_any_number_of_processes(monkeypatch, tmp_path):
+    matrix, tables = prepare(shop()[0]), []
+    for jobs in (1, 2):
+        monkeypatch.setattr("segkit.runtime.cache.CACHE", tmp_path / str(jobs))
+        tables.append(compare(matrix, segments=[2], jobs=jobs))
+    pd.testing.assert_frame_equal(tables[0].table, tables[1].table, check_exact=True)
+    pd.testing.assert_frame_equal(tables[0].labels, tables[1].labels, check_exact=True)
+
+
+def test_what_was_compared_once_is_not_fitted_again(compared, monkeypatch):
+    monkeypatch.setattr("segkit.validation.compare.fit_all", lambda *more, **others: pytest.fail("fitted again"))
+    pd.testing.assert_frame_equal(compared_of(shop()[0]).table, compared.table)
 
 
 def test_baselines_are_absent_where_the_features_lack_their_columns():
-    features = shop()[0].rename(columns={"spend": "taste"})
-    dictionary = pd.DataFrame({"family": "value", "kind": "number"}, index=list(features))
-    made = compare_segmentations(features, fit_matrix(features, dictionary), PARAMETERS, jobs=1)
-    assert not {"rfm", "tiers"} & set(made.candidates["family"])
+    made = compare(prepare(shop()[0].rename(columns={"spend": "taste"})), FAMILIES[:1], [2])
+    assert set(made.table["family"]) == {"kmeans"}
 
 
-def test_progress_counts_to_the_end():
-    seen = []
-    compare(shop()[0], SMALL, progress=lambda done, total, what: seen.append((done, total)))
-    assert [done for done, _ in seen] == list(range(1, seen[-1][1] + 1))
+def test_candidates_come_back_from_their_tables_without_the_matrix(compared):
+    made = choose(compared, LIMITS)
+    back = Candidates.from_tables(made.to_tables())
+    pd.testing.assert_frame_equal(back.table, made.table)
+    assert (back.proposed, back.verdict, repr(back)) == (made.proposed, made.verdict, repr(made))
+    with pytest.raises(InputError, match="loaded from tables"):
+        back.known_matrix()
 
 
 def test_the_analyst_overrules_and_both_are_named(compared):
-    table = choose(compared.candidates, compared.labels, PARAMETERS, choice="ward-4").set_index("candidate_id")
+    table = choose(compared, LIMITS, "ward-4").table.set_index("candidate_id")
     assert table.index[table["chosen"]].to_list() == ["ward-4"]
     assert table.loc["ward-4", "reason"] == "Chosen by the analyst; segkit proposed kmeans-3."
     assert table.loc["kmeans-3", "reason"].endswith("The analyst chose ward-4 instead.")
 
 
 def test_the_analyst_may_choose_what_breaks_a_limit_and_it_is_said(compared):
-    table = choose(compared.candidates, compared.labels, PARAMETERS, choice="kmeans-2").set_index("candidate_id")
+    table = choose(compared, LIMITS, "kmeans-2").table.set_index("candidate_id")
     assert table.loc["kmeans-2", "chosen"]
     assert not table.loc["kmeans-2", "feasible"]
     assert table.loc["kmeans-2", "reason"].endswith("It breaks a limit: 2 segments, and at least 3 are wanted.")
@@ -144,20 +159,20 @@ def test_the_analyst_may_choose_what_breaks_a_limit_and_it_is_said(compared):
 
 def test_an_unknown_choice_is_refused_with_near_ones(compared):
     with pytest.raises(InputError, match="choice 'kmean-3' is no candidate; near: kmeans-3"):
-        choose(compared.candidates, compared.labels, PARAMETERS, choice="kmean-3")
+        choose(compared, LIMITS, "kmean-3")
 
 
 def test_where_nothing_is_feasible_the_rfm_map_is_proposed(compared):
-    strict = Parameters(max_segments=5, min_share=0.5, min_customers=10)
-    table = choose(compared.candidates, compared.labels, strict).set_index("candidate_id")
+    strict = Limits(max_segments=5, min_share=0.5, min_customers=10)
+    table = choose(compared, strict).table.set_index("candidate_id")
     assert table.index[table["chosen"]].to_list() == ["rfm-10"]
     assert "No learned segmentation is within the limits (closest is" in table.loc["rfm-10", "reason"]
 
 
 def test_where_there_is_no_rfm_map_either_it_is_an_error_that_names_the_limits(compared):
-    learned = compared.candidates[~compared.candidates["family"].isin(["rfm", "tiers"])]
+    learned = replace(compared, table=compared.table[~compared.is_baseline].reset_index(drop=True))
     with pytest.raises(InputError, match="no candidate is within the limits .*relax min_segments, min_share"):
-        choose(learned, compared.labels, Parameters(max_segments=5, min_share=0.5))
+        choose(learned, Limits(max_segments=5, min_share=0.5))
 
 
 @pytest.mark.parametrize(
@@ -172,14 +187,14 @@ def test_where_there_is_no_rfm_map_either_it_is_an_error_that_names_the_limits(c
     ],
 )
 def test_a_limit_that_is_broken_is_named_with_its_figure(compared, limit, reason):
-    table = choose(compared.candidates, compared.labels, Parameters(**limit), choice="tiers-5")
+    table = choose(compared, Limits(**limit), "tiers-5").table
     assert reason in table.set_index("candidate_id").loc["kmeans-3", "reason"]
 
 
 def test_a_segment_that_does_not_come_back_is_a_reason(compared):
-    table = compared.candidates.assign(stability_jaccard_min=0.7)
+    table = compared.table.assign(stability_jaccard_min=0.7)
     table.loc[table["candidate_id"] == "kmeans-3", "stability_jaccard_min"] = 0.59
-    found = choose(table, compared.labels, PARAMETERS).set_index("candidate_id")
+    found = choose(replace(compared, table=table), LIMITS).table.set_index("candidate_id")
     reason = "Not feasible: a segment doesn't come back (mean Jaccard index 0.59, below 0.6)."
     assert found.loc["kmeans-3", ["feasible", "chosen", "reason"]].tolist() == [False, False, reason]
     assert found.loc["ward-3", "feasible"]
@@ -187,20 +202,23 @@ def test_a_segment_that_does_not_come_back_is_a_reason(compared):
 
 def test_customers_left_out_beyond_max_noise_are_a_reason():
     labels = pd.DataFrame({"dbscan-1": [0, 0, 1, -1], "rfm-10": [0, 0, 0, 0]})
-    candidates = pd.DataFrame({"candidate_id": list(labels), "family": ["dbscan", "rfm"], "segments": [2, 1]})
-    candidates = candidates.assign(noise_share=[0.25, 0.0], smallest_share=[0.25, 1.0], silhouette=0.5)
-    table = choose(candidates, labels, Parameters(min_segments=2, min_customers=1))
-    assert table["reason"][0] == "Not feasible: it leaves out 25.0 % of customers, and at most 20.0 % are allowed."
+    made = choose(small_candidates(labels, ["dbscan", "rfm"]), Limits(min_segments=2, min_customers=1))
+    assert made.table["reason"][0] == "Not feasible: it leaves out 25.0 % of customers, and at most 20.0 % are allowed."
 
 
 def test_agreement_is_with_other_families_of_about_as_many_segments():
     labels = pd.DataFrame({"a-2": [0, 0, 1, 1], "a-3": [0, 1, 2, 2], "b-2": [1, 1, 0, 0], "c-9": [0, 1, 0, 1]})
-    candidates = pd.DataFrame({"candidate_id": list(labels), "family": list("aabc"), "segments": [2, 3, 2, 9]})
-    found = agreement(candidates, labels)
+    table = pd.DataFrame({"family": list("aabc"), "segments": [2, 3, 2, 9]}, index=list(labels))
+    found = agreement(table, labels)
     assert found["a-2"] == 1
     assert found["a-3"] == pytest.approx(adjusted_rand_score([0, 1, 2, 2], [1, 1, 0, 0]))
     assert found["b-2"] == pytest.approx((found["a-2"] + found["a-3"]) / 2)
     assert np.isnan(found["c-9"])
+
+
+def test_too_few_customers_for_the_limits_are_refused(compared):
+    with pytest.raises(InputError, match="250 customers; 300 are the fewest for min_segments 3 x min_customers 100"):
+        Limits(min_customers=100).check(compared.matrix.customers)
 
 
 def test_silhouettes_are_the_librarys_and_customers_left_out_count_nothing():

@@ -1,38 +1,63 @@
 """The saddle test and the verdict: valleys that are there are found, others are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs, make_moons
 
 from segkit.clustering.assignment_rules import centre_rule
-from segkit.clustering.fit import finish
+from segkit.clustering.families import FAMILIES
+from segkit.clustering.fit import Sample, finish
+from segkit.clustering.kmeans import KMEANS
 from segkit.validation.density_tree import density_tree, passes
-from segkit.validation.families import candidate_recipe
-from segkit.validation.gather import gather_evidence
-from segkit.validation.resampling import Recipe
+from segkit.validation.nulls import compare_with_null
+from segkit.validation.resample import reach_verdicts
 from segkit.validation.saddle import _power, decide, holm, saddle_test
 from segkit.validation.separation import separated_pairs
+from segkit.validation.stability import Recipe, resample_stability
 from segkit.validation.strata import find_strata
 
-KMEANS = {f"kmeans-{k}": ("kmeans", {"k": k}) for k in (2, 3, 4, 6)}
+KMEANS_CUTS = {f"kmeans-{k}": ("kmeans", {"k": k}) for k in (2, 3, 4, 6)}
 HDBSCAN = {"hdbscan-50": ("hdbscan", {"min_cluster_size": 50, "min_samples": 25})}
 
 
-def evidence(judge, X, candidates, seed=0, dequantised=None, **more):
-    recipes = {name: candidate_recipe(family, params, len(X)) for name, (family, params) in candidates.items()}
-    fits = {name: recipe.fit(X, seed=seed, dequantised=dequantised) for name, recipe in recipes.items()}
-    return judge(X, recipes, fits, seed=seed, dequantised=dequantised, **more)
+BY_NAME = {family.name: family for family in FAMILIES}
+
+
+def recipes_of(X, candidates, seed=0, dequantised=None):
+    """Return the families' sample of the customers, and each candidate with its labels."""
+    sample, recipes = Sample(X, dequantised), {}
+    for name, (family, params) in candidates.items():
+        recipes[name] = Recipe(BY_NAME[family], params, BY_NAME[family].fit(sample, seed=seed, **params).labels)
+    return dict.fromkeys(BY_NAME, sample), recipes
+
+
+def separation(X, candidates, seed=0, dequantised=None, values=None):
+    return separated_pairs(*recipes_of(X, candidates, seed, dequantised), seed=seed, values=values)
 
 
 def apart(X, candidates, seed=0, **more):
-    found = evidence(separated_pairs, X, candidates, seed, **more).candidates
+    found = separation(X, candidates, seed, **more).candidates
     return set(found.loc[found["all_separated"], "candidate_id"])
 
 
-def structures(X, candidates, **more):
-    verdicts = evidence(gather_evidence, X, candidates, resamples=10, **more).verdicts
-    return verdicts.set_index("candidate_id")["structure"].to_dict()
+def structures(X, candidates):
+    samples, recipes = recipes_of(X, candidates)
+    separated = separated_pairs(samples, recipes, seed=0)
+    stable = resample_stability(samples, recipes, resamples=10, seed=0)
+
+    def compare(name, null, observed):
+        return compare_with_null(samples["kmeans"], recipes[name], observed, null=null, seed=0)
+
+    return reach_verdicts(separated, stable, compare)[0].set_index("candidate_id")["structure"].to_dict()
+
+
+def known(rule, name="known-2"):
+    """A candidate whose rule is known, without labels: those of the learning half are taken."""
+    family = replace(KMEANS, name="known", halved=lambda customers, seed: finish(rule(customers.X), customers.X))
+    return {name: Recipe(family, {})}
 
 
 def two_lumps(n=200, gap=20.0):
@@ -80,9 +105,8 @@ def test_power_is_that_of_the_first_step_of_holm():
 
 def test_a_lump_and_its_slope_have_no_second_mode_and_no_ratio():
     points = np.random.default_rng(0).normal(size=(600, 2))
-    rule = centre_rule(np.array([[0.0, 0.0], [3.0, 0.0]]))  # the second is the first one's slope
-    halves = {"halves-2": Recipe(lambda X, **_: finish(rule, X))}
-    pair = separated_pairs(points, halves, None, seed=0).pairs.iloc[0]
+    halves = known(lambda X: centre_rule(np.array([[0.0, 0.0], [3.0, 0.0]])))  # the second is the first one's slope
+    pair = separated_pairs({"known": Sample(points)}, halves, seed=0).pairs.iloc[0]
     assert np.isnan(pair[["ratio", "low", "high"]].astype(float)).all()
     assert pair["p"] > 0.5
     assert (pair["separated"], pair["note"]) == ("undetermined", "no second mode")
@@ -106,12 +130,12 @@ NULLS = {
 def test_nothing_is_separated_where_nothing_is(null):
     X = NULLS[null](np.random.default_rng(3), 1200)
     ward = {"ward-3": ("hierarchical", {"k": 3})}
-    assert apart(X, KMEANS | HDBSCAN | ward) == set()
+    assert apart(X, KMEANS_CUTS | HDBSCAN | ward) == set()
 
 
 def test_four_blobs_are_natural_at_four_never_at_six_and_at_two_coarser_than_the_data():
     X, _ = make_blobs(1200, 4, centers=4, cluster_std=1.0, random_state=0)
-    found = evidence(separated_pairs, X, KMEANS).candidates.set_index("candidate_id")
+    found = separation(X, KMEANS_CUTS).candidates.set_index("candidate_id")
     assert found.loc["kmeans-4", "all_separated"]
     assert found.loc["kmeans-4", "splits"] == ""
     assert not found.loc["kmeans-6", "all_separated"]
@@ -123,7 +147,7 @@ def test_two_moons_are_natural_for_hdbscan_and_not_for_kmeans():
     X, truth = make_moons(1500, noise=0.06, random_state=1)
     X = np.r_[X, generator.uniform([-1.5, -1], [2.5, 1.5], (150, 2))]
     assert structures(X, HDBSCAN) == {"hdbscan-50": "natural"}
-    assert apart(X, KMEANS) == set()
+    assert apart(X, KMEANS_CUTS) == set()
 
 
 def test_normal_clouds_of_very_unequal_size_are_natural():
@@ -147,24 +171,24 @@ def test_the_ball_at_a_pass_does_not_reach_into_a_segment_of_fewer_than_its_neig
     truth = generator.choice(3, size=1000, p=[0.04, 0.35, 0.61])  # twenty in a half, as many as a mode's neighbours
     centres = 9.0 * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]])
     X = centres[truth] + generator.normal(size=(1000, 3))
-    known = {"known-3": Recipe(lambda X, **_: finish(centre_rule(centres), X))}
-    assert separated_pairs(X, known, None, seed=seed).candidates["all_separated"].all()
+    found = separated_pairs({"known": Sample(X)}, known(lambda X: centre_rule(centres)), seed=seed)
+    assert found.candidates["all_separated"].all()
 
 
-def test_without_fits_the_pairs_are_those_of_the_segments_that_half_of_the_customers_show():
+def test_without_labels_the_pairs_are_those_of_the_segments_that_half_of_the_customers_show():
     X, _ = make_blobs(600, 3, centers=3, cluster_std=1.0, random_state=0)
-    recipes = {"kmeans-3": candidate_recipe("kmeans", {"k": 3}, len(X))}
-    fits = {"kmeans-3": recipes["kmeans-3"].fit(X, seed=0, dequantised=None)}
-    known, unknown = (separated_pairs(X, recipes, given, seed=0) for given in (fits, None))
-    assert known.candidates["all_separated"].tolist() == unknown.candidates["all_separated"].tolist() == [True]
-    assert sorted(known.pairs["p_single"]) == sorted(unknown.pairs["p_single"])
+    samples, recipes = recipes_of(X, {"kmeans-3": ("kmeans", {"k": 3})})
+    unknown = {"kmeans-3": recipes["kmeans-3"]._replace(labels=None)}
+    found = [separated_pairs(samples, given, seed=0) for given in (recipes, unknown)]
+    assert [each.candidates["all_separated"].tolist() for each in found] == [[True], [True]]
+    assert sorted(found[0].pairs["p_single"]) == sorted(found[1].pairs["p_single"])
 
 
 def test_segments_that_half_of_the_customers_do_not_show_are_not_all_separated():
     X, _ = make_blobs(600, 3, centers=3, cluster_std=1.0, random_state=0)
-    three, two = (candidate_recipe("kmeans", {"k": k}, len(X)) for k in (3, 2))
-    blurred = {"kmeans-3": Recipe(three.fit, halved=two.fit)}
-    found = separated_pairs(X, blurred, {"kmeans-3": three.fit(X, seed=0, dequantised=None)}, seed=0)
+    samples, recipes = recipes_of(X, {"kmeans-3": ("kmeans", {"k": 3})})
+    blurred = replace(KMEANS, halved=lambda customers, seed, k: KMEANS.refit(customers, seed=seed, k=2))
+    found = separated_pairs(samples, {"kmeans-3": recipes["kmeans-3"]._replace(family=blurred)}, seed=0)
     assert found.candidates[["segments_in_half", "all_separated"]].to_numpy().tolist() == [[2, False]]
     lost = found.pairs.query("separated == 'undetermined'")["note"].tolist()
     assert lost == ["not both found in half of the customers"] * 2
@@ -175,9 +199,8 @@ def test_lumps_are_apart_where_another_column_is_thirty_times_as_wide(columns):
     generator = np.random.default_rng(0)
     X = generator.normal(size=(1200, columns)) * np.r_[np.ones(columns - 1), 30]
     X[::2, 0] += 8
-    rule = centre_rule(np.array([[0.0], [8.0]]) * np.eye(columns)[0])
-    lumps = {"lumps-2": Recipe(lambda X, **_: finish(rule, X))}
-    assert separated_pairs(X, lumps, None, seed=0).candidates["all_separated"].all()
+    lumps = known(lambda X: centre_rule(np.array([[0.0], [8.0]]) * np.eye(columns)[0]))
+    assert separated_pairs({"known": Sample(X)}, lumps, seed=0).candidates["all_separated"].all()
 
 
 def test_valleys_are_looked_for_among_dequantised_values():
@@ -185,9 +208,9 @@ def test_valleys_are_looked_for_among_dequantised_values():
     steps = generator.integers(2, size=1200)
     X = np.column_stack([steps, generator.normal(size=1200)])
     within = X + np.outer(generator.uniform(-0.5, 0.5, 1200), [1, 0])
-    features = pd.DataFrame(generator.normal(size=(1200, 2)))  # no values shared: only the noise speaks
-    two = {"halves-2": Recipe(lambda X, **_: finish(centre_rule(np.array([[0.0, 0.0], [1.0, 0.0]])), X))}
-    found = [separated_pairs(X, two, None, seed=0, dequantised=own, features=features) for own in (X, within)]
+    values = pd.DataFrame(generator.normal(size=(1200, 2)))  # no values shared: only the noise speaks
+    two = known(lambda X: centre_rule(np.array([[0.0, 0.0], [1.0, 0.0]])))
+    found = [separated_pairs({"known": Sample(X, own)}, two, seed=0, values=values) for own in (X, within)]
     assert [each.candidates["all_separated"].all() for each in found] == [True, False]
 
 
@@ -195,7 +218,7 @@ def test_planted_segments_are_found_among_noise_in_forty_dimensions():
     generator = np.random.default_rng(0)
     X = generator.normal(size=(1200, 40))
     X[np.arange(1200), np.repeat([0, 1, 2, 3], 300)] += 6
-    assert apart(X, KMEANS) >= {"kmeans-4"}
+    assert apart(X, KMEANS_CUTS) >= {"kmeans-4"}
 
 
 def test_a_pair_apart_only_by_a_shared_value_is_said_to_be_so():
@@ -204,14 +227,12 @@ def test_a_pair_apart_only_by_a_shared_value_is_said_to_be_so():
     share = np.where(never, 0.0, generator.uniform(0.4, 0.8, 1500))
     X = np.stack([6 * share, *generator.normal(0, 0.5, (2, 1500))], axis=1)
     dequantised = X + np.where(never, generator.normal(0, 0.1, 1500), 0)[:, None] * [1, 0, 0]
-    features = pd.DataFrame({"coupon_share": share, "spend": X[:, 1]})
-    separation = evidence(
-        separated_pairs, X, {"kmeans-2": KMEANS["kmeans-2"]}, dequantised=dequantised, features=features
-    )
-    pair = separation.pairs.iloc[0]
+    values = pd.DataFrame({"coupon_share": share, "spend": X[:, 1]})
+    found = separation(X, {"kmeans-2": KMEANS_CUTS["kmeans-2"]}, dequantised=dequantised, values=values)
+    pair = found.pairs.iloc[0]
     assert pair["separated"] != "yes"
     assert (pair["separated_by"], pair["note"]) == ("coupon_share", "apart only by shared values of coupon_share")
-    assert not separation.candidates["all_separated"].any()
+    assert not found.candidates["all_separated"].any()
 
 
 def test_a_missing_value_is_a_stratum_like_any_other():
@@ -227,4 +248,4 @@ def test_homogeneous_shoppers_with_small_order_counts_are_not_natural():
     features = pd.DataFrame({"order_count": orders, "spend": orders * np.exp(generator.normal(3, 0.5, 1500))})
     X = np.log1p(features.to_numpy(dtype=float))
     dequantised = np.log1p(features + np.stack([generator.uniform(-0.5, 0.5, 1500), np.zeros(1500)], axis=1)).to_numpy()
-    assert apart(X, KMEANS | HDBSCAN, dequantised=dequantised, features=features) == set()
+    assert apart(X, KMEANS_CUTS | HDBSCAN, dequantised=dequantised, values=features) == set()

@@ -1,13 +1,17 @@
 """Forward skill: planted outcomes whose answer is known, and the choice made of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.runtime.parameters import Parameters
-from segkit.validation.forward.evaluate import advise_segmenting, propose_by_forward, tell_forward
+from segkit.clustering.families import BASELINES, FAMILIES
+from segkit.validation.candidates import Candidates, empty_table
+from segkit.validation.forward.judgement import Judgement
 from segkit.validation.forward.losses import assign_folds, deviances, segment_means
 from segkit.validation.forward.skill import HALVES, Shares, forward_skill
+from segkit.validation.selection import Limits, advise_segmenting, choose, forward_sentence, propose
 
 KINDS = pd.DataFrame(
     {"group": ["value", "value", "behaviour"], "loss": ["count", "money", "share"]},
@@ -52,7 +56,7 @@ def test_where_nobody_can_predict_anything_figures_are_missing():
     labels, outcomes, known = planted(effect=0.0)
     skill = forward_skill(labels, outcomes, KINDS, known)
     assert skill.shares.figures()[["forward_value", "forward_behaviour", "forward_share"]].isna().all(axis=None)
-    assert advise_segmenting("true", skill.shares).text.startswith("do not segment: nothing")
+    assert advice("true", skill.shares).text.startswith("do not segment: nothing")
 
 
 def test_skill_does_not_depend_on_the_order_of_rows_or_on_the_labels_names():
@@ -114,10 +118,21 @@ def test_shares_come_back_from_their_table():
     assert all((back.draws[half] == shares.draws[half]).all() for half in HALVES)
 
 
-def candidates_of(labels: pd.DataFrame, **columns) -> pd.DataFrame:
+def candidates_of(labels: pd.DataFrame, shares: Shares | None = None, families=("kmeans",), **columns) -> Candidates:
     sizes = [labels[name].value_counts(normalize=True) for name in labels]
     table = {"candidate_id": list(labels), "segments": [len(size) for size in sizes], "noise_share": 0.0}
-    return pd.DataFrame(table | {"smallest_share": [size.min() for size in sizes], "family": "kmeans"} | columns)
+    table |= {"smallest_share": [size.min() for size in sizes], "family": (list(families) * 40)[: labels.shape[1]]}
+    rows = empty_table(pd.DataFrame(table | {"params": "{}", "customers": len(labels)} | columns))
+    judgement = replace(Judgement.open(""), shares=shares)
+    return Candidates(rows, labels, pd.DataFrame(), (*BASELINES, *FAMILIES), (2,), None, judgement=judgement)
+
+
+def advice(chosen: str, shares: Shares):
+    """Return what is advised of a candidate that was chosen."""
+    names = dict.fromkeys([chosen, *shares.candidates])
+    labels = pd.DataFrame({name: np.arange(600) % 3 for name in names})
+    families = ["rfm" if name == "rfm-10" else "tiers" if name == "tiers-5" else "kmeans" for name in names]
+    return advise_segmenting(choose(candidates_of(labels, shares, families), Limits(), chosen))
 
 
 def shares_of(**told: float) -> Shares:
@@ -129,7 +144,7 @@ LABELS = pd.DataFrame({"a3": np.arange(600) % 3, "b4": np.arange(600) % 4, "c5":
 
 
 def test_of_those_that_say_as_much_the_fewest_segments_win():
-    best, reasons = propose_by_forward(candidates_of(LABELS), LABELS, Parameters(), shares_of(a3=0.3, b4=0.5, c5=0.51))
+    best, reasons = propose(candidates_of(LABELS, shares_of(a3=0.3, b4=0.5, c5=0.51)), Limits())
     assert best == "b4"
     assert "Says less" in reasons["a3"]
     assert (
@@ -140,29 +155,27 @@ def test_of_those_that_say_as_much_the_fewest_segments_win():
 
 
 def test_of_those_that_say_as_much_natural_ones_come_first():
-    table = candidates_of(LABELS, structure=["reproducible", "constructive", "natural"])
-    best, reasons = propose_by_forward(table, LABELS, Parameters(), shares_of(a3=0.5, b4=0.5, c5=0.5))
+    shares, structure = shares_of(a3=0.5, b4=0.5, c5=0.5), ["reproducible", "constructive", "natural"]
+    best, reasons = propose(candidates_of(LABELS, shares, structure=structure), Limits())
     assert best == "c5"
     assert "a cut through a continuum, which c5 is not" in reasons["a3"]
 
 
 def test_without_a_future_the_largest_natural_one_then_the_most_stable_is_proposed():
-    table = candidates_of(LABELS, structure=["natural", "natural", "constructive"], stability_ari=[0.9, 0.8, 0.95])
-    assert propose_by_forward(table, LABELS, Parameters(), None)[0] == "b4"
-    cuts = table.assign(structure="constructive")
-    assert propose_by_forward(cuts, LABELS, Parameters(), None)[0] == "c5"
-    best, reasons = propose_by_forward(cuts.assign(stability_jaccard_min=[0.9, 0.86, 0.8]), LABELS, Parameters(), None)
+    known = {"structure": ["natural", "natural", "constructive"], "stability_ari": [0.9, 0.8, 0.95]}
+    assert propose(candidates_of(LABELS, **known), Limits())[0] == "b4"
+    known["structure"] = "constructive"
+    assert propose(candidates_of(LABELS, **known), Limits())[0] == "c5"
+    best, reasons = propose(candidates_of(LABELS, **known, stability_jaccard_min=[0.9, 0.86, 0.8]), Limits())
     assert best == "b4"
     assert "comes back less surely (Jaccard index 0.80" in reasons["c5"]
 
 
 def test_segments_that_tell_nothing_new_are_advised_against():
     told = shares_of(**{"kmeans-3": 0.4, "rfm-10": 0.5})
-    assert advise_segmenting("kmeans-3", told).text.startswith("use the RFM map")
-    assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.0, "rfm-10": 0.0})).text.startswith(
-        "do not segment"
-    )
-    assert advise_segmenting("kmeans-3", shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5})).segment_at_all
+    assert advice("kmeans-3", told).text.startswith("use the RFM map")
+    assert advice("kmeans-3", shares_of(**{"kmeans-3": 0.0, "rfm-10": 0.0})).text.startswith("do not segment")
+    assert advice("kmeans-3", shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5})).segment_at_all
 
 
 def test_intervals_hold_the_middle_95_of_100_samples_and_the_weight_is_that_of_value():
@@ -180,27 +193,26 @@ def test_the_choice_is_made_on_one_half_and_all_that_is_said_of_it_comes_from_th
     told = {"choosing": [0.2, 0.6, 0.2, 0.1], "reporting": [0.6, 0.3, 0.6, 0.4], "all": [0.6, 0.3, 0.6, 0.4]}
     draws = {half: np.array(figures)[None, :, None] + np.zeros((9, 1, 3)) for half, figures in told.items()}
     shares = Shares(tuple(labels), draws)
-    table = candidates_of(labels).assign(family=["kmeans"] * 3 + ["rfm"])
-    best, reasons = propose_by_forward(table, labels, Parameters(), shares)
+    made = choose(candidates_of(labels, shares, ["kmeans"] * 3 + ["rfm"]), Limits())
+    best, reasons = made.proposed, made.table.set_index("candidate_id")["reason"]
     assert best == "kmeans-4"
     assert reasons[best].startswith("On the half of the customers used to choose, it says 60 %")
     assert reasons[best].endswith("On the other half it says 30 %: 30 % of how much, 30 % of what and how.")
-    assert tell_forward("kmeans-4", shares).startswith("They tell 30 %")
-    assert advise_segmenting("kmeans-4", shares).text.startswith("use the RFM map")
+    assert forward_sentence(made).startswith("They tell 30 %")
+    assert advise_segmenting(made).text.startswith("use the RFM map")
 
 
 def test_an_rfm_map_that_was_chosen_need_not_beat_itself():
     told = shares_of(**{"kmeans-3": 0.6, "rfm-10": 0.5, "tiers-5": 0.4})
-    assert advise_segmenting("rfm-10", told).text.startswith("segment: it says more than one segment")
-    assert advise_segmenting("tiers-5", told).text.startswith("use the RFM map")
+    assert advice("rfm-10", told).text.startswith("segment: it says more than one segment")
+    assert advice("tiers-5", told).text.startswith("use the RFM map")
 
 
 def test_those_within_one_standard_error_of_the_best_say_as_much():
     draw = np.random.default_rng(0)
     noise = np.r_[np.zeros((1, 2)), draw.normal(0, 0.05, (999, 2))][:, :, None] * np.ones(3)
     shares = Shares(("b4", "c5"), dict.fromkeys(HALVES, np.array([0.45, 0.5])[None, :, None] + noise))
-    table = candidates_of(LABELS[["b4", "c5"]])
-    assert propose_by_forward(table, LABELS, Parameters(), shares)[0] == "b4"  # 0.05 behind, 0.07 is the error
+    assert propose(candidates_of(LABELS[["b4", "c5"]], shares), Limits())[0] == "b4"  # 0.05 behind, 0.07 is the error
 
 
 def test_who_chooses_knows_nothing_of_the_half_that_reports():
@@ -221,4 +233,4 @@ def test_the_best_of_many_random_segmentations_is_not_advised():
     labels = pd.DataFrame({name: draw.integers(4, size=1_000) for name in names}, index=outcomes.index)
     shares = forward_skill(labels, outcomes, KINDS, known).shares
     best = shares.figures("choosing").set_index("candidate_id")["forward_share"].idxmax()
-    assert not advise_segmenting(best, shares).segment_at_all
+    assert not advice(best, shares).segment_at_all

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segkit.preprocessing.matrix import Matrix
-from segkit.preprocessing.prepare import fit_matrix
-from segkit.features.ready_dictionary import ready_dictionary
+from segkit.preprocessing.prepare import features_from, fit_matrix
 from segkit.preprocessing.transforms import soft_bound
 from segkit.runtime.errors import InputError
 
@@ -69,7 +68,9 @@ def _column(matrix, X, column):
 
 def test_a_small_matrix_worked_out_by_hand():
     features = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0, 60.0], "member": [1, 0, 1, 0, 0]}, index=list("abcde"))
-    matrix = fit_matrix(features, ready_dictionary(features, {"age": "number", "member": "binary"}), {"given": 1.96})
+    matrix = fit_matrix(
+        features, features_from(features, {"age": "number", "member": "binary"}).dictionary, {"given": 1.96}
+    )
     age = np.array([-2.0, -1, 0, 1, 2])  # about the median 40, in units of 10 years
     member = np.array([1, 0, 1, 0, 0])
     says_age, says_member = 1, 4 * 0.6 * 0.4  # the even coin and the 3 to 2 coin share the weight: 1 and .96
@@ -251,7 +252,7 @@ def test_a_new_country_counts_as_other_or_as_neutral():
 
 def test_codes_of_a_category_read_the_same_with_and_without_missing_ones():
     codes = pd.DataFrame({"plan": [1, 2] * 5}, index=list("abcdefghij"))
-    matrix = fit_matrix(codes, ready_dictionary(codes, {"plan": "category"}))
+    matrix = fit_matrix(codes, features_from(codes, {"plan": "category"}).dictionary)
     with_missing = codes["plan"].where(codes.index != "a").to_frame()
     np.testing.assert_array_equal(matrix.transform(with_missing)[1:], matrix.transform(codes)[1:])
 
@@ -304,6 +305,6 @@ def test_every_feature_of_a_ready_table_weighs_the_same():
     survey = survey.assign(visits=rng.integers(0, 7, 200), city=rng.choice(["Graz", "Linz", "Wien"], 200))
     survey.index = survey.index.astype(str)
     kinds = {**dict.fromkeys(survey, "binary"), "visits": "count", "city": "category"}
-    variances = fit_matrix(survey, ready_dictionary(survey, kinds)).columns.groupby("feature")["variance"].sum()
+    variances = fit_matrix(survey, features_from(survey, kinds).dictionary).columns.groupby("feature")["variance"].sum()
     np.testing.assert_allclose(variances, 1 / 6, rtol=0.1)
     assert variances.sum() == pytest.approx(1)

@@ -8,11 +8,11 @@ from sklearn.cluster import DBSCAN
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
-from segkit.clustering import centres as centres_module
+from segkit.clustering import kmeans, ward
 from segkit.clustering.assignment_rules import Rule
-from segkit.clustering.centres import cut_tree, ward_tree, weighted_merges
-from segkit.clustering.grid import candidate_grid
-from segkit.clustering.methods import METHODS
+from segkit.clustering.families import FAMILIES
+from segkit.clustering.fit import Sample, finish
+from segkit.clustering.ward import cut_tree, ward_tree, weighted_merges
 
 # One candidate per family (and kind of mixture) that should find three blobs.
 PARAMS = {
@@ -25,11 +25,24 @@ PARAMS = {
     "hdbscan": {"min_cluster_size": 20, "min_samples": 10},
     "dbscan": {"eps": 1.3, "min_samples": 8, "min_cluster_size": 20},
 }
+BY_NAME = {family.name: family for family in FAMILIES}
 EVERY = pytest.mark.parametrize("name", list(PARAMS))
 
 
-def fit(name, X, seed=0, **others):
-    return METHODS[name if name in METHODS else "gmm"](X, seed=seed, **{**PARAMS[name], **others})
+def fit(name, X, seed=0, dequantised=None, **others):
+    family = BY_NAME[name if name in BY_NAME else "gmm"]
+    return family.fit(Sample(X, dequantised), seed=seed, **PARAMS.get(name, {}) | others)
+
+
+class Grid:
+    """What a family's grid asks of a matrix."""
+
+    def __init__(self, X):
+        self.X, self.dequantised, self.seed, self.compared, self.models = X, None, 0, X, None
+
+
+def grid(X, most):
+    return [one for family in FAMILIES for one in family.grid(Grid(X), range(2, most + 1))]
 
 
 def blobs(seed=0, sizes=(150, 100, 50), apart=10.0, columns=3):
@@ -93,7 +106,7 @@ def test_two_moons_are_found_by_hdbscan_and_its_noise_is_no_segment():
     random = np.random.default_rng(0)
     moons, truth = make_moons(1000, noise=0.06, random_state=0)
     X = np.vstack([moons, random.uniform([-1.5, -1], [2.5, 1.5], (100, 2))])
-    found = METHODS["hdbscan"](X, seed=0, min_cluster_size=50, min_samples=25)
+    found = fit("hdbscan", X, min_cluster_size=50, min_samples=25)
     assert found.rule.segments == 2
     assert (found.labels[1000:] < 0).mean() > 0.2
     inside = found.labels[:1000] >= 0
@@ -105,7 +118,7 @@ def test_two_moons_are_found_by_hdbscan_and_its_noise_is_no_segment():
 def test_dbscan_has_the_cores_of_the_library_and_takes_the_near_ones_along():
     X, _ = blobs(apart=6.0)
     model = DBSCAN(eps=0.8, min_samples=8).fit(X)
-    found = METHODS["dbscan"](X, seed=0, eps=0.8, min_samples=8)
+    found = fit("dbscan", X, eps=0.8, min_cluster_size=2)
     core = model.core_sample_indices_
     assert adjusted_rand_score(model.labels_[core], found.labels[core]) == 1
     assert ((model.labels_ < 0) == (found.labels < 0)).all()
@@ -115,7 +128,7 @@ def test_dbscan_has_the_cores_of_the_library_and_takes_the_near_ones_along():
 def test_hdbscan_has_the_clusters_of_the_library_from_one_tree_for_every_size(size):
     X, _ = blobs(apart=3.0)
     library = HDBSCAN(size, min_samples=10, approx_min_span_tree=False).fit(X)
-    found = METHODS["hdbscan"](X, seed=0, min_cluster_size=size, min_samples=10)
+    found = fit("hdbscan", X, min_cluster_size=size)
     inside = library.labels_ >= 0
     assert adjusted_rand_score(library.labels_[inside], found.labels[inside]) == 1
     assert (found.labels[inside] >= 0).all()
@@ -123,14 +136,13 @@ def test_hdbscan_has_the_clusters_of_the_library_from_one_tree_for_every_size(si
 
 def test_a_dense_handful_is_no_segment():
     X = np.vstack([blobs()[0], np.random.default_rng(1).normal(30, 0.1, (10, 3))])
-    found = METHODS["dbscan"](X, seed=0, eps=1.0, min_samples=8, min_cluster_size=20)
+    found = fit("dbscan", X, eps=1.0)
     assert found.labels[-10:].tolist() == [-1] * 10
 
 
 def test_density_methods_find_blobs_among_thirty_columns_by_their_leading_components():
     X, truth = blobs(columns=30, sizes=(300, 200, 100))
-    params = {"min_cluster_size": 30, "min_samples": 10}
-    found = METHODS["hdbscan"](X, seed=0, components=6, **params)
+    found = fit("hdbscan", X, min_cluster_size=30, components=6)
     assert adjusted_rand_score(truth, found.nearest) > 0.99
     assert found.rule.arrays["projection"].shape == (30, 6)
     assert 0.2 < found.statistics["variance_kept"] < 0.8
@@ -140,10 +152,8 @@ def test_mixtures_take_atoms_for_clusters_only_without_dequantising():
     random = np.random.default_rng(0)
     counts = random.poisson(3, 1000)[:, None].astype(float)
     spread = counts + random.uniform(-0.5, 0.5, counts.shape)
-    bic = [METHODS["gmm"](counts, seed=0, k=k, covariance="full").statistics["bic"] for k in (1, 6)]
-    honest = [
-        METHODS["gmm"](counts, seed=0, dequantised=spread, k=k, covariance="full").statistics["bic"] for k in (1, 6)
-    ]
+    bic = [fit("full", counts, k=k).statistics["bic"] for k in (1, 6)]
+    honest = [fit("full", counts, dequantised=spread, k=k).statistics["bic"] for k in (1, 6)]
     assert bic[1] < bic[0] - 1000
     assert honest[1] > honest[0] - 100
 
@@ -154,21 +164,19 @@ def test_the_rule_of_a_mixture_is_the_highest_posterior_of_the_library(covarianc
 
     X, _ = blobs(apart=3.0)
     model = GaussianMixture(3, covariance_type=covariance, reg_covar=1e-3 * X.var(0).mean(), random_state=0, n_init=2)
-    found = METHODS["gmm"](X, seed=0, k=3, covariance=covariance)
+    found = fit(covariance, X)
     assert adjusted_rand_score(model.fit(X).predict(X), found.labels) > 0.97
     assert found.statistics["icl"] >= found.statistics["bic"]
 
 
 def test_icl_exceeds_bic_by_twice_the_entropy_of_the_surest_guess():
     X = np.concatenate([np.full(50, -1.0), np.full(50, 1.0)])[:, None] * [[10.0]] + np.linspace(-1, 1, 100)[:, None]
-    apart = METHODS["gmm"](X, seed=0, k=2, covariance="spherical").statistics
+    apart = fit("spherical", X, k=2).statistics
     assert apart["icl"] == pytest.approx(apart["bic"])
 
 
 def test_a_component_that_nobody_is_most_likely_from_is_no_segment():
     arrays = {"centres": np.array([[0.0], [5.0], [99.0]]), "labels": np.array([0, 1, 2], "int32")}
-    from segkit.clustering.fit import finish
-
     found = finish(Rule("nearest_centre", arrays), np.array([[0.0], [5.0], [5.1]]))
     assert found.labels.tolist() == [1, 0, 0]
     assert found.rule.arrays["centres"].tolist() == [[0.0], [5.0]]
@@ -192,12 +200,12 @@ def test_weighted_ward_takes_a_weight_for_so_many_equal_customers():
 
 def test_ward_of_many_customers_goes_by_way_of_micro_clusters(monkeypatch):
     X, truth = blobs(sizes=(600, 400, 200))
-    monkeypatch.setattr(centres_module, "WARD_FULL", 500)
-    monkeypatch.setattr(centres_module, "MICRO_CLUSTERS", 80)
+    monkeypatch.setattr(ward, "WARD_FULL", 500)
+    monkeypatch.setattr(ward, "MICRO_CLUSTERS", 80)
     points, weights, _ = ward_tree(X, seed=0)
     assert len(points) <= 80
     assert weights.sum() == 1200
-    assert adjusted_rand_score(truth, METHODS["hierarchical"](X, seed=0, k=3).labels) == 1
+    assert adjusted_rand_score(truth, fit("hierarchical", X).labels) == 1
 
 
 @EVERY
@@ -211,27 +219,24 @@ def test_k_means_of_many_customers_does_not_end_in_the_next_best_cut(monkeypatch
     draw = np.random.default_rng(3)
     middles = draw.normal(0, 1.7, (8, 6))
     X = middles[draw.choice(8, 4_001)] + draw.normal(size=(4_001, 6))
-    monkeypatch.setattr(centres_module, "STARTED_ON", 2_000)
-    found = [METHODS["kmeans"](X, seed=seed, k=8).rule.arrays["centres"] for seed in range(12)]
+    monkeypatch.setattr(kmeans, "STARTED_ON", 2_000)
+    found = [fit("kmeans", X, seed, k=8).rule.arrays["centres"] for seed in range(12)]
     within = [((X[:, None] - centres) ** 2).sum(axis=2).min(axis=1).sum() for centres in found]
     assert max(within) < 1.001 * min(within)
 
 
 def test_the_grid_names_every_candidate_once_and_says_what_was_sampled():
-    X = np.random.default_rng(0).normal(size=(25_000, 12))
-    grid = candidate_grid(X, max_segments=4, seed=0)
-    ids = [candidate.candidate_id for candidate in grid]
+    tried = grid(np.random.default_rng(0).normal(size=(25_000, 12)), 4)
+    ids = [candidate.candidate_id for candidate in tried]
     assert len(ids) == len(set(ids))
     assert ids[:4] == ["kmeans-2", "kmeans-3", "kmeans-4", "ward-2"]
-    assert [candidate for candidate in ids if candidate.startswith("hdbscan")] == [
-        f"hdbscan-{size}" for size in (200, 400, 800, 1600)
-    ]
-    density = [candidate.params for candidate in grid if "scan" in candidate.family]
+    assert [one for one in ids if one.startswith("hdbscan")] == [f"hdbscan-{size}" for size in (200, 400, 800, 1600)]
+    density = [candidate.params for candidate in tried if "scan" in candidate.family]
     assert all(params["sample"] == 20_000 and params["components"] == 6 for params in density)
 
 
 def test_the_grid_for_customers_who_are_all_alike_has_no_radius_to_try():
-    assert not [c for c in candidate_grid(np.ones((60, 2)), max_segments=3, seed=0) if c.family == "dbscan"]
+    assert not [one for one in grid(np.ones((60, 2)), 3) if one.family == "dbscan"]
 
 
 def test_a_rule_of_unknown_kind_or_with_missing_arrays_is_refused():

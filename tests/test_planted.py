@@ -4,41 +4,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segkit.clustering.methods import METHODS
-from segkit.preprocessing.prepare import fit_matrix
-from segkit.features.ready_dictionary import ready_dictionary
-from segkit.runtime.parameters import Parameters
+from segkit.clustering.families import FAMILIES
+from segkit.clustering.fit import Sample
+from segkit.clustering.gmm import GMM
+from segkit.preprocessing.prepare import features_from, prepare
 from segkit.validation.agreement import adjusted_rand, contingency
-from segkit.validation.families import candidate_recipe
-from segkit.validation.forward.evaluate import propose_by_forward
-from segkit.validation.separation import separated_pairs
-from segkit.validation.stability import resample_stability
-from segkit.validation.verdict import is_natural
+from segkit.validation.compare import compare
+from segkit.validation.resample import resample
+from segkit.validation.selection import Limits, choose
 
 
-def study(features, kinds, candidates, seed):
-    """Return candidates with structure and stability, their labels, and the one that would be proposed."""
+def study(features, kinds, segments, seed):
+    """Return the table of k-means candidates, their labels, and the one that is proposed."""
     features = features.set_axis([f"{place:05}" for place in range(len(features))])
-    matrix = fit_matrix(features, ready_dictionary(features, kinds))
-    X, dequantised = matrix.transform(features), matrix.dequantised(features, seed)
-    recipes = {name: candidate_recipe(family, params, len(X)) for name, (family, params) in candidates.items()}
-    fits = {name: recipe.fit(X, seed=seed, dequantised=dequantised) for name, recipe in recipes.items()}
-    labels = pd.DataFrame({name: fit.labels for name, fit in fits.items()}, index=features.index)
-    shared = {"seed": seed, "dequantised": dequantised}
-    separation = separated_pairs(X, recipes, fits, features=features, **shared).candidates
-    stability = resample_stability(X, recipes, fits, resamples=10, **shared).candidates
-    sizes = labels.apply(lambda own: own[own >= 0].value_counts(normalize=True).min())
-    table = pd.DataFrame(
-        {"family": {name: family for name, (family, _) in candidates.items()}, "smallest_share": sizes}
-    )
-    table = table.assign(segments=labels.max() + 1, noise_share=(labels < 0).mean()).rename_axis("candidate_id")
-    table = table.reset_index().merge(separation.drop(columns="segments")).merge(stability)
-    table["structure"] = ["natural" if is_natural(row, row) else "" for row in table.to_dict("records")]
-    return table, labels, propose_by_forward(table, labels, Parameters(min_segments=2), None)[0]
-
-
-def kmeans(*ks):
-    return {f"kmeans-{k}": ("kmeans", {"k": k}) for k in ks}
+    candidates = compare(prepare(features_from(features, kinds), seed=seed), FAMILIES[:1], segments)
+    limits = Limits(min_segments=2, min_customers=50)
+    chosen = choose(resample(candidates, limits=limits, draws=10), limits)
+    return chosen.table, chosen.labels, chosen.proposed
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -50,7 +32,7 @@ def test_three_segments_are_natural_among_half_a_per_cent_of_whales(seed):
     logs[whales, 0] += np.log(100)
     features = pd.DataFrame(np.exp(logs), columns=["spend", "order_gap_days", "basket_spend"])
     kinds = {"spend": "money", "order_gap_days": "days", "basket_spend": "money"}
-    table, labels, proposed = study(features, kinds, kmeans(2, 3, 4), seed)
+    table, labels, proposed = study(features, kinds, [2, 3, 4], seed)
     assert table.set_index("candidate_id")["structure"][proposed] == "natural"
     others = np.setdiff1d(np.arange(1500), whales)
     assert adjusted_rand(contingency(truth[others], labels[proposed].to_numpy()[others])) > 0.95
@@ -65,7 +47,7 @@ def test_segments_that_categories_carry_among_noise_are_proposed_and_not_called_
         code = np.where(generator.random(1500) < 0.03, generator.integers(3, size=1500), np.array(codes)[truth])
         table[name] = np.array(["one", "two", "three"])[code]
     kinds = {name: "category" if table[name].dtype == "str" else "number" for name in table}
-    table, labels, proposed = study(table, kinds, kmeans(2, 3, 4, 5), seed)
+    table, labels, proposed = study(table, kinds, [2, 3, 4, 5], seed)
     assert adjusted_rand(contingency(truth, labels[proposed].to_numpy())) > 0.9
     assert "natural" not in set(table["structure"])
 
@@ -74,8 +56,8 @@ def test_mixtures_find_well_separated_clouds_of_very_unequal_size_in_halves_too(
     generator = np.random.default_rng(4)
     truth = generator.choice(4, size=1000, p=[0.05, 0.15, 0.3, 0.5])
     X = 9 * np.eye(4)[truth] + generator.normal(size=(1000, 4))
-    recipe = candidate_recipe("gmm", {"k": 4, "covariance": "full"}, len(X))
-    fits = [recipe.halved(X[::2], seed=seed, dequantised=None) for seed in range(6)]
+    params = {"k": 4, "covariance": "full"}
+    fits = [GMM.halved(Sample(X[::2]), seed=seed, **params) for seed in range(6)]
     found = [adjusted_rand(contingency(truth, fit.rule.assign(X)[0])) for fit in fits]
     assert np.mean([index > 0.99 for index in found]) >= 5 / 6
-    assert METHODS["gmm"](X, seed=0, k=4, covariance="full").statistics.keys() == {"bic", "icl"}
+    assert GMM.fit(Sample(X), seed=0, **params).statistics.keys() == {"bic", "icl"}

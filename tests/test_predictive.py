@@ -12,24 +12,29 @@ import pytest
 from segkit.clustering import predictive as segments
 from segkit.clustering.assign import assign_customers
 from segkit.clustering.assignment_rules import predict_outcomes
-from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
-from segkit.clustering.outcome_models import Period, learn_outcomes, learn_ramps
-from segkit.clustering.predictive import cut_predictions, fit_predictive, predictive_grid, tune_value_weight
+from segkit.clustering.families import BASELINES, FAMILIES
+from segkit.clustering.fit import Candidate, Sample
+from segkit.clustering.freeze import freeze_candidate
+from segkit.clustering.outcome_models import OutcomeModels, Period, learn_outcomes, learn_ramps
+from segkit.clustering.predictive import PREDICTIVE, cut_predictions, fit_predictive, tune_value_weight
 from segkit.clustering.segmentation import Segmentation
 from segkit.data.cards.card import read_card
 from segkit.data.orders import read_orders
+from segkit.data.ready_table import ReadyRows
 from segkit.features.build import CustomerFeatures, customer_features
-from segkit.preprocessing.prepare import fit_matrix
-from segkit.runtime.parameters import Parameters
-from segkit.validation.compare import RULES
+from segkit.preprocessing.prepare import CustomerMatrix, features_from, fit_matrix, prepare
+from segkit.validation.candidates import Candidates, empty_table
+from segkit.validation.compare import compare
 from segkit.validation.forward import ceiling as ceilings
 from segkit.validation.forward.ceiling import best_ceiling
-from segkit.validation.forward.horizon import Past, judge_candidates, learn_before, look_back, refit_candidates
+from segkit.validation.forward.judge import judge, judge_kept, refit_candidates
+from segkit.validation.forward.look_back import Future, learn_outcomes_before, look_back
 from segkit.validation.forward.losses import assign_folds
-from segkit.validation.forward.origins import judge_frozen, judge_ready, unseen_outcomes
+from segkit.validation.forward.origins import unseen_outcomes
 from segkit.validation.forward.skill import forward_skill
-from segkit.validation.predictive_evidence import gather_predictive_evidence, predictive_rules
+from segkit.validation.resample import weigh
+from segkit.validation.stability import Recipe
+from segkit.validation.sureness import resample_rules
 
 ABOUT = pd.DataFrame(
     {"family": ["value", "price", "taste"], "kind": ["money", "share", "number"]}, index=["spend", "deals", "noise"]
@@ -52,41 +57,52 @@ def explained(labels: np.ndarray, feature: pd.Series) -> float:
     return float(ranks.groupby(labels).transform("mean").var() / ranks.var())
 
 
+def matrix_of(now: pd.DataFrame, models: OutcomeModels) -> CustomerMatrix:
+    return prepare(CustomerFeatures(now, ABOUT, {}, date(2020, 7, 28), 365), models=models)
+
+
+def labels_of(models: OutcomeModels, now: pd.DataFrame, **params) -> np.ndarray:
+    return fit_predictive(Sample(models.matrix.transform(now), models=models), seed=0, **params).labels
+
+
 def fitted(k: int = 4, **params):
     now = shop(1).features
     models = learn_outcomes([shop(0)], KINDS, now, seed=0)
-    return models, now, fit_predictive(models, models.matrix.transform(now), seed=0, k=k, **params)
+    return models, now, labels_of(models, now, k=k, **params)
+
+
+def grid(models: OutcomeModels) -> list[Candidate]:
+    return PREDICTIVE.grid(matrix_of(shop(1).features, models), range(2, 9))
 
 
 def test_segments_are_those_that_will_differ():
-    _, now, fit = fitted(9)
-    assert min(explained(fit.labels, now[name]) for name in ("spend", "deals")) > 0.7
-    assert explained(fit.labels, now["noise"]) < 0.05
+    _, now, labels = fitted(9)
+    assert min(explained(labels, now[name]) for name in ("spend", "deals")) > 0.7
+    assert explained(labels, now["noise"]) < 0.05
 
 
 def test_a_shop_with_twice_the_orders_gets_the_same_segments():
-    models, now, fit = fitted()
+    models, now, labels = fitted()
     doubled = now.assign(spend=2 * now["spend"] + 1)  # log1p moves by nearly the same for everybody
     again = learn_outcomes([shop(0)], KINDS, doubled, seed=0)
-    labels = fit_predictive(again, again.matrix.transform(doubled), seed=0, k=4).labels
-    assert (labels == fit.labels).mean() > 0.99
+    assert (labels_of(again, doubled, k=4) == labels).mean() > 0.99
 
 
 def test_the_weight_of_value_decides_what_two_segments_tell():
     now = shop(1).features
     for weight, told, untold in ((9.0, "spend", "deals"), (0.1, "deals", "spend")):
-        labels = fitted(2, value_weight=weight)[2].labels
+        labels = fitted(2, value_weight=weight)[2]
         assert explained(labels, now[told]) > 0.6 > 0.1 > explained(labels, now[untold])
 
 
 def test_an_outcome_left_out_is_not_seen():
-    _, now, fit = fitted(2, without="next_spend")
-    assert explained(fit.labels, now["deals"]) > 0.6 > 0.1 > explained(fit.labels, now["spend"])
+    _, now, labels = fitted(2, without="next_spend")
+    assert explained(labels, now["deals"]) > 0.6 > 0.1 > explained(labels, now["spend"])
 
 
 def test_layers_are_tiers_of_value_and_inside_the_upper_ones_the_same_kinds_of_behaviour():
-    models, now, fit = fitted(7, tiers=3)
-    table = now.assign(label=fit.labels, rank=now["spend"].rank(pct=True))
+    models, now, labels = fitted(7, tiers=3)
+    table = now.assign(label=labels, rank=now["spend"].rank(pct=True))
     lowest = table.groupby("label")["rank"].mean().idxmin()
     assert table["rank"][table["label"] == lowest].quantile(0.9) < table["rank"][table["label"] != lowest].quantile(0.1)
     above = table[table["label"] != lowest]
@@ -97,24 +113,24 @@ def test_layers_are_tiers_of_value_and_inside_the_upper_ones_the_same_kinds_of_b
 
 
 def test_behaviour_never_moves_a_customer_to_another_tier():
-    models, now, fit = fitted(5, tiers=3)
+    models, now, labels = fitted(5, tiers=3)
     value = models.predict(models.matrix.transform(now))[:, 0]  # next_spend, the only outcome of value
-    reach = pd.Series(value).groupby(fit.labels).agg(["min", "max"]).sort_values("min")
+    reach = pd.Series(value).groupby(labels).agg(["min", "max"]).sort_values("min")
     borders = reach["max"].to_numpy()[[0, 2]], reach["min"].to_numpy()[[1, 3]]  # one segment, two, two
     assert (borders[0] < borders[1] + 1e-3).all()
 
 
 @pytest.mark.parametrize("cut", [{"k": 4, "value_weight": 0.7}, {"k": 5, "tiers": 3}])
 def test_the_evidence_is_on_the_very_segments_that_are_delivered(cut: dict):
-    models, now, fit = fitted(**cut)
-    candidate = Candidate("one", "predictive", cut)
-    evidence = gather_predictive_evidence(models, now, [(candidate, fit)], seed=0, resamples=10)
-    assert evidence.stability.segments["customers"].to_list() == np.bincount(fit.labels).tolist()
-    assert evidence.stability.candidates["stability_jaccard_min"].iloc[0] > 0.6
-    assert len(evidence.separation.pairs) == cut["k"] * (cut["k"] - 1) / 2
-    rules = predictive_rules(models, now, cut, fit.labels, seed=0, resamples=2)
+    models, now, labels = fitted(**cut)
+    matrix, recipe = matrix_of(now, models), Recipe(PREDICTIVE, cut, labels)
+    found = weigh(matrix, {"one": recipe}, draws=10)
+    assert found["stability"].segments["customers"].to_list() == np.bincount(labels).tolist()
+    assert found["stability"].candidates["stability_jaccard_min"].iloc[0] > 0.6
+    assert len(found["separation"].pairs) == cut["k"] * (cut["k"] - 1) / 2
+    rules = resample_rules(PREDICTIVE.sample(matrix), recipe, seed=0, resamples=2)
     X = models.matrix.transform(now)
-    assert min((rule.assign(X)[0] == fit.labels).mean() for rule in rules) > 0.8
+    assert min((rule.assign(X)[0] == labels).mean() for rule in rules) > 0.8
     assert not np.allclose(*(rule.arrays["coefficients"] for rule in rules))  # each resample learns anew
 
 
@@ -127,10 +143,10 @@ def test_extreme_customers_make_no_kind_of_their_own():
 
 def test_layers_need_both_value_and_behaviour():
     models, _, _ = fitted()
-    assert [one.candidate_id for one in predictive_grid(models, max_segments=8)][-2:] == ["layers-5", "layers-7"]
+    assert [one.candidate_id for one in grid(models)][-2:] == ["layers-5", "layers-7"]
     only_spend = shop(0)._replace(outcomes=shop(0).outcomes[["next_spend"]])
     alone = learn_outcomes([only_spend], KINDS, shop(1).features, seed=0)
-    assert not [one for one in predictive_grid(alone, max_segments=8) if "tiers" in one.params]
+    assert not [one for one in grid(alone) if "tiers" in one.params]
 
 
 def test_an_outcome_of_chance_is_not_predictable_and_gives_no_candidates():
@@ -139,7 +155,7 @@ def test_an_outcome_of_chance_is_not_predictable_and_gives_no_candidates():
     )
     models = learn_outcomes([chance], KINDS, shop(1).features, seed=0)
     assert models.outcomes["explained"]["next_spend"] < 0.02
-    assert predictive_grid(models, max_segments=5) == []
+    assert grid(models) == []
 
 
 def test_what_those_with_an_outcome_hardly_vary_in_does_not_decide_about_the_others():
@@ -169,12 +185,11 @@ def test_predictions_are_flat_beyond_the_last_knot():
 
 @pytest.mark.parametrize("cut", [{"k": 4, "value_weight": 1.0}, {"k": 5, "tiers": 3}])
 def test_the_frozen_rule_says_the_same_after_a_round_trip_and_row_by_row(tmp_path: Path, cut: dict):
-    models, now, fit = fitted(**cut)
-    candidate = Candidate("one", "predictive", cut)
-    fit_segmentation(now, models.matrix, candidate, seed=0, rule=fit.rule).save(tmp_path)
+    models, now, labels = fitted(**cut)
+    freeze_candidate(matrix_of(now, models), Candidate("one", "predictive", cut)).save(tmp_path)
     loaded = Segmentation.load(tmp_path)
     whole = assign_customers(loaded, now)["segment_id"]
-    assert (whole == [f"S{label + 1}" for label in fit.labels]).all()
+    assert (whole == [f"S{label + 1}" for label in labels]).all()
     alone = [assign_customers(loaded, now.iloc[[row]])["segment_id"].iloc[0] for row in range(0, 600, 40)]
     assert alone == whole.iloc[::40].to_list()
 
@@ -201,24 +216,27 @@ def test_the_weight_is_tuned_on_rows_that_the_models_did_not_learn_on(monkeypatc
         assert not set(map(tuple, one)) & set(map(tuple, other))
 
 
-def planted_past(value_weight: float = 1.0) -> Past:
+def planted_future(value_weight: float = 1.0) -> Future:
     """What `look_back` would make of two shops, of which one is a horizon ago."""
     then = shop(1)
     models = learn_outcomes([shop(0)], KINDS, then.features, seed=0)
-    features = CustomerFeatures(then.features, ABOUT, {}, date(2020, 7, 28), 365)
+    matrix = matrix_of(then.features, replace(models, value_weight=value_weight))
     ends = date(2020, 7, 28), date(2020, 10, 26)
-    return Past(*ends, features, then.outcomes, KINDS, then.outcomes, models, value_weight, len(then.features))
+    return Future("", matrix, then.outcomes, KINDS, then.outcomes, *ends, len(then.features))
 
 
 def test_an_outcome_is_told_less_by_segments_that_did_not_see_it():
-    unseen = unseen_outcomes(planted_past(), Candidate("predictive-6", "predictive", {"k": 6}), SMALL)
+    future = planted_future()
+    table = {"candidate_id": ["predictive-6"], "family": "predictive", "params": '{"k": 6}'}
+    one = Candidates(empty_table(pd.DataFrame(table)), pd.DataFrame(), pd.DataFrame(), FAMILIES, (6,), None)
+    unseen = unseen_outcomes(replace(one, proposed="predictive-6"), future)
     assert (unseen["skill"] > 0.5).all()
     assert (unseen["unseen_high"] < 0.1).all()  # the two have nothing to do with each other
 
 
 def test_what_is_judged_takes_the_weight_of_value_that_was_known_then():
     today = [Candidate(f"predictive-{w:g}", "predictive", {"k": 2, "value_weight": w}) for w in (9.0, 0.1)]
-    labels = refit_candidates(planted_past(0.1), today, SMALL)
+    labels = refit_candidates(planted_future(0.1), today, FAMILIES)
     assert (labels["predictive-9"] == labels["predictive-0.1"]).all()
     assert explained(labels["predictive-9"].to_numpy(), shop(1).features["deals"]) > 0.6
 
@@ -250,17 +268,13 @@ def write_shop(folder: Path, days: int, seed: int = 0, future: bool = False) -> 
     return folder / "planted.toml"
 
 
-SMALL = Parameters(max_segments=3, min_customers=10)
-TRIED = [Candidate("rfm-10", "rfm", {"version": "rfm-10"}), Candidate("kmeans-2", "kmeans", {"k": 2})]
-TRIED += [Candidate("predictive-2", "predictive", {"k": 2, "value_weight": 1.0})]
-
-
 def judged(card: Path, as_of: date):
     with read_orders(read_card(card)) as orders:
-        past = look_back(orders, as_of, SMALL)
         now = customer_features(orders, as_of)
-        models = learn_before(orders, now, SMALL)
-    return past, models, judge_candidates(past, TRIED, pd.DataFrame(index=now.table.index), SMALL)
+        models = learn_outcomes_before(orders, now)
+        matrix = prepare(now, models=models)
+        future = look_back(orders, matrix)
+    return future, models, judge(compare(matrix, (FAMILIES[0], PREDICTIVE), [2]), future).judgement
 
 
 @pytest.fixture(scope="module")
@@ -269,28 +283,23 @@ def two_shops(tmp_path_factory):
     return [judged(write_shop(folder / name, 300, future=name == "future"), as_of) for name in ("plain", "future")]
 
 
-def test_a_frozen_model_is_judged_itself_by_days_that_it_had_not_seen(tmp_path):
-    card, as_of = write_shop(tmp_path, 300), date(2020, 10, 26)
-    frequent = pd.Series({str(customer): customer % 2 for customer in range(120)}, name="kmeans-2")
+def test_a_kept_model_is_judged_itself_by_days_that_it_had_not_seen(tmp_path):
+    card, as_of, fitted_on = write_shop(tmp_path, 300), date(2020, 10, 26), date(2020, 7, 28)
     with read_orders(read_card(card)) as orders:
-        settings = (date(2020, 7, 28), RULES, SMALL)
-        found = judge_frozen(orders, as_of, frequent, *settings)
-        assert (
-            judge_frozen(orders, as_of - timedelta(days=1), frequent, *settings) is None
-        )  # it had seen the first of the days
-        mixed = pd.Series(np.arange(120) // 2 % 2, index=frequent.index, name="kmeans-2")
-        nothing = judge_frozen(orders, as_of, mixed, *settings)
-    told = [each.figures().set_index("candidate_id")["forward_value"]["kmeans-2"] for each in (found, nothing)]
-    assert told[0] > 0.9 > 0.1 > told[1]
+        then = customer_features(orders, fitted_on)
+        model = freeze_candidate(prepare(then), Candidate("kmeans-2", "kmeans", {"k": 2}))
+        found = judge_kept(orders, model, then, as_of)
+        assert judge_kept(orders, model, then, as_of - timedelta(days=1)) is None  # it had seen the first of the days
+    assert found.figures().set_index("candidate_id")["forward_value"]["kmeans-2"] > 0.8
     assert "The model of 2020-07-28 was held against what came" in found.note
     assert set(found.shares.candidates) == {"rfm-10", "tiers-5", "kmeans-2", "rfm-scores-2", "behaviour-2"}
     assert found.recipes["agreement"].isna().all()  # no recipe was fitted again
 
 
 def test_what_comes_after_as_of_changes_nothing(two_shops):
-    (past, models, plain), (same_past, same_models, future) = two_shops
+    (past, models, plain), (same_past, same_models, judged_again) = two_shops
     pd.testing.assert_frame_equal(past.outcomes, same_past.outcomes)
-    pd.testing.assert_frame_equal(plain.figures(), future.figures())
+    pd.testing.assert_frame_equal(plain.figures(), judged_again.figures())
     np.testing.assert_array_equal(models.coefficients, same_models.coefficients)
 
 
@@ -318,10 +327,13 @@ def test_customers_who_go_on_as_they_did_can_be_told_apart(two_shops):
 def test_outcomes_of_a_ready_table_are_judged_directly():
     period = shop(3)
     own = period.outcomes.assign(likes=np.where(period.features["deals"] > 0.4, "yes", "no"))[["likes"]]
+    matrix = prepare(features_from(period.features, ABOUT))
+    ready = ReadyRows(period.features, {}, {}, own, {}, pd.DataFrame(), pd.DataFrame(), {})
     labels = pd.DataFrame({"deals": period.features["deals"].rank(pct=True).gt(0.5).astype(int)})
-    judgement = judge_ready(
-        period.features, fit_matrix(period.features, ABOUT), own, labels.assign(chance=np.arange(600) % 2), SMALL
-    )
+    labels["chance"] = np.arange(600) % 2
+    table = empty_table(pd.DataFrame({"candidate_id": list(labels), "family": "kmeans", "params": "{}"}))
+    made = Candidates(table, labels, pd.DataFrame(), (*BASELINES, *FAMILIES), (2,), None)
+    judgement = judge(made, look_back(ready, matrix)).judgement
     told = judgement.figures("all").set_index("candidate_id")["forward_behaviour"]
     assert told["deals"] > 0.8 > 0.1 > told["chance"]
 
@@ -354,8 +366,8 @@ def test_the_ceilings_model_of_a_fold_is_picked_by_the_other_folds(monkeypatch):
 
 
 def test_without_history_nothing_is_judged_and_the_note_says_from_when(tmp_path):
-    past, models, judgement = judged(write_shop(tmp_path, 120), date(2020, 4, 29))
-    assert past is None
+    future, models, judgement = judged(write_shop(tmp_path, 120), date(2020, 4, 29))
+    assert not future.known
     assert models is None
     assert judgement.shares is None
-    assert "less than 90 days" in judgement.note
+    assert "less than 90 days of orders; from 2020-06 on it can." in judgement.note

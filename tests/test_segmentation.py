@@ -9,12 +9,17 @@ import pandas as pd
 import pytest
 
 from segkit.clustering.assign import assign_customers
-from segkit.clustering.freeze import fit_candidate, fit_segmentation
-from segkit.clustering.grid import Candidate
+from segkit.clustering.families import BASELINES, FAMILIES
+from segkit.clustering.family import Family
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import fit_candidate, freeze_candidate
 from segkit.clustering.segmentation import Segmentation
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.features.build import CustomerFeatures
+from segkit.preprocessing.prepare import prepare
 from segkit.runtime.errors import InputError
 
+THIRDS = Family.of("thirds", lambda X: (X[:, 0].argsort().argsort() * 3) // len(X))
+KNOWN = (*FAMILIES, *BASELINES, THIRDS)
 CANDIDATES = [
     Candidate("kmeans-3", "kmeans", {"k": 3}),
     Candidate("ward-3", "hierarchical", {"k": 3}),
@@ -23,6 +28,7 @@ CANDIDATES = [
     Candidate("dbscan-0.2", "dbscan", {"eps": 0.2, "min_samples": 5, "min_cluster_size": 10}),
     Candidate("rfm-10", "rfm", {"version": "rfm-10"}),
     Candidate("tiers-5", "tiers", {}),
+    Candidate("thirds", "thirds", {}),
 ]
 EVERY = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.candidate_id)
 
@@ -36,20 +42,23 @@ def features():
     return pd.DataFrame({**table, "spend": orders * random.uniform(5, 50, 250)}, index=ids)
 
 
+def made_of(features, seed=0):
+    families, kinds = ["lifecycle", "lifecycle", "value"], ["days", "count", "money"]
+    dictionary = pd.DataFrame({"family": families, "kind": kinds}, index=list(features))
+    built = CustomerFeatures(features, dictionary, {"top": ["tea"]}, date(2017, 9, 30), 365)
+    return prepare(built, seed=seed)
+
+
 @pytest.fixture(scope="module")
 def matrix(features):
-    dictionary = pd.DataFrame(
-        {"family": ["lifecycle", "lifecycle", "value"], "kind": ["days", "count", "money"]}, index=list(features)
-    )
-    return fit_matrix(features, dictionary)
+    return made_of(features)
 
 
 @pytest.fixture
 def frozen(features, matrix):
     def make(candidate):
-        day, recipe = date(2017, 9, 30), {"top": ["tea"]}
-        one = fit_segmentation(features, matrix, candidate, seed=0, as_of=day, recipe=recipe)
-        again = fit_segmentation(features.iloc[:200], matrix, candidate, seed=1).rule
+        one = freeze_candidate(matrix, candidate, families=KNOWN)
+        again = freeze_candidate(made_of(features.iloc[:200], seed=1), candidate, families=KNOWN).rule
         return replace(one, resampled=(one.rule, again))
 
     return make
@@ -74,7 +83,7 @@ def test_the_same_segmentation_is_the_same_bytes(candidate, frozen, tmp_path):
 
 @EVERY
 def test_assigning_the_customers_it_was_fitted_on_gives_the_labels_of_the_fit(candidate, frozen, features, matrix):
-    labels = fit_candidate(features, matrix, candidate, seed=0).labels
+    labels = fit_candidate(matrix, candidate, families=KNOWN).labels
     segmentation = frozen(candidate)
     expected = np.array([*segmentation.segment_ids, "S0"])[labels]
     assert assign_customers(segmentation, features)["segment_id"].tolist() == expected.tolist()
@@ -123,9 +132,9 @@ def test_features_that_lack_a_column_are_refused_by_name(candidate, frozen, feat
         assign_customers(frozen(candidate), features.drop(columns="spend"))
 
 
-def test_an_rfm_map_needs_its_columns(features, matrix):
-    with pytest.raises(InputError, match="rfm-10 needs days_since_last_order, order_count and spend"):
-        fit_candidate(features[["spend"]], matrix, CANDIDATES[5], seed=0)
+def test_an_rfm_map_needs_its_columns(features):
+    with pytest.raises(InputError, match="rfm-10 needs days_since_last_order, order_count, spend"):
+        fit_candidate(prepare(features[["spend"]]), CANDIDATES[5])
 
 
 def test_a_folder_without_a_segmentation_is_refused(tmp_path):

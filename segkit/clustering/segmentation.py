@@ -21,7 +21,7 @@ _PLAIN = ("candidate_id", "family", "params", "names", "recipe", "window_days", 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A fitted segmentation with everything needed to assign customers later; made by `fit_segmentation` or `freeze_candidate`.
+    """A fitted segmentation with everything needed to assign customers later; made by `fit_segmentation`.
 
     Attributes
     ----------

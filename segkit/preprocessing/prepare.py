@@ -1,4 +1,4 @@
-"""Prepare customers for comparing: the features, the matrix fitted on them, and all that a family of methods asks for."""
+"""Prepare customers for comparing: their features, the matrix fitted on them, and what families ask of it."""
 
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -37,7 +37,7 @@ class Parameters:
     min_segments: int = _parameter(3, "fewest segments that are useful to you", 1, 50)
     max_segments: int = _parameter(12, "most segments that you can treat differently", 2, 50)
     min_share: float = _parameter(0.02, "smallest share of customers a segment may have", 0, 0.5)
-    min_customers: int = _parameter(50, "fewest customers a segment may have", 1)
+    min_customers: int = _parameter(0, "fewest customers a segment may have; 0: 50, of fewer than 1,000 a twentieth", 0)
     max_noise: float = _parameter(0.2, "the largest share of customers a method may leave out", 0, 1)
     bootstraps: int = _parameter(100, "resamples for stability", 10, 10_000)
     judge_value: float = _parameter(0.5, "weight of how much customers will buy against what and how", 0, 1)

@@ -60,9 +60,8 @@ def compare(
     >>> candidates = compare(prepare(shop), FAMILIES[:2], segments=range(2, 4))
     >>> candidates
     6 candidates over 70 customers
-    >>> chosen = choose(candidates, Limits(min_segments=2)).chosen
-    >>> chosen["candidate_id"], chosen["segments"]
-    ('kmeans-2', 2)
+    >>> choose(candidates, Limits(min_segments=2))
+    6 candidates over 70 customers, kmeans-2 chosen
     >>> compare(prepare(shop), segments=[1])
     Traceback (most recent call last):
     segkit.InputError: segments holds [1]: give whole numbers from 2 on, such as range(2, 13)
@@ -105,8 +104,8 @@ def fit_all(
     """Return each candidate fitted on the customers of a matrix, in the order of the candidates."""
     known = {family.name: family for family in families}
     tasks = []
-    for name, own in groupby(candidates, lambda candidate: candidate.family):
-        sample, own = known[name].sample(matrix), list(own)
+    for name, candidates_of in groupby(candidates, lambda candidate: candidate.family):
+        sample, own = known[name].sample(matrix), list(candidates_of)
         parts = [own] if known[name].together else [[one] for one in own]
         tasks += [(matrix.X, sample, known[name], part, matrix.seed) for part in parts]
     jobs = count_jobs(len(matrix.compared), jobs)

@@ -29,7 +29,7 @@ def agreement_between(candidates: Candidates) -> pd.DataFrame:
 
 
 def group_counts(candidates: Candidates) -> pd.DataFrame:
-    """Return how many groups the gap statistic and prediction strength see: index criterion; groups (1: there are none).
+    """Return how many groups the gap statistic and prediction strength see: index criterion; groups (1 is none).
 
     Empty before `count_groups`, and for a kept model.
     """

@@ -39,8 +39,8 @@ def count_groups(candidates: Candidates, *, jobs: int | None = None) -> Candidat
     >>> from segkit.preprocessing.prepare import prepare
     >>> from segkit.validation.compare import compare
     >>> shop = pd.DataFrame({"spend": [*range(30), *range(900, 940)]}, index=[f"c{number}" for number in range(70)])
-    >>> count_groups(compare(prepare(shop), FAMILIES[:1], segments=[2, 3])).table["prediction_strength"].round(1).to_list()
-    [nan, 1.0, 0.0]
+    >>> count_groups(compare(prepare(shop), FAMILIES[:1], segments=[2, 3])).strengths["enough"].to_list()
+    [True, True, False]
     """
     if candidates.kept is not None:
         return candidates

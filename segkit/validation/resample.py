@@ -52,8 +52,9 @@ def resample(
     >>> shop = pd.DataFrame({"spend": [*range(40), *range(900, 980)]}, index=[f"c{number:03}" for number in range(120)])
     >>> candidates = compare(prepare(shop), FAMILIES[:1], segments=[2, 3])
     >>> resample(candidates, limits=Limits(min_segments=2), draws=10).verdicts[["candidate_id", "structure"]]
-      candidate_id structure
-    0     kmeans-2   natural
+      candidate_id     structure
+    0     kmeans-2       natural
+    1     kmeans-3  constructive
     """
     if candidates.kept is not None:
         return candidates

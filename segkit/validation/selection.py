@@ -129,7 +129,7 @@ def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "
     >>> choose(candidates, Limits(min_segments=2)).table[["candidate_id", "feasible", "chosen"]]
       candidate_id  feasible  chosen
     0     kmeans-2      True    True
-    1     kmeans-3      True   False
+    1     kmeans-3     False   False
     2       ward-2      True   False
     3       ward-3     False   False
     >>> choose(candidates, Limits(min_segments=2), choice="kmeans3")

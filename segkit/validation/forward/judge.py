@@ -154,9 +154,8 @@ def peers(matrix: CustomerMatrix, ks: Sequence[int], behaviour: bool = True) -> 
 
 def _note(future: Future, labels: pd.DataFrame, skill: ForwardSkill) -> str:
     if future.origin is None:
-        return (
-            f"The segments were judged by {len(skill.names)} outcomes of the same table, which they were not made from."
-        )
+        outcomes = f"{len(skill.names)} outcomes of the same table"
+        return f"The segments were judged by {outcomes}, which they were not made from."
     sample = f", a sample of {len(labels):,} of" if len(labels) < future.customers else ","
     note = (
         f"Each recipe was fitted again as of {future.origin}{sample} {future.customers:,} customers, and judged on the "
@@ -219,10 +218,10 @@ def _judge_frozen(
     beside = pd.DataFrame(peers(future.matrix, [int(count_segments(labels)[name])]), index=labels.index)
     skill = judge_labels(future, pd.concat([labels, beside], axis=1), judge_value, choosing=False)
     outcomes, everybody = skill.outcomes(), skill.shares.draws["all"]
+    days = f"judged on the {(future.until - future.origin).days} days up to {future.until}, none of which it had seen"
     note = (
         f"The model of {segmentation.as_of} was held against what came: its segments of {future.customers:,} customers "
-        f"as of {future.origin}, judged on the {(future.until - future.origin).days} days up to {future.until}, none of "
-        "which it had seen."
+        f"as of {future.origin}, {days}."
     )
     return Judgement(
         note, Shares(skill.shares.candidates, dict.fromkeys(HALVES, everybody)),
