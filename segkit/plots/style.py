@@ -164,13 +164,17 @@ def family_looks(families, present):
     if isinstance(families, dict):
         known = {name: (name, colour) for name, colour in families.items()}
     else:
-        known = {family.name: (plain(family.title), family.colour) for family in families or ()}
+        known = {_named(family): (plain(family.title), family.colour) for family in families or ()}
     taken = {colour for _, colour in known.values()}
     free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
     present = list(dict.fromkeys(present))
     unknown = [name for name in present if name not in known]
     looks = {name: look for name, look in known.items() if name in present}
     return looks | {name: (plain(name), free[place % len(free)]) for place, name in enumerate(unknown)}
+
+
+def _named(family) -> str:
+    return family.family if hasattr(family, "family") else family.name
 
 
 def panels(count, columns, height, width=WIDTH, **options):

@@ -61,7 +61,8 @@ def write_tables(load: Load, rows, folder: Path) -> dict[str, dict[str, Column]]
     for name, table in tables.items():
         if table is None or (name in optional and not len(table)):
             continue
-        table = table[list(TABLES[name].columns)] if name == "stability" else table
+        if name in ("stability", "pairs"):  # what else is known of them stays in the house of the notebooks
+            table = table.reindex(columns=list(TABLES[name].columns))
         write_table(table, name, folder, about if name == "features" else None)
     return {
         "features": about,
