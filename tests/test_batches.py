@@ -10,10 +10,10 @@ import pytest
 
 from segkit.clustering.assign import assign_customers
 from segkit.clustering.assignment_rules import Rule
-from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import freeze_candidate
 from segkit.clustering.segmentation import Segmentation
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.prepare import features_from, prepare
 from segkit.runtime.disk import ROOT
 from segkit.runtime.errors import InputError
 from segkit.scoring.arrow.batches import assign_batches
@@ -45,7 +45,7 @@ def segmentation(family: str, **params) -> Segmentation:
     fitted = shop(2_000)
     dictionary = pd.DataFrame.from_dict(KINDS, orient="index", columns=["family", "kind", "whole"])
     candidate = Candidate(family, family, params)
-    return fit_segmentation(fitted, fit_matrix(fitted, dictionary), candidate, seed=0)
+    return freeze_candidate(prepare(features_from(fitted, dictionary)), candidate)
 
 
 def predicting() -> Segmentation:

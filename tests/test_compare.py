@@ -16,7 +16,7 @@ from segkit.runtime.tables.schema import TABLES
 from segkit.validation import internal as criteria
 from segkit.validation.candidates import Candidates, empty_table
 from segkit.validation.compare import align_labels, compare
-from segkit.validation.selection import Limits, agreement, choose
+from segkit.validation.selection import Limits, choose
 
 LIMITS = Limits(max_segments=5, min_customers=10)
 
@@ -104,8 +104,8 @@ def test_every_candidate_has_a_reason(chosen):
     assert chosen["reason"].str.endswith(".").all()
     reasons = chosen.set_index("candidate_id")["reason"]
     assert reasons["kmeans-2"] == "Not feasible: 2 segments, and at least 3 are wanted."
-    assert reasons["kmeans-3"].startswith("Other families see much the same segments (adjusted Rand index 0.9")
-    assert reasons["ward-3"].startswith("As agreed on, as far apart and as many segments as kmeans-3")
+    assert reasons["kmeans-3"].startswith("Its segments lie farthest apart (silhouette 0.")
+    assert reasons["ward-3"].startswith("As far apart and as many segments as kmeans-3")
     assert "A rule to be beaten" in reasons["rfm-10"]
 
 
@@ -204,16 +204,6 @@ def test_customers_left_out_beyond_max_noise_are_a_reason():
     labels = pd.DataFrame({"dbscan-1": [0, 0, 1, -1], "rfm-10": [0, 0, 0, 0]})
     made = choose(small_candidates(labels, ["dbscan", "rfm"]), Limits(min_segments=2, min_customers=1))
     assert made.table["reason"][0] == "Not feasible: it leaves out 25.0 % of customers, and at most 20.0 % are allowed."
-
-
-def test_agreement_is_with_other_families_of_about_as_many_segments():
-    labels = pd.DataFrame({"a-2": [0, 0, 1, 1], "a-3": [0, 1, 2, 2], "b-2": [1, 1, 0, 0], "c-9": [0, 1, 0, 1]})
-    table = pd.DataFrame({"family": list("aabc"), "segments": [2, 3, 2, 9]}, index=list(labels))
-    found = agreement(table, labels)
-    assert found["a-2"] == 1
-    assert found["a-3"] == pytest.approx(adjusted_rand_score([0, 1, 2, 2], [1, 1, 0, 0]))
-    assert found["b-2"] == pytest.approx((found["a-2"] + found["a-3"]) / 2)
-    assert np.isnan(found["c-9"])
 
 
 def test_too_few_customers_for_the_limits_are_refused(compared):

@@ -12,10 +12,10 @@ import sqlglot
 
 from segkit.clustering.assign import assign_customers
 from segkit.clustering.assignment_rules import Rule, predict_outcomes
-from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import freeze_candidate
 from segkit.clustering.rfm import RFM_MAPS
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.prepare import features_from, prepare
 from segkit.scoring.sql.model_sql import DIALECTS, replay_sql, rules_sql, translate_sql
 from segkit.segments.rules import segment_rules
 
@@ -56,7 +56,7 @@ def meaning(shop):
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda one: one.candidate_id)
 def test_the_sql_puts_every_customer_where_the_model_does(shop, meaning, candidate):
-    segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0)
+    segmentation = freeze_candidate(prepare(features_from(shop, meaning)), candidate)
     replayed = replay_sql(rules_sql(segmentation, shop), shop)
     expected = assign_customers(segmentation, shop)
     for column in ("segment_id", "segment", "nearest_segment_id"):
@@ -65,7 +65,7 @@ def test_the_sql_puts_every_customer_where_the_model_does(shop, meaning, candida
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda one: one.candidate_id)
 def test_a_figure_that_is_no_number_is_missing_for_the_sql_as_for_the_model(shop, meaning, candidate):
-    segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0)
+    segmentation = freeze_candidate(prepare(features_from(shop, meaning)), candidate)
     statement, numbers = rules_sql(segmentation, shop), [name for name in shop if name != "country"]
     for number, feature in enumerate(numbers):
         gone = np.arange(len(shop)) % len(numbers) == number
@@ -80,7 +80,7 @@ def test_a_figure_that_is_no_number_is_missing_for_the_sql_as_for_the_model(shop
 
 
 def test_the_sql_bends_its_lines_where_predicted_behaviour_does(shop, meaning):
-    base, draw = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0), np.random.default_rng(1)
+    base, draw = freeze_candidate(prepare(features_from(shop, meaning)), CANDIDATES[0]), np.random.default_rng(1)
     width = len(base.matrix.fitted)
     knots = np.sort(draw.normal(size=(5, width)).round(1), axis=0)
     knots[1] = knots[0]  # a piece without width
@@ -94,7 +94,7 @@ def test_the_sql_bends_its_lines_where_predicted_behaviour_does(shop, meaning):
 
 
 def test_layers_are_told_apart_by_one_sum_per_direction(shop, meaning):
-    base, draw = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0), np.random.default_rng(2)
+    base, draw = freeze_candidate(prepare(features_from(shop, meaning)), CANDIDATES[0]), np.random.default_rng(2)
     width = len(base.matrix.fitted)
     lines = {"knots": np.sort(draw.normal(size=(4, width)), axis=0), "coefficients": draw.normal(size=(3 * width, 2))}
     lines["coefficients"][:, 0] *= 100
@@ -113,7 +113,7 @@ def test_layers_are_told_apart_by_one_sum_per_direction(shop, meaning):
 
 @pytest.mark.parametrize("candidate", [CANDIDATES[0], CANDIDATES[2]], ids=lambda one: one.candidate_id)
 def test_the_sql_leaves_out_whom_too_little_is_known_of_as_the_model_does(shop, meaning, candidate):
-    segmentation, asked = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0), shop.head(6).copy()
+    segmentation, asked = freeze_candidate(prepare(features_from(shop, meaning)), candidate), shop.head(6).copy()
     for place in range(1, 6):
         asked.iloc[place, :place] = None
     replayed, expected = replay_sql(rules_sql(segmentation, asked), asked), assign_customers(segmentation, asked)
@@ -125,27 +125,27 @@ def test_the_sql_leaves_out_whom_too_little_is_known_of_as_the_model_does(shop, 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_sql_parses_in_the_dialects_of_other_engines(shop, meaning, dialect):
     for candidate in (CANDIDATES[0], CANDIDATES[3]):
-        segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0)
+        segmentation = freeze_candidate(prepare(features_from(shop, meaning)), candidate)
         translated = translate_sql(rules_sql(segmentation, shop), dialect)
         assert sqlglot.parse_one(translated, read=dialect).find(sqlglot.exp.Case)
 
 
 def test_a_density_method_is_replayed_by_a_tree_that_says_how_far_it_differs(shop, meaning):
     candidate = Candidate("dbscan-1", "dbscan", {"eps": 1.0, "min_samples": 10})
-    statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0), shop)
+    statement = rules_sql(freeze_candidate(prepare(features_from(shop, meaning)), candidate), shop)
     assert "customers that a decision tree was not grown on" in statement.splitlines()[1]
     assert len(replay_sql(statement, shop)) == 600
 
 
 def test_a_method_that_leaves_everybody_out_has_sql_too(shop, meaning):
     candidate = Candidate("dbscan-0.01", "dbscan", {"eps": 0.01, "min_samples": 50})
-    statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), candidate, seed=0), shop)
+    statement = rules_sql(freeze_candidate(prepare(features_from(shop, meaning)), candidate), shop)
     assert set(replay_sql(statement, shop)["segment_id"]) == {"S0"}
     assert all(sqlglot.parse_one(translate_sql(statement, dialect), read=dialect) for dialect in DIALECTS)
 
 
 def test_a_name_with_a_quote_stays_a_name(shop, meaning):
-    segmentation = fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[0], seed=0)
+    segmentation = freeze_candidate(prepare(features_from(shop, meaning)), CANDIDATES[0])
     names = {one: f"O'{one}; DROP TABLE features" for one in segmentation.segment_ids}
     replayed = replay_sql(rules_sql(segmentation.with_segments(segmentation.segment_ids, names), shop), shop)
     assert set(replayed["segment"]) <= set(names.values())
@@ -176,7 +176,7 @@ def test_neither_the_order_of_rows_nor_of_segments_changes_a_rule(shop, meaning)
 
 
 def test_every_cell_of_a_map_is_in_the_sql(shop, meaning):
-    statement = rules_sql(fit_segmentation(shop, fit_matrix(shop, meaning), CANDIDATES[3], seed=0), shop)
+    statement = rules_sql(freeze_candidate(prepare(features_from(shop, meaning)), CANDIDATES[3]), shop)
     assert statement.count("BETWEEN") == 2 * sum(len(cells) for cells in RFM_MAPS["rfm-10"].values())
 
 

@@ -191,10 +191,13 @@ def _own_fit(
             f"family {name}: its fit returned {type(found).__name__}; it must return {len(chosen):,} whole numbers as "
             "labels, centres, or a fitted estimator of scikit-learn"
         )
+    if labels is not None:  # from 0 on, whatever they were called
+        names, places = np.unique(np.maximum(labels, -1), return_inverse=True)
+        labels = places - int(names[0] < 0)
     rule = centre_rule(np.asarray(centres, "float64")) if centres is not None else grow_tree(rows[chosen], labels)
     made = finish(rule, customers.X)
     if labels is not None:
-        made.statistics["rule_disagreement"] = _disagreement(np.asarray(labels), rule.assign(rows[chosen])[0])
+        made.statistics["rule_disagreement"] = _disagreement(labels, rule.assign(rows[chosen])[0])
     return made
 
 

@@ -59,9 +59,9 @@ def compare(
     >>> shop = pd.DataFrame({"spend": [*range(30), *range(500, 540)]}, index=[f"c{number}" for number in range(70)])
     >>> candidates = compare(prepare(shop), FAMILIES[:2], segments=range(2, 4))
     >>> candidates
-    6 candidates over 70 customers
+    5 candidates over 70 customers
     >>> choose(candidates, Limits(min_segments=2))
-    6 candidates over 70 customers, kmeans-2 chosen
+    5 candidates over 70 customers, kmeans-2 chosen
     >>> compare(prepare(shop), segments=[1])
     Traceback (most recent call last):
     segkit.InputError: segments holds [1]: give whole numbers from 2 on, such as range(2, 13)

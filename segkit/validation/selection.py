@@ -2,22 +2,23 @@
 
 import difflib
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import pandas as pd
 
 from segkit.clustering.rfm import RFM
 from segkit.runtime.errors import InputError
-from segkit.validation.agreement import adjusted_rand, contingency
 from segkit.validation.candidates import FORWARD, Candidates, json_number
 from segkit.validation.forward.skill import Shares
 from segkit.validation.verdict import STABLE
 
-AGREEMENT_RULE = """\
-1. Agreement: those that other families see too (mean adjusted Rand index with candidates of other families that have
-   as many segments, or one more or fewer), within 0.05 of the best.
-2. Separation: of these, those whose mean silhouette width is within 0.02 of the best.
-3. Of these, the fewest segments, then the simplest family."""
+SEPARATION_RULE = """\
+Neither the future nor resamples are known.
+1. Those whose mean silhouette width is within 0.02 of the best.
+2. Of these, the fewest segments, then the simplest family."""
+STRUCTURE_RULE = """\
+1. The natural candidate with the most segments.
+2. Where none is natural, the one with the most segments all of which are highly stable (mean Jaccard index of 0.85).
+3. Else the most stable one (mean adjusted Rand index between resamples)."""
 FORWARD_RULE = """\
 1. Forward skill: on one half of the customers, those whose share of what can be known about the days to come is within
    one standard error of the paired difference, or 0.02, of the best.
@@ -31,8 +32,7 @@ OF_BASELINES = "A rule to be beaten: judged beside the others, outside the limit
 UNSTABLE = "a segment doesn't come back"
 DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
 HIGHLY_STABLE = 0.85  # mean Jaccard index of a segment (Hennig 2007, section 3)
-LIKE_AGREEMENT = 0.05  # adjusted Rand: smaller differences come and go with the sample
-LIKE_SEPARATION = 0.02  # mean silhouette width, likewise
+LIKE_SEPARATION = 0.02  # mean silhouette width: smaller differences come and go with the sample
 # Two things make a candidate as good as the best: that the customers can't tell them apart (one standard error of the
 # paired difference: Breiman et al. 1984, section 3.4.3), or that it says at most this much less of the ceiling, however
 # certain. Without the second the most segments would win wherever there are enough customers, each for a gain that
@@ -167,20 +167,17 @@ def choice_rule(candidates: Candidates) -> str:
     """Return the rule by which the proposal was made, in words."""
     if candidates.kept is not None:
         return KEPT_RULE
-    return AGREEMENT_RULE if candidates.judgement.shares is None else FORWARD_RULE
+    if candidates.judgement.shares is not None:
+        return FORWARD_RULE
+    return STRUCTURE_RULE if len(candidates.stability) else SEPARATION_RULE
 
 
 def propose(candidates: Candidates, limits: Limits) -> tuple[str, dict[str, str]]:
     """Return the candidate to propose and, for every candidate, why it or why not.
 
-    Of those within the limits, one rule after the other and never a weighted score, so that each step can be read off
-    the table:
-
-    - by what they say about the future (`FORWARD_RULE`) where that was judged;
-    - else by resamples, where there are any: the natural candidate with the most segments; where none is natural, the
-      one with the most segments all of which are highly stable (mean Jaccard index of 0.85); else the most stable one
-      (mean adjusted Rand index between resamples);
-    - else by what other families see too (`AGREEMENT_RULE`).
+    Of those within the limits, by what they say about the future (`FORWARD_RULE`) where that was judged, else by
+    resamples (`STRUCTURE_RULE`) where there are any, else by how far apart their segments lie (`SEPARATION_RULE`). One
+    criterion after the other and never a weighted score, so that each step can be read off the table.
 
     Where no candidate is within the limits the RFM map is proposed; where there is none, the steadiest of those that
     only don't come back.
@@ -198,8 +195,7 @@ def propose(candidates: Candidates, limits: Limits) -> tuple[str, dict[str, str]
         if known.any():
             best, found = _by_forward(rest, shares, list(known.index[known]))
             return best, reasons | found
-    by_rule = _by_structure if rest["stability_ari"].notna().any() else _by_agreement
-    best, found = by_rule(rest, candidates.labels)
+    best, found = (_by_structure if rest["stability_ari"].notna().any() else _by_separation)(rest)
     return best, reasons | found
 
 
@@ -310,7 +306,7 @@ def _why_says_less(name, best, first, table, rest, as_good: bool, natural: list[
     return f"{told}, with as many segments by the same method."
 
 
-def _by_structure(rest: pd.DataFrame, labels: pd.DataFrame) -> tuple[str, dict[str, str]]:
+def _by_structure(rest: pd.DataFrame) -> tuple[str, dict[str, str]]:
     ari = rest["stability_ari"].fillna(-1)
     order = rest.assign(ari=-ari, fewer=-rest["segments"])
     natural = order[order["structure"] == "natural"]
@@ -344,71 +340,22 @@ def _by_structure(rest: pd.DataFrame, labels: pd.DataFrame) -> tuple[str, dict[s
     return best, reasons
 
 
-def _by_agreement(rest: pd.DataFrame, labels: pd.DataFrame) -> tuple[str, dict[str, str]]:
-    rest = rest.assign(
-        agreement=agreement(rest, labels).fillna(-1), silhouette=rest["silhouette"].astype(float).fillna(-1)
-    )
-    agreed = rest[rest["agreement"] >= rest["agreement"].max() - LIKE_AGREEMENT]
-    apart = agreed[agreed["silhouette"] >= agreed["silhouette"].max() - LIKE_SEPARATION]
-    order = apart.assign(disagreement=-apart["agreement"].round(6)).reset_index()
-    order = order.sort_values(["segments", "simplicity", "disagreement", "candidate_id"])
-    best = order["candidate_id"].iloc[0]
-    reasons = {
-        name: _why_not_agreed(row, rest.loc[best], best, name in agreed.index, name in apart.index)
-        for name, row in rest.iterrows()
-    }
-    seen = "No other family is feasible with as many segments"
-    if rest.loc[best, "agreement"] >= 0:
-        seen = f"Other families see much the same segments (adjusted Rand index {rest.loc[best, 'agreement']:.2f})"
-    like = "nobody else is as agreed on" if len(agreed) == 1 else f"one of {len(agreed)} that are as agreed on"
-    reasons[best] = f"{seen}; {like}; silhouette {rest.loc[best, 'silhouette']:.2f}."
+def _by_separation(rest: pd.DataFrame) -> tuple[str, dict[str, str]]:
+    width = rest["silhouette"].astype(float).fillna(-1)
+    apart = rest[width >= width.max() - LIKE_SEPARATION].rename_axis("candidate_id").reset_index()
+    best = apart.sort_values(["segments", "simplicity", "candidate_id"])["candidate_id"].iloc[0]
+    reasons = {}
+    for name in rest.index:
+        told = f"Its segments lie less apart (silhouette {width[name]:.2f}, {best} {width[best]:.2f})."
+        if name in set(apart["candidate_id"]):
+            more, fewer = rest.loc[name, "segments"], rest.loc[best, "segments"]
+            told = f"As far apart as {best}, with {more} segments for {fewer}."
+            if more == fewer:
+                told = f"As far apart and as many segments as {best}, by a less simple method."
+        reasons[name] = told
+    like = "nobody else is" if len(apart) == 1 else f"simplest of the {len(apart)} that are"
+    reasons[best] = f"Its segments lie farthest apart (silhouette {width[best]:.2f}); {like} as far apart."
     return best, reasons
-
-
-def agreement(table: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
-    """Return, by candidate_id, how far other families see the same segments.
-
-    The mean adjusted Rand index (Hubert & Arabie 1985; customers left out are a group of their own) with each other
-    family's candidates of as many segments or one more or fewer, averaged within families first; missing where there
-    is none. Labellings of fewer than two segments don't count.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Index candidate_id; family, segments; without baselines.
-    labels : DataFrame
-        A column per candidate_id.
-    """
-    rows = list(table.loc[table["segments"] >= 2, ["family", "segments"]].itertuples())
-    groups = {row.Index: labels[row.Index].to_numpy() + 1 for row in rows}
-    pairs = [
-        (one.Index, other.Index, adjusted_rand(contingency(groups[one.Index], groups[other.Index])))
-        for one, other in combinations(rows, 2)
-        if one.family != other.family and abs(one.segments - other.segments) <= 1
-    ]
-    both_ways = pairs + [(other, one, index) for one, other, index in pairs]
-    long = pd.DataFrame(both_ways, columns=["candidate_id", "other", "index"])
-    long["family"] = long["other"].map(table["family"])
-    by_family = long.groupby(["candidate_id", "family"])["index"].mean()
-    return by_family.groupby("candidate_id").mean().reindex(table.index)
-
-
-def _why_not_agreed(row: pd.Series, best: pd.Series, name: str, agreed: bool, apart: bool) -> str:
-    if not agreed and row["agreement"] < 0:
-        return f"No other family is feasible with as many segments, so nothing confirms it; {name} is confirmed."
-    if not agreed:
-        return (
-            f"Other families agree less with it (adjusted Rand index {row['agreement']:.2f}) "
-            f"than with {name} ({best['agreement']:.2f})."
-        )
-    if not apart:
-        return (
-            f"As agreed on as {name}, but its segments lie less apart "
-            f"(silhouette {row['silhouette']:.2f}, {name} {best['silhouette']:.2f})."
-        )
-    if row["segments"] > best["segments"]:
-        return f"As agreed on and as far apart as {name}, with {row['segments']} segments for {best['segments']}."
-    return f"As agreed on, as far apart and as many segments as {name}, by a less simple method."
 
 
 def _fall_back(table: pd.DataFrame, broken: dict[str, str], reasons: dict[str, str]) -> tuple[str, dict[str, str]]:

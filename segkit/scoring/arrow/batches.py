@@ -38,12 +38,11 @@ def assign_batches(
     Examples
     --------
     >>> import pandas as pd
-    >>> from segkit.preprocessing.prepare import fit_matrix
-    >>> from segkit.clustering.grid import Candidate
-    >>> from segkit.clustering.freeze import fit_segmentation
+    >>> from segkit.clustering.fit import Candidate
+    >>> from segkit.clustering.freeze import freeze_candidate
+    >>> from segkit.preprocessing.prepare import prepare
     >>> shop = pd.DataFrame({"spend": [1.0, 2.0, 3.0, 90.0, 99.0]}, index=pd.Index(list("abcde"), name="customer_id"))
-    >>> matrix = fit_matrix(shop, pd.DataFrame({"family": "value", "kind": "money"}, index=["spend"]))
-    >>> segmentation = fit_segmentation(shop, matrix, Candidate("kmeans-2", "kmeans", {"k": 2}), seed=0)
+    >>> segmentation = freeze_candidate(prepare(shop), Candidate("kmeans-2", "kmeans", {"k": 2}))
     >>> batch = pa.RecordBatch.from_pandas(shop.reset_index())
     >>> next(assign_batches(segmentation, [batch])).column("segment_id").to_pylist()
     ['S1', 'S1', 'S1', 'S2', 'S2']

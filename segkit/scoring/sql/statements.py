@@ -9,6 +9,7 @@ from segkit.clustering.assign import LEAST_KNOWN, assign_customers
 from segkit.clustering.assignment_rules import Rule, predict_outcomes
 from segkit.clustering.rfm import RFM_MAPS, RfmMap, ValueTiers
 from segkit.clustering.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation
+from segkit.clustering.tree_rule import grow_tree
 from segkit.preprocessing.matrix import MatrixColumn
 from segkit.scoring.sql.expressions import bounded, is_number, level_code, name, number, scaled_columns, text, total
 
@@ -212,35 +213,37 @@ def _tiers(segmentation: Segmentation) -> str:
     return _statement([("scores", "features", ["spend"])], segmentation, label)
 
 
+def _decision_tree(segmentation: Segmentation) -> str:
+    return _tree_cases(segmentation, segmentation.rule)
+
+
 def tree_statement(segmentation: Segmentation, features: pd.DataFrame) -> str:
     """Return the statement of a decision tree that stands for the model, grown on these customers."""
-    from sklearn.tree import DecisionTreeClassifier
-
-    stages = _placed(segmentation)
-    X = segmentation.matrix.transform(features)
-    order = [*segmentation.segment_ids, LEFT_OUT]
     expected = assign_customers(segmentation, features, sure=False)["segment_id"]
-    labels = expected.map({one: place for place, one in enumerate(order)}).to_numpy()
-    tree = DecisionTreeClassifier(max_leaf_nodes=TREE_LEAVES, random_state=0).fit(X, labels).tree_
-    seen, weights = np.unique(labels), _weights(segmentation)
+    labels = pd.Index(segmentation.segment_ids).get_indexer(expected)
+    X = segmentation.matrix.transform(features)
+    return _tree_cases(segmentation, grow_tree(X, labels, most_leaves=TREE_LEAVES, smallest_leaf=0.0))
+
+
+def _tree_cases(segmentation: Segmentation, tree: Rule) -> str:
+    """Return the statement of a decision tree over the columns of the matrix."""
+    columns, limits, children, labels = (tree.arrays[name] for name in ("columns", "limits", "children", "labels"))
+    weights = _weights(segmentation)
 
     def written(node: int) -> str:
-        if tree.children_left[node] == tree.children_right[node]:
-            label = seen[np.argmax(tree.value[node][0])]
-            return str(-1 if label == len(order) - 1 else label)
-        limit = tree.threshold[node] / weights[tree.feature[node]]
-        test = f"x{tree.feature[node]} <= {number(limit)}"
-        return (
-            f"CASE WHEN {test} THEN {written(tree.children_left[node])} ELSE {written(tree.children_right[node])} END"
-        )
+        if (column := columns[node]) < 0:
+            return str(labels[node])
+        test = f"x{column} <= {number(limits[node] / weights[column])}"
+        return f"CASE WHEN {test} THEN {written(children[node, 0])} ELSE {written(children[node, 1])} END"
 
-    return _statement(stages, segmentation, written(0))
+    return _statement(_placed(segmentation), segmentation, written(0))
 
 
 EXACT = {
     "nearest_centre": _nearest_centre,
     "nearest_prediction": _nearest_prediction,
     "highest_posterior": _highest_posterior,
+    "decision_tree": _decision_tree,
     "rfm": _rfm,
     "tiers": _tiers,
 }
