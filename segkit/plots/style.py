@@ -3,6 +3,7 @@
 import re
 import sys
 import textwrap
+from contextlib import contextmanager
 from functools import wraps
 
 from segkit.runtime import text
@@ -78,16 +79,28 @@ def styled(draw):
 
     @wraps(draw)
     def drawn(*tables, **options):
-        import matplotlib
         from matplotlib.text import Text
 
-        with matplotlib.rc_context(_RC):
+        with _in_style():
             picture = draw(*tables, **options)
             for words in picture.get_figure(root=True).findobj(Text):
                 words.set_parse_math(False)
         return picture
 
     return drawn
+
+
+@contextmanager
+def _in_style():
+    """The style, for a while; other settings stay as a backend sets them with the first figure."""
+    from matplotlib import rcParams
+
+    before = {name: rcParams[name] for name in _RC}
+    rcParams.update(_RC)
+    try:
+        yield
+    finally:
+        rcParams.update(before)
 
 
 def nothing(reason, ax=None):

@@ -40,8 +40,10 @@ def test_a_notebook_reads_right_untrusted_and_after_run_all(notebook, browser, t
         run_all(page, pytestconfig.getoption("run_seconds"))
         after = complaints(page)
         picture(page, f"{path.stem}-run")
+        images = page.locator(".jp-OutputArea img").count()
         page.close()
     assert (first, after) == ([], [])
+    assert images == 2 or notebook != "made.ipynb"
 
 
 def test_the_look_at_a_notebook_sees_what_is_wrong(browser):
