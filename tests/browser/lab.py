@@ -102,9 +102,8 @@ def run_all(page, seconds):
 def picture(page, name):
     """Keep a screenshot of the whole notebook, up to the tallest that chromium takes."""
     OUT.mkdir(exist_ok=True)
-    tall = page.evaluate(
-        "Math.max(...[...document.querySelectorAll('.jp-WindowedPanel-outer')].map(e => e.scrollHeight))"
-    )
+    bottoms = "[...document.querySelectorAll('.jp-Cell')].map(cell => cell.getBoundingClientRect().bottom)"
+    tall = page.evaluate(f"Math.max(...{bottoms})")
     page.set_viewport_size({"width": WIDTH, "height": min(int(tall) + 120, TALLEST)})
     page.wait_for_timeout(400)
     page.screenshot(path=OUT / f"{name}.png")
