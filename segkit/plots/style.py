@@ -4,7 +4,7 @@ import re
 import sys
 import textwrap
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 
 from segkit.runtime import text
 
@@ -18,7 +18,8 @@ PALETTE = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#882255", "#332288", "#999933", "#DDCC77", "#7A4A2A", "#44AA99"),
 )
-WIDTH = 7.0  # inches: scaled to a phone, 12 points stay readable
+WIDTH, PHONE = 7.0, 5.0  # inches
+_narrow = False  # whether figures are drawn for a phone
 
 _RC = {
     "font.family": "DejaVu Sans",
@@ -83,11 +84,26 @@ def styled(draw):
 
         with _in_style():
             picture = draw(*tables, **options)
-            for words in picture.get_figure(root=True).findobj(Text):
+            figure = picture.get_figure(root=True)
+            for words in figure.findobj(Text):
                 words.set_parse_math(False)
+            for ax in figure.axes if _narrow else ():
+                ax.xaxis.label.set_text(wrapped(ax.get_xlabel(), 60))
+        figure.again = partial(drawn, *tables, **options)  # for `for_phones`
         return picture
 
     return drawn
+
+
+@contextmanager
+def for_phones():
+    """For a while, figures are drawn narrower, in half the columns: scaled to a phone they can still be read."""
+    global _narrow
+    _narrow = True
+    try:
+        yield
+    finally:
+        _narrow = False
 
 
 @contextmanager
@@ -186,11 +202,17 @@ def family_looks(families, present):
     return looks | {name: (plain(name), free[place % len(free)]) for place, name in enumerate(unknown)}
 
 
+def full_width():
+    """Inches of a figure of full width."""
+    return PHONE if _narrow else WIDTH
+
+
 def panels(count, columns, height, width=WIDTH, **options):
     """A figure of `count` panels in `columns`; `height` inches each. Returns the figure and its axes."""
     import matplotlib.pyplot as plt
 
-    columns = min(columns, max(count, 1))
+    columns = min((columns + 1) // 2 if _narrow else columns, max(count, 1))
+    width = min(width, full_width()) if _narrow else width
     rows = -(-max(count, 1) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(width, rows * height), squeeze=False, **options)
     _keep_small()
@@ -222,6 +244,11 @@ def small_png(figure):
         figure.savefig(drawn, format="png", dpi=figure.dpi)
     Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
+
+
+def columns_of(axes):
+    """In how many columns panels stand."""
+    return axes[0].get_subplotspec().get_gridspec().ncols
 
 
 def axes_of(ax, height, width=WIDTH):
@@ -297,7 +324,7 @@ def plain(name):
 
 def wrapped(name, width):
     """A name over several lines of at most `width` characters."""
-    return "\n".join(textwrap.wrap(str(name), width, break_long_words=False))
+    return "\n".join(textwrap.wrap(str(name), round(0.8 * width) if _narrow else width, break_long_words=False))
 
 
 def bare(ax, *spines, **ticks):
