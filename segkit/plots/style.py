@@ -6,6 +6,8 @@ import textwrap
 from contextlib import contextmanager
 from functools import partial, wraps
 
+import numpy as np
+
 from segkit.runtime import text
 
 INK, QUIET, RULE, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
@@ -270,9 +272,9 @@ def percent(share):
 
 def percent_axis(axis):
     """Ticks of a share as percentages."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import PercentFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * round(share, 6):.3g}\xa0%"))
+    axis.set_major_formatter(PercentFormatter(1, symbol="\xa0%"))
 
 
 def short_number(amount, _=None):
@@ -377,28 +379,19 @@ def draw_intervals(ax, lows, highs, places, colours, upright=False, **line):
 
 
 def spread_apart(positions, gap):
-    """Positions moved as little as needed so that neighbours are at least `gap` apart, in the same order.
+    """Positions moved as little as needed (least squares) so that neighbours are `gap` apart, in the same order.
 
     Examples
     --------
-    >>> [round(float(place), 2) for place in spread_apart([0.0, 0.1, 5.0], 1.0)]
+    >>> [round(place, 2) for place in spread_apart([0.0, 0.1, 5.0], 1.0)]
     [-0.45, 0.55, 5.0]
     """
-    order = sorted(range(len(positions)), key=lambda place: positions[place])
-    blocks = []  # [sum of wanted starts, count]: labels that touch move together, about their mean
-    for rank, place in enumerate(order):
-        blocks.append([positions[place] - 0.0, 1, rank])
-        while len(blocks) > 1 and _start(blocks[-2], gap) + blocks[-2][1] * gap > _start(blocks[-1], gap):
-            total, count, _ = blocks.pop()
-            blocks[-1][0] += total
-            blocks[-1][1] += count
-    moved = [0.0] * len(positions)
-    for block in blocks:
-        for step in range(block[1]):
-            moved[order[block[2] + step]] = _start(block, gap) + step * gap
-    return moved
+    if not len(positions):
+        return []
+    from scipy.optimize import isotonic_regression
 
-
-def _start(block, gap):
-    total, count, _ = block
-    return total / count - gap * (count - 1) / 2
+    order = np.argsort(positions, kind="stable")
+    steps = gap * np.arange(len(order))
+    moved = np.empty(len(order))
+    moved[order] = isotonic_regression(np.asarray(positions, float)[order] - steps).x + steps
+    return moved.tolist()
