@@ -1,5 +1,7 @@
 """`pytest tests/browser --notebook notebooks/07_report.ipynb ...` looks at these notebooks, else at one made for it."""
 
+collect_ignore = ["made.py"]  # the cells of a notebook
+
 
 def pytest_addoption(parser):
     parser.addoption("--notebook", action="append", default=[], help="a notebook to look at, as often as wanted")

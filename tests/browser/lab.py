@@ -133,11 +133,13 @@ LOOK = """() => {
       for (let place = 1; place < cells.length; place++)
         if (cells[place].left < cells[place - 1].right - 2 || Math.abs(cells[place].top - cells[place - 1].top) > 2)
           say('label and figure are not side by side', row);
-      if (row.getBoundingClientRect().height > 400) say('a row is higher than half the screen', row);
+      if (row.getBoundingClientRect().height > 120) say('a row is higher than a few lines', row);
     }
   }
   for (const block of document.querySelectorAll('.jp-OutputArea .sk, .jp-OutputArea .sk-figure'))
     if (block.scrollWidth > block.clientWidth + 1) say('a block is wider than the screen', block);
+  for (const output of document.querySelectorAll('.jp-OutputArea-output'))
+    if (output.scrollWidth > output.clientWidth + 1) say('an output is wider than the screen', output);
   return told;
 }"""
 
