@@ -122,7 +122,7 @@ def _segments_now(series: pd.DataFrame, currency: str) -> Block:
     since = series.groupby("segment_id")["month"].min()
     now = series[series["month"] == series["month"].iloc[-1]]
     shown = now[["segment", "customers", "customer_share", "revenue", "revenue_share"]]
-    if series["month"].nunique() > 1:
+    if len(now) < len(series):
         shown = shown.assign(since=now["segment_id"].map(since))
     return page_table(
         shown.dropna(axis=1, how="all"),
