@@ -1,5 +1,6 @@
 """Blocks read right without their style, escape what the data say, and are known by their mark."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -137,3 +138,27 @@ def test_a_page_needs_no_network():
     page = page_html("A & B", answer("Two segments.").html)
     assert "<title>A &amp; B</title>" in page
     assert not re.search(r"(src|href)=.?https?:|@import|url\(", page)
+
+
+def test_a_figure_is_drawn_a_second_time_for_phones_and_no_wider_figure_is_left_behind():
+    page = figure_block(plots.plot_sizes(SEGMENTS), alt="Sizes").html
+    widths = [int(width) for width in re.findall(r' width="(\d+)"', page)]
+    assert widths == [480, 672]
+    assert plots.plot_sizes(SEGMENTS).figure.get_figwidth() == 7
+    plt.close("all")
+
+
+def test_a_first_month_has_a_series_page_of_its_own_segments(tmp_path):
+    from segkit.monitoring.previous_month import HISTORY
+    from segkit.reporting.series_page import write_series
+
+    for part in ("tables", "model"):
+        (tmp_path / "2025-02" / part).mkdir(parents=True)
+    (tmp_path / "2025-02" / "model" / HISTORY).write_text("{}")
+    months = {"way": "refit", "why": "Found: there is no month before.", "previous": None, "fitted": "2025-02"}
+    (tmp_path / "2025-02" / "run.json").write_text(json.dumps({"months": months, "days_counted": 30}))
+    SEGMENTS.assign(revenue=[1.0, 2.0]).to_parquet(tmp_path / "2025-02" / "tables" / "segments.parquet")
+    page = bare(write_series(tmp_path, "Shop", "EUR").read_text().partition("<body")[2])
+    assert "Two segments; the largest, Deal hunters, is 87 % of customers." in page
+    assert "Fuel <regulars> 130 13.0 % 1 31.2 %" in page
+    assert "what became" not in page

@@ -167,8 +167,8 @@ def test_a_lift_is_bold_only_where_its_lower_end_is_clearly_above_one():
     sizes = size_segments(segments, features["spend"]).assign(segment="Some", action="", caution="")
     told = cards(features, meaning, segments)
     page = persona_cards(sizes, told, products, {"S1": "#000000", "S2": "#111111"}).html
-    assert ">sure</th><td><b>2.0 times" in page
-    assert ">maybe</th><td>2.0 times" in page
+    assert '>sure</th><td class="short"><b>2.0 times' in page
+    assert '>maybe</th><td class="short">2.0 times' in page
 
 
 def test_what_sets_apart_is_certain_and_says_one_thing_once():

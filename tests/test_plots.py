@@ -362,6 +362,13 @@ def test_the_size_of_a_figure_does_not_hang_on_what_stands_in_it():
     assert len(sizes) == 1
 
 
+def test_a_figure_leaves_the_settings_of_others_alone_but_for_what_its_backend_sets():
+    code = "import matplotlib; matplotlib.use('agg'); import pandas as pd; from segkit import plots\n"
+    code += "before = dict(matplotlib.rcParams); plots.plot_drift(pd.DataFrame({'psi': []}))\n"
+    code += "print(dict(matplotlib.rcParams) == before)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
 def test_importing_the_figures_loads_no_matplotlib():
     code = "import segkit.plots, sys; print('matplotlib' in sys.modules, 'seaborn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"

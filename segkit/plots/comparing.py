@@ -12,6 +12,7 @@ from segkit.plots.style import (
     RULE,
     axes_of,
     bare,
+    columns_of,
     draw_intervals,
     family_looks,
     label_points,
@@ -175,6 +176,7 @@ def plot_stabilities(stability, chosen="", families=None, columns=3):
     table = stability.assign(size=_dot_size(share), whole=stability["resamples"] >= stability["resamples"].max())
     titles = _kinds(table, families)
     figure, axes = panels(len(titles), columns, 2.7, sharey=True)
+    columns = columns_of(axes)
     for place, (ax, (kind, title)) in enumerate(zip(axes, titles.items(), strict=True)):
         own = table[_kind_of(table) == kind]
         ids = list(dict.fromkeys(own["candidate_id"]))

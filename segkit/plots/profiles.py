@@ -12,8 +12,10 @@ from segkit.plots.style import (
     UNSEGMENTED,
     axes_of,
     bare,
+    columns_of,
     darker,
     draw_intervals,
+    full_width,
     nothing,
     panels,
     percent,
@@ -93,6 +95,7 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
     effects = drawn.set_index(["segment_id", "feature"])
     columns = len(ids) if len(ids) in (1, 2, 4) else 3
     figure, axes = panels(len(ids), columns, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
+    columns = columns_of(axes)
     colours = segment_colours(ids)
     rows = np.array(row_axis(axes[0], [label_of(feature) for feature in features]))
     for ax, segment_id, name in zip(axes, ids, segments["segment"], strict=True):
@@ -107,7 +110,7 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
                         ha="right" if side > 0 else "left", color=PAPER if differs[row] else INK, fontsize=9,
                         weight="bold")  # fmt: skip
         ax.axvline(0, color=INK, linewidth=1)
-        ax.set_title(wrapped(name, {1: 60, 2: 30, 3: 17}.get(columns, 11)), color=darker(colour), fontsize=11)
+        ax.set_title(wrapped(name, int(10 * (full_width() - 1.8) / columns)), color=darker(colour), fontsize=11)
         ax.set_xlim(-1.05 * LONGEST_BAR, 1.05 * LONGEST_BAR)
         ax.set_xticks([-2, 0, 2], ["\N{MINUS SIGN}2", "0", "+2"])
         ax.grid(axis="x")
@@ -153,7 +156,7 @@ def plot_map(positions, segments, ax=None, labels=True):
 
     if positions.empty:
         return nothing("No customers to place on a map.", ax)
-    ax = axes_of(ax, 5.6)
+    ax = axes_of(ax, 0.8 * full_width())
     names = dict(zip(segments["segment_id"].astype(str), segments["segment"], strict=True))
     colours = segment_colours([*names, UNSEGMENTED])
     chosen = np.unique(np.linspace(0, len(positions) - 1, min(len(positions), MOST_POINTS)).astype(int))

@@ -3,7 +3,10 @@
 import re
 import sys
 import textwrap
-from functools import wraps
+from contextlib import contextmanager
+from functools import partial, wraps
+
+import numpy as np
 
 from segkit.runtime import text
 
@@ -17,7 +20,8 @@ PALETTE = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#882255", "#332288", "#999933", "#DDCC77", "#7A4A2A", "#44AA99"),
 )
-WIDTH = 7.0  # inches: scaled to a phone, 12 points stay readable
+WIDTH, PHONE = 7.0, 5.0  # inches
+_narrow = False  # whether figures are drawn for a phone
 
 _RC = {
     "font.family": "DejaVu Sans",
@@ -78,16 +82,43 @@ def styled(draw):
 
     @wraps(draw)
     def drawn(*tables, **options):
-        import matplotlib
         from matplotlib.text import Text
 
-        with matplotlib.rc_context(_RC):
+        with _in_style():
             picture = draw(*tables, **options)
-            for words in picture.get_figure(root=True).findobj(Text):
+            figure = picture.get_figure(root=True)
+            for words in figure.findobj(Text):
                 words.set_parse_math(False)
+            for ax in figure.axes if _narrow else ():
+                ax.xaxis.label.set_text(wrapped(ax.get_xlabel(), 60))
+        figure.again = partial(drawn, *tables, **options)  # for `for_phones`
         return picture
 
     return drawn
+
+
+@contextmanager
+def for_phones():
+    """For a while, figures are drawn narrower, in half the columns: scaled to a phone they can still be read."""
+    global _narrow
+    _narrow = True
+    try:
+        yield
+    finally:
+        _narrow = False
+
+
+@contextmanager
+def _in_style():
+    """The style, for a while; other settings stay as a backend sets them with the first figure."""
+    from matplotlib import rcParams
+
+    before = {name: rcParams[name] for name in _RC}
+    rcParams.update(_RC)
+    try:
+        yield
+    finally:
+        rcParams.update(before)
 
 
 def nothing(reason, ax=None):
@@ -164,7 +195,7 @@ def family_looks(families, present):
     if isinstance(families, dict):
         known = {name: (name, colour) for name, colour in families.items()}
     else:
-        known = {_named(family): (plain(family.title), family.colour) for family in families or ()}
+        known = {family.name: (plain(family.title), family.colour) for family in families or ()}
     taken = {colour for _, colour in known.values()}
     free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
     present = list(dict.fromkeys(present))
@@ -173,15 +204,17 @@ def family_looks(families, present):
     return looks | {name: (plain(name), free[place % len(free)]) for place, name in enumerate(unknown)}
 
 
-def _named(family) -> str:
-    return family.family if hasattr(family, "family") else family.name
+def full_width():
+    """Inches of a figure of full width."""
+    return PHONE if _narrow else WIDTH
 
 
 def panels(count, columns, height, width=WIDTH, **options):
     """A figure of `count` panels in `columns`; `height` inches each. Returns the figure and its axes."""
     import matplotlib.pyplot as plt
 
-    columns = min(columns, max(count, 1))
+    columns = min((columns + 1) // 2 if _narrow else columns, max(count, 1))
+    width = min(width, full_width()) if _narrow else width
     rows = -(-max(count, 1) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(width, rows * height), squeeze=False, **options)
     _keep_small()
@@ -215,6 +248,11 @@ def small_png(figure):
     return small.getvalue()
 
 
+def columns_of(axes):
+    """In how many columns panels stand."""
+    return axes[0].get_subplotspec().get_gridspec().ncols
+
+
 def axes_of(ax, height, width=WIDTH):
     """The given axes, or new ones."""
     return ax if ax is not None else panels(1, 1, height, width)[1][0]
@@ -234,9 +272,9 @@ def percent(share):
 
 def percent_axis(axis):
     """Ticks of a share as percentages."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import PercentFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * round(share, 6):.3g}\xa0%"))
+    axis.set_major_formatter(PercentFormatter(1, symbol="\xa0%"))
 
 
 def short_number(amount, _=None):
@@ -288,7 +326,7 @@ def plain(name):
 
 def wrapped(name, width):
     """A name over several lines of at most `width` characters."""
-    return "\n".join(textwrap.wrap(str(name), width, break_long_words=False))
+    return "\n".join(textwrap.wrap(str(name), round(0.8 * width) if _narrow else width, break_long_words=False))
 
 
 def bare(ax, *spines, **ticks):
@@ -341,28 +379,19 @@ def draw_intervals(ax, lows, highs, places, colours, upright=False, **line):
 
 
 def spread_apart(positions, gap):
-    """Positions moved as little as needed so that neighbours are at least `gap` apart, in the same order.
+    """Positions moved as little as needed (least squares) so that neighbours are `gap` apart, in the same order.
 
     Examples
     --------
-    >>> [round(float(place), 2) for place in spread_apart([0.0, 0.1, 5.0], 1.0)]
+    >>> [round(place, 2) for place in spread_apart([0.0, 0.1, 5.0], 1.0)]
     [-0.45, 0.55, 5.0]
     """
-    order = sorted(range(len(positions)), key=lambda place: positions[place])
-    blocks = []  # [sum of wanted starts, count]: labels that touch move together, about their mean
-    for rank, place in enumerate(order):
-        blocks.append([positions[place] - 0.0, 1, rank])
-        while len(blocks) > 1 and _start(blocks[-2], gap) + blocks[-2][1] * gap > _start(blocks[-1], gap):
-            total, count, _ = blocks.pop()
-            blocks[-1][0] += total
-            blocks[-1][1] += count
-    moved = [0.0] * len(positions)
-    for block in blocks:
-        for step in range(block[1]):
-            moved[order[block[2] + step]] = _start(block, gap) + step * gap
-    return moved
+    if not len(positions):
+        return []
+    from scipy.optimize import isotonic_regression
 
-
-def _start(block, gap):
-    total, count, _ = block
-    return total / count - gap * (count - 1) / 2
+    order = np.argsort(positions, kind="stable")
+    steps = gap * np.arange(len(order))
+    moved = np.empty(len(order))
+    moved[order] = isotonic_regression(np.asarray(positions, float)[order] - steps).x + steps
+    return moved.tolist()

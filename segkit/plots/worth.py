@@ -51,7 +51,7 @@ def plot_kpis(kpis, currency=""):
         ax.set(xlabel="", ylabel="")
         if unit == ["money"]:
             ax.set_xlabel(plain(currency), loc="right", fontsize=10)
-        row_axis(ax, [wrapped(segment, 22) for segment in segments])
+        row_axis(ax, [wrapped(segment, 26) for segment in segments])
         bare(ax)
         ax.set_xlim(left=min(0, own["low"].min()))
         ax.locator_params(axis="x", nbins=4)

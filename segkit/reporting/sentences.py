@@ -1,4 +1,4 @@
-"""Sentences that answer first: who brings the revenue, what the segments are, and whether to use them."""
+"""Sentences of the report that answer first: who brings the revenue, what the segments are, whether to use them."""
 
 import pandas as pd
 
@@ -7,10 +7,11 @@ from segkit.validation.selection import DISSOLVES
 from segkit.validation.verdict import CORRELATION_ALONE, STABLE
 
 MOST_NAMED = 3  # segments in the headline
+BASELINES = ("rfm", "tiers")  # rules without learning, outside the limits on sizes
 
 
 def headline(segments: pd.DataFrame) -> str:
-    """Return the answer in one sentence: how few segments bring half of the revenue, and which.
+    """Return the headline: how few segments bring half of the revenue, and which ones.
 
     Parameters
     ----------
@@ -46,19 +47,33 @@ def headline(segments: pd.DataFrame) -> str:
 
 
 def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:
-    """Return how many candidates there were and why the chosen one was taken.
+    """Return how many candidates were compared and why the chosen one was chosen.
 
-    `kept` says of a model that is kept where it was judged.
+    Parameters
+    ----------
+    candidates : DataFrame
+        ``candidate_id, family, segments, feasible, reason, chosen``; `BASELINES` are not counted as feasible.
+    kept : str
+        Of a model that is kept: where it was judged.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"candidate_id": ["kmeans-4", "ward-3"], "family": ["kmeans", "hierarchical"]})
+    >>> table = table.assign(segments=[4, 3], feasible=[True, False], reason="It says most.", chosen=[True, False])
+    >>> tell_choice(table)
+    '2 segmentations were compared. 1 of them has usable sizes and is found again in resampled customers. Chosen:
+    kmeans-4, four segments. It says most.'
     """
     chosen = candidates[candidates["chosen"]].iloc[0]
-    if candidates["chosen"].sum() == (~candidates["family"].isin(["rfm", "tiers"])).sum() == 1:
-        segments = number_word(int(chosen["segments"]))
-        return f"Nothing else was tried: {chosen['candidate_id']}, {segments} segments, is kept. {kept}".strip()
-    feasible = int((candidates["feasible"] & ~candidates["family"].isin(["rfm", "tiers"])).sum())
+    told = f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments"
+    learned = ~candidates["family"].isin(BASELINES)
+    if candidates["chosen"].sum() == learned.sum() == 1:
+        return f"The model of an earlier month is kept: {told}. {kept}".strip()
+    feasible = int((candidates["feasible"] & learned).sum())
+    have = "has usable sizes and is" if feasible == 1 else "have usable sizes and are"
     return (
-        f"{len(candidates)} segmentations were compared; {feasible} have sizes that a business can use and "
-        f"come back from resampled customers. Taken: "
-        f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments. {chosen['reason']}"
+        f"{len(candidates)} segmentations were compared. {feasible} of them {have} found again in resampled customers. "
+        f"Chosen: {told}. {chosen['reason']}"
     )
 
 
@@ -66,14 +81,14 @@ _CUTS = {"reproducible": "cuts through a continuum", "constructive": "cuts made 
 
 
 def tell_verdict(verdict: dict, forward: str) -> str:
-    """Return what the chosen segmentation is and what it is worth, in words a manager understands.
+    """Return what the chosen segmentation is and how far to trust it, in words for a manager.
 
     Parameters
     ----------
     verdict : dict
         As in ``run.json``.
     forward : str
-        What the segments tell of the future (`tell_forward`).
+        What the segments say about the future (`tell_forward`).
 
     Examples
     --------
@@ -131,19 +146,19 @@ def _tell_return(verdict: dict) -> str:
 
 
 def tell_advice(verdict: dict) -> str:
-    """Return what to do where these segments are not worth having; nothing where they are.
+    """Return what to do instead where the segments are not worth having; an empty text where they are.
 
     Examples
     --------
     >>> tell_advice({"segment_at_all": False, "advice": "use the RFM map: these segments say no more about the future"})
-    'Use the RFM map: these segments say no more about the future. They are shown all the same, for those who ask.'
+    'Use the RFM map: these segments say no more about the future. They are shown all the same.'
     """
     if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
         return ""
     told = f"{advice[0].upper()}{advice[1:]}."
     if verdict.get("chosen", "").startswith("rfm-") and advice.startswith("use the RFM map"):
-        return told  # it is what is shown
-    return f"{told} They are shown all the same, for those who ask."
+        return told  # it is what the page shows
+    return f"{told} They are shown all the same."
 
 
 def tell_sizes(sizes: pd.Series) -> str:

@@ -107,10 +107,8 @@ def _models(months: list[FinishedMonth]) -> str:
 
 def _facts(months: list[FinishedMonth], series: pd.DataFrame, currency: str) -> dict[str, str]:
     last = series[series["month"] == months[-1].label]
-    facts = {
-        "month" if len(months) == 1 else "months": f"{len(months)}",
-        f"customers in {months[-1].label}": f"{last['customers'].sum():,}",
-    }
+    facts = {"months": f"{len(months)}"} if len(months) > 1 else {}
+    facts[f"customers in {months[-1].label}"] = f"{last['customers'].sum():,}"
     forecasts = months[-1].folder / "tables" / "forecasts.parquet"
     if last["revenue"].notna().any():
         facts[f"revenue in the {_days(months[-1])} days counted"] = money(last["revenue"].sum(), currency)
@@ -124,9 +122,10 @@ def _segments_now(series: pd.DataFrame, currency: str) -> Block:
     since = series.groupby("segment_id")["month"].min()
     now = series[series["month"] == series["month"].iloc[-1]]
     shown = now[["segment", "customers", "customer_share", "revenue", "revenue_share"]]
-    shown = shown.assign(since=now["segment_id"].map(since)).dropna(axis=1, how="all")
+    if len(now) < len(series):
+        shown = shown.assign(since=now["segment_id"].map(since))
     return page_table(
-        shown,
+        shown.dropna(axis=1, how="all"),
         "segments-now",
         people=["customers"],
         shares=["customer_share", "revenue_share"],
@@ -179,7 +178,8 @@ def _month_table(months: list[FinishedMonth], series: pd.DataFrame, stale: dict,
                 "changes": _changes(month),
             }
         )
-    return Block(render("month_table", months=rows), ", ".join(row["month"] for row in rows))
+    told = any(row["changes"] for row in rows)
+    return Block(render("month_table", months=rows, told=told), ", ".join(row["month"] for row in rows))
 
 
 def _days(month: FinishedMonth) -> int:

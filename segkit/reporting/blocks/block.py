@@ -148,7 +148,8 @@ def fold(title: str, *blocks) -> Block:
 def figure_block(picture, alt: str) -> Block:
     """Return a figure of fixed size as a vector image that draws in the type of the page, and close it.
 
-    The same figure gives the same bytes. A figure that only says why there is nothing to draw becomes that sentence.
+    A figure of `segkit.plots` is drawn a second time, narrower, for phones. The same figure gives the same bytes. One
+    that only says why there is nothing to draw becomes that sentence.
 
     Parameters
     ----------
@@ -165,9 +166,21 @@ def figure_block(picture, alt: str) -> Block:
     plt.close(figure)
     if figure.get_gid() == "nothing":
         return sentence(figure.texts[0].get_text())
+    images = [_as_image(figure)]
+    if again := getattr(figure, "again", None):  # one that segkit drew
+        from segkit.plots.style import for_phones
+
+        with for_phones():
+            narrow = again()
+        narrow = narrow.get_figure(root=True)
+        plt.close(narrow)
+        images.append(_as_image(narrow))
+    return Block(render("figure", images=images, alt=alt), alt)
+
+
+def _as_image(figure) -> dict:
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    image = base64.b64encode(_as_svg(figure).encode()).decode()
-    return Block(render("figure", image=image, alt=alt, width=width, height=height), alt)
+    return {"svg": base64.b64encode(_as_svg(figure).encode()).decode(), "width": width, "height": height}
 
 
 def _as_svg(figure) -> str:
