@@ -27,4 +27,3 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe = {name: table[name].map(safe_cell, na_action="ignore") for name in texts}
     names = [safe_cell(name) for name in table]
     table.assign(**safe).set_axis(names, axis=1).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-
