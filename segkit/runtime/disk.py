@@ -13,9 +13,10 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]  # of the project: data/, notebooks/,
 
 _HOME = ".segkit-"  # begins the name of a home, and of a lock file
 _LOCK, _BEFORE = "lock", "before"  # in a home: what is held, and what was in a place that is being exchanged
-_homes: dict[Path, tuple[int | None, list[Path]]] = {}  # of this process: handle of the lock, folders made for it
-_LONGEST = 120  # characters of a path in a message
+_homes: dict[Path, tuple[int | None, Sequence[Path]]] = {}  # of this process: handle of the lock, folders made for it
+_LONGEST = 200  # characters of a path in a message
 _LONGEST_NAME = 255  # bytes of a file's name
 
 # DuckDB's words, then the system's, which also come as text: from a kernel, or through a library.
@@ -72,10 +73,10 @@ def building(place: Path, named: str = "") -> Iterator[Path]:
     ('first', 1)
     """
     place = Path(os.path.realpath(place))
+    check_name(place, named)
     check_writable(place.parent, named or str(place))
     missing = [parent for parent in place.parents if not parent.exists()]
     try:
-        _refuse_long_names(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         home = _open_home(place.parent, missing)
     except OSError as error:
@@ -168,13 +169,14 @@ def _take_lock(path: Path, wait: bool) -> int | None:
     return None
 
 
-def _open_home(parent: Path, made: list[Path] | None = None) -> Path:
+def _open_home(parent: Path, made: Sequence[Path] = (), mode: int = 0o777) -> Path:
     """Make a home below `parent` and hold it, having swept what others left; folders `made` for it go with it."""
     sweep(parent)
     while True:
-        home = Path(tempfile.mkdtemp(prefix=_HOME, dir=parent))
+        home = parent / f"{_HOME}{secrets.token_hex(6)}"
+        home.mkdir(mode)
         if (handle := _take_lock(home / _LOCK, wait=True)) is not None:
-            _homes[home] = handle, made or []
+            _homes[home] = handle, made
             return home
 
 
@@ -187,7 +189,7 @@ def sweep(parent: Path) -> None:
             folder = left.is_dir()
             handle = _take_lock(left / _LOCK if folder else left, wait=False)
             if handle is not None and folder:
-                _homes[left] = handle, []
+                _homes[left] = handle, ()
                 _discard(left)
             elif handle is not None:
                 left.unlink(missing_ok=True)
@@ -201,7 +203,7 @@ def _discard(home: Path) -> None:
             with suppress(OSError):
                 before.rename(home.parent / before.name)
     shutil.rmtree(home, ignore_errors=True)
-    handle, made = _homes.pop(home, (None, []))
+    handle, made = _homes.pop(home, (None, ()))
     for folder in made:
         with suppress(OSError):  # it holds what was built
             folder.rmdir()
@@ -228,7 +230,7 @@ def temporary() -> Iterator[Path]:
 
 def temporary_folder() -> Path:
     """Return a new folder for temporary files that goes with this process, or if it is killed, with the next one's."""
-    folder = _open_home(Path(tempfile.gettempdir())) / "files"
+    folder = _open_home(Path(tempfile.gettempdir()), mode=0o700) / "files"
     folder.mkdir()
     return folder
 
@@ -237,7 +239,7 @@ def temporary_folder() -> Path:
 def hold(folder: Path) -> Iterator[None]:
     """Make a folder that is removed in the end, by an interrupt too; not after a kill: `building` is."""
     folder.mkdir()
-    _homes[folder] = None, []
+    _homes[folder] = None, ()
     try:
         yield
     finally:
@@ -267,18 +269,18 @@ def check_writable(folder: Path, named: str = "") -> None:
     segkit.InputError: --out x can't be written to (...disk.py: Not a directory): name a folder ...
     """
     there = folder = Path(os.path.abspath(folder))
+    check_name(folder, named)
     try:
-        _refuse_long_names(folder)
         there = next(place for place in (folder, *folder.parents) if place.exists())
         _discard(_open_home(there))
     except OSError as error:  # asking for permissions would not do: nobody may write to /proc, whatever they say
         raise _closed(there, named or str(folder), error) from None
 
 
-def _refuse_long_names(path: Path) -> None:
-    """Raise what the system says of a name that is too long: beneath a missing folder it only says so later."""
+def check_name(path: Path, named: str = "") -> None:
+    """Refuse a path with a name that is too long: beneath a missing folder the system only says so later."""
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.parts):
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        raise _closed(path, named or str(path), OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
 
 
 def _closed(there: Path, named: str, error: OSError) -> InputError:
@@ -294,7 +296,7 @@ def shortened(path: object) -> str:
     Examples
     --------
     >>> shortened("reports/2017-09"), len(shortened("x" * 5000))
-    ('reports/2017-09', 120)
+    ('reports/2017-09', 200)
     """
     text, half = str(path), (_LONGEST - 3) // 2
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3 - half]}...{text[-half:]}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from segkit.runtime.disk import hold, remove_own, sweep
 from segkit.runtime.disk import temporary as temporary_in_its_place
+from segkit.runtime.disk import temporary_folder as temporary_folder  # until others import it from there
 
 PATIENCE_SECONDS = 2.0  # that the work gets to end
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
