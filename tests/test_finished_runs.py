@@ -40,7 +40,11 @@ def run(tmp_path):
     fit_segmentation(features, matrix, Candidate("kmeans-2", "kmeans", {"k": 2}), seed=0).save(folder / "model")
     ids = {"customer_id": list("abcd"), "segment_id": ["S1", "S1", "S2", "S2"]}
     given = {"assignments": ids, "features": features.reset_index(), "map": ids | {"x": 0.0, "y": 1.0}}
-    given |= {"segments": {"segment_id": ["S1", "S2"]}, "profile": {"segment_id": ["S1", "S2"]}, "name_words": {"segment_id": ["S1"]}}
+    given |= {
+        "segments": {"segment_id": ["S1", "S2"]},
+        "profile": {"segment_id": ["S1", "S2"]},
+        "name_words": {"segment_id": ["S1"]},
+    }
     for name, columns in given.items():
         table = pd.DataFrame(columns)
         table = table.assign(**{column: None for column in TABLES[name].columns if column not in table})

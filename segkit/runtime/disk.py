@@ -34,6 +34,8 @@ _LONGEST_NAME = 255  # bytes of a file's name
 _FULL = re.compile(r"max_temp_directory_size|No space left on device|Disk quota exceeded")
 _WRITTEN = re.compile(r"""["'](/[^"'\n]+)["']: (?:No space|Disk quota)|(?:on device|exceeded): ["'](/[^"'\n]+)["']""")
 
+_CLOSED = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)  # of a path, the user's to mend
+
 
 @contextmanager
 def building(place: Path, named: str = "") -> Iterator[Path]:
@@ -344,7 +346,38 @@ def tell_full_disk(error: BaseException | None) -> str:
         return ""
     written, temporary = _WRITTEN.search(str(error)), tempfile.gettempdir()
     path = getattr(error, "filename", None) or (written and (written[1] or written[2]))
-    if not path or str(path).startswith(f"{temporary}/{_HOME}"):
+    if not path or re.match(rf"{re.escape(temporary)}/\.?segkit-", str(path)):
         return f"the folder for temporary files, {temporary}, is full: make room there, or name a larger one in TMPDIR"
     folder = re.sub(rf"/{re.escape(_HOME)}.*", "", str(Path(path).parent))  # of a home, the folder that it lies in
     return f"{folder} is full: make room there, or name another folder"
+
+
+def tell_closed_place(error: BaseException) -> str:
+    """Return which file or folder can't be used and why, where a path is what an error came of; else "".
+
+    Examples
+    --------
+    >>> tell_closed_place(PermissionError(errno.EACCES, "Permission denied", "/root/orders.csv"))
+    "/root/orders.csv can't be used (Permission denied): name another path, or mend its permissions"
+    >>> tell_closed_place(FileNotFoundError(errno.ENOENT, "No such file", "segkit/page.css"))
+    ''
+    """
+    if not isinstance(error, OSError) or error.errno not in _CLOSED or not error.filename:
+        return ""
+    path = shortened(os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename)
+    return f"{path} can't be used ({error.strerror}): name another path, or mend its permissions"
+
+
+def expanded(path: str | Path, named: str) -> Path:
+    """Return a path whose ``~`` is the home folder it stands for.
+
+    Examples
+    --------
+    >>> expanded("~nobody-here/orders.csv", "--source")
+    Traceback (most recent call last):
+    segkit.InputError: --source ~nobody-here/orders.csv: there is no user of that name
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{named} {shortened(path)}: there is no user of that name") from None

@@ -8,6 +8,7 @@ import os
 import re
 from math import ceil
 
+from segkit.runtime.disk import shortened
 from segkit.runtime.errors import InputError
 
 VARIABLE = "SEGKIT_MEMORY"
@@ -35,9 +36,9 @@ def read_memory(text: str) -> int:
     Traceback (most recent call last):
     segkit.InputError: memory 'plenty' is not an amount; for example 4GB
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*", text)
     if not found or found[2].lower() not in _UNITS:
-        raise InputError(f"memory {text!r} is not an amount; for example 4GB")
+        raise InputError(f"memory {shortened(text)!r} is not an amount; for example 4GB")
     return round(float(found[1]) * _UNITS[found[2].lower()])
 
 

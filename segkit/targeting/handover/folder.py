@@ -74,8 +74,8 @@ def hand_over(
             known = ", ".join((*PLATFORMS, *NEEDS_NO_ADDRESS))
             raise InputError(f"nothing is handed over to {name!r}; there are {known}")
     record = read_record(run, dataset=str, card=str, source=str, parameters=dict)
-    limits = _limits(run, record, floor, min_confidence)
     _check_place(run, out)
+    limits = _limits(run, record, floor, min_confidence)
     with building(out or run / "handover", f"--out {out}" if out else "") as folder:
         folder.mkdir()
         tables = read_tables(run, "assignments", "features", "segments")
