@@ -129,13 +129,12 @@ def _limits(run: Path, record: dict, floor: int | None, min_confidence: float | 
 def _check_place(run: Path, out: Path | None) -> None:
     """Refuse a place that can't be written to, or that holds what is no hand-over."""
     place = Path(out or run / "handover")
-    check_writable(place.parent, f"--out {out}" if out else "")
+    named = f"--out {shortened(out)}" if out else shortened(place)
+    check_writable(place.parent, named)
     if place.exists() and not place.is_dir():
-        raise InputError(f"{shortened(place)} is a file, and a hand-over is a folder: name a new or empty one")
+        raise InputError(f"{named} is a file, and a hand-over is a folder: name a new or empty one")
     if out and place.exists() and any(place.iterdir()) and not (place / "handover.json").exists():
-        raise InputError(
-            f"--out {shortened(out)} holds other files, which a hand-over would replace: name a new or empty folder"
-        )
+        raise InputError(f"{named} holds other files, which a hand-over would replace: name a new or empty folder")
 
 
 def _read_contacts(record: dict):
