@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segkit.runtime import disk
-from segkit.runtime.disk import building, check_writable, exchange, locked, sweep, tell_full_disk
+from segkit.runtime.disk import building, check_shared_memory, check_writable, exchange, locked, sweep, tell_full_disk
 from segkit.runtime.errors import InputError
 
 DIES = """
@@ -144,3 +144,14 @@ def test_the_disk_that_is_full_is_the_one_that_is_named(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda there: usage._replace(free=0) if there.name == "tmp" else usage)
     assert full_error(inside=False).startswith("the folder for temporary files, ")
+
+
+def test_shared_memory_that_is_closed_is_refused_and_named(monkeypatch):
+    check_shared_memory()
+
+    def closed(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", closed)
+    with pytest.raises(InputError, match=r"/dev/shm can't be written to \(Read-only file system\)"):
+        check_shared_memory()

@@ -279,6 +279,25 @@ def check_writable(folder: Path, named: str = "") -> None:
         raise _closed(there, named or str(folder), error) from None
 
 
+def check_shared_memory() -> None:
+    """Refuse a machine on which processes can't share memory: before the work that several of them do.
+
+    Raises
+    ------
+    InputError
+        ``/dev/shm`` can't be written to, as in a container that mounts it read-only.
+    """
+    from multiprocessing import Lock
+
+    try:
+        Lock()
+    except OSError as error:
+        raise InputError(
+            f"/dev/shm can't be written to ({error.strerror}), and processes side by side share memory there: "
+            "mount it writable, such as with docker run --tmpfs /dev/shm"
+        ) from None
+
+
 def check_name(path: Path, named: str = "") -> None:
     """Refuse a path with a name that is too long: beneath a missing folder the system only says so later."""
     if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.parts):
