@@ -109,6 +109,16 @@ def test_a_lock_of_a_killed_process_is_free_and_swept(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_only_looks_like_unfinished_work_is_never_swept(tmp_path):
+    (tmp_path / ".segkit-thesis").mkdir()
+    (tmp_path / ".segkit-notes.lock").write_text("two years")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".segkit-0123456789ab").symlink_to(tmp_path / "elsewhere")
+    before = set(tmp_path.iterdir())
+    sweep(tmp_path)
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_exchange_swaps_two_folders(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()

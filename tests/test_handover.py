@@ -19,7 +19,7 @@ from segkit.data.cards.card import Card, read_card
 from segkit.data.orders import read_orders
 from segkit.preprocessing.prepare import fit_matrix
 from segkit.runtime.errors import InputError
-from segkit.runtime.tables.csv_files import write_csv
+from segkit.runtime.tables.files import write_csv
 from segkit.runtime.tables.schema import TABLES
 from segkit.scoring.sql.model_sql import replay_sql
 from segkit.targeting.handover.addresses import normalise_email, sha256

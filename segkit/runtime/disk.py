@@ -186,16 +186,20 @@ def sweep(parent: Path) -> None:
     """Remove the homes and lock files below a folder that nobody holds: of processes that were killed."""
     for left in parent.glob(f"{_HOME}*"):
         with suppress(OSError):  # another process is at it, or it is somebody else's
-            if left.is_symlink() or left in _homes:
+            home = left.is_dir() and re.fullmatch(r"[0-9a-f]{12}", left.name.removeprefix(_HOME))
+            if left.is_symlink() or left in _homes or not (home or _is_lock(left)):
                 continue
-            folder = left.is_dir()
-            handle = _take_lock(left / _LOCK if folder else left, wait=False)
-            if handle is not None and folder:
+            handle = _take_lock(left / _LOCK if home else left, wait=False)
+            if handle is not None and home:
                 _homes[left] = handle, ()
                 _discard(left)
             elif handle is not None:
                 left.unlink(missing_ok=True)
                 os.close(handle)
+
+
+def _is_lock(path: Path) -> bool:
+    return path.suffix == ".lock" and path.is_file() and path.stat().st_size == 0
 
 
 def _discard(home: Path) -> None:

@@ -20,7 +20,7 @@ from segkit.monitoring.previous_month import read_model
 from segkit.runtime.disk import building, check_name, check_writable, shortened
 from segkit.runtime.errors import InputError
 from segkit.runtime.memory import check_memory
-from segkit.runtime.tables.csv_files import write_csv
+from segkit.runtime.tables.files import write_csv
 
 LEAST_HISTORY = 0.5  # of the days of orders that the model was fitted on
 

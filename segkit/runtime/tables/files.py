@@ -12,7 +12,7 @@ from segkit.runtime.disk import shortened
 from segkit.runtime.errors import InputError
 from segkit.runtime.tables.schema import TABLES
 from segkit.runtime.tables.types import Column
-from segkit.runtime.text import escape_markdown, markdown_code, one_line
+from segkit.runtime.text import escape_markdown, markdown_code, one_line, safe_cell
 
 SIGNIFICANT_DIGITS = 9  # more would carry the order of summation, which differs between machines
 
@@ -79,6 +79,28 @@ def write_table(table: pd.DataFrame, name: str, folder: Path | str, extra: dict[
     arrow = pa.Table.from_arrays(arrays, names=list(table))
     pq.write_table(arrow, path, compression="zstd", store_schema=False)
     return path
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV that is safe to open in a spreadsheet: a text that would run as a formula gets an apostrophe first.
+
+    See `safe_cell`; tabs and line ends become spaces. Numbers stay numbers, a minus included.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.csv"
+    ...     write_csv(pd.DataFrame({"name": ["=1+1", "Ann"], "change": [-2.5, 1.0]}), path)
+    ...     print(path.read_text())
+    name,change
+    '=1+1,-2.5
+    Ann,1.0
+    """
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    safe = {name: table[name].map(safe_cell, na_action="ignore") for name in texts}
+    names = [safe_cell(name) for name in table]
+    table.assign(**safe).set_axis(names, axis=1).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

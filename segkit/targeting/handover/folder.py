@@ -11,8 +11,7 @@ from segkit.monitoring.previous_month import read_model, read_record, read_table
 from segkit.runtime.disk import building, check_writable, shortened
 from segkit.runtime.errors import InputError
 from segkit.runtime.parameters import Parameters, read_parameters
-from segkit.runtime.tables.csv_files import write_csv
-from segkit.runtime.tables.files import damaged, write_json
+from segkit.runtime.tables.files import damaged, write_csv, write_json
 from segkit.runtime.text import escape_markdown, one_line
 from segkit.scoring.sql.model_sql import DIALECTS, rules_sql, translate_sql
 from segkit.targeting.handover.audience import HANDED, audience, no_consent_needed, read_contacts
