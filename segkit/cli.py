@@ -1,13 +1,15 @@
 """The command line: `segkit` and ``python -m segkit``."""
 
+import os
+import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from segkit.runtime.disk import tell_full_disk
+from segkit.runtime.disk import expanded, tell_closed_place, tell_full_disk
 from segkit.runtime.errors import InputError
 from segkit.runtime.interrupts import stopping_when_asked
 
@@ -20,7 +22,18 @@ app = typer.Typer(
 )
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="The name of a card in data/, or the path of a card.")]
-Source = Annotated[str, typer.Option(metavar="FILE", help="Read this file instead of the one the card names.")]
+
+
+def _check_source(source: str) -> str:
+    if "://" in source:  # not shown: it may hold a password
+        raise InputError("--source takes a file of this machine, not an address; a database is named in the card")
+    return str(expanded(source, "--source")) if source.startswith("~") else source
+
+
+Source = Annotated[
+    str,
+    typer.Option(metavar="FILE", callback=_check_source, help="Read this file instead of the one the card names."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -248,9 +261,12 @@ def score(
     debug: Debug = False,
 ) -> None:
     """Assign customers with the frozen model of a finished run; nothing is fitted."""
+    from segkit.data.periods import last_day_counted
     from segkit.reporting.sentences import tell_sizes
     from segkit.scoring.score import check_place, score_customers, write_scores
 
+    if month:
+        last_day_counted(month)
     place = out or run / f"scores-{month or 'own'}.parquet"
     if engine and engine != "duckdb":
         from segkit.scoring.on_spark import score_in_cluster
@@ -276,7 +292,12 @@ def handover(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write; RUN/handover by default.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="min_confidence or handover_floor, instead of the run's."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="min_confidence, by default the run's; handover_floor, the fewest people of a segment in a file: 50, "
+            "or what is asked here, at least 10.",
+        ),
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -306,9 +327,10 @@ def fetch(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend ends it with status 2, one of segkit's own with 1.
+    """Run the command line and end with its status.
 
-    A signal that asks for an end, such as Ctrl-C's, ends it with 128 + the signal's number: 130, or 143 for SIGTERM.
+    0 when done; 2 for an error that the user can mend, in one line; 1 for one of segkit's own. A signal that asks for
+    an end, such as Ctrl-C's, gives 128 + its number: 130, or 143 for SIGTERM, or 141 where nobody reads the output.
     """
     from segkit.runtime.progress import use_plain_lines
 
@@ -319,24 +341,39 @@ def main() -> None:
     try:
         with stopping_when_asked():
             status = app(prog_name="segkit", standalone_mode=False)
-        if status:  # of an interrupt that some library saw to
+            sys.stdout.flush()
+        if status:  # of an interrupt that a library handled
             sys.exit(status)
     except typer.TyperException as error:  # an unknown option, a missing argument
         context = getattr(error, "ctx", None)
         said = error.format_message()
         stop = "" if said.endswith((".", "?", "!")) else "."
-        print(
-            f"segkit: {said}{stop} See {context.command_path if context else 'segkit'} --help",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+        _end(f"{said}{stop} See {context.command_path if context else 'segkit'} --help", 2)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer makes a silent 1 of it
+            _stop_writing()
+        raise
+    except BrokenPipeError:
+        _stop_writing()
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if (full := tell_full_disk(error)) or isinstance(error, InputError):
-            print(f"segkit: {full or error}", file=sys.stderr)
-            sys.exit(2)
-        print(f"segkit: {type(error).__name__}: {error} (a fault of segkit; --debug shows where)", file=sys.stderr)
-        sys.exit(1)
+        if said := tell_full_disk(error) or tell_closed_place(error):
+            _end(said, 2)
+        if isinstance(error, InputError):
+            _end(str(error), 2)
+        _end(f"{type(error).__name__}: {error} (a fault of segkit; --debug shows where)", 1)
     finally:
         use_plain_lines(False)
+
+
+def _end(said: str, status: int) -> NoReturn:
+    """Say the one message of a failure, on one line, and end."""
+    print("segkit:", " ".join(said.split()), file=sys.stderr)
+    sys.exit(status)
+
+
+def _stop_writing() -> NoReturn:
+    """End where what reads the output has gone, as in ``segkit check my-shop | head -1``."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes what is left when it ends
+    _end("stopped, because nobody reads its output any more", 128 + signal.SIGPIPE)

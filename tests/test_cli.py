@@ -77,6 +77,9 @@ def test_an_unknown_dataset_names_the_known_ones(monkeypatch, capsys, shop):
     assert "complete-journey" in message
 
 
+ARGUMENTS = ("dataset", "month", "as_of", "source", "out", "self", "settings", "tell", "previous", "x" * 5000)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -92,10 +95,62 @@ def test_an_unknown_dataset_names_the_known_ones(monkeypatch, capsys, shop):
         (["--month", "2026-03", "--set", "max_noise=20"], "from 0 to 1"),
         (["--mnth", "2026-03"], "--mnth"),
         (["--seed", "one"], "as an integer. See segkit report --help"),
+        (["--seed", "9" * 5000], "seed"),
+        (["--month", "9999-12"], "beyond what is counted: from 1990 to 2199"),
+        (["--month", "２０２６-03"], "is not YYYY-MM"),
+        (["--as-of", "2026-0３-31"], "is not YYYY-MM-DD"),
+        (["--as-of", "9999-12-31"], "beyond what is counted"),
+        (["--month", "2026-03", "--choice", "kmeans-²"], "must be a candidate_id, such as kmeans-5"),
+        (["--month", "2026-03", "--choice", "k" * 5000], "must be a candidate_id"),
+        (["--month", "2026-03", "--set", "window_days=３６５"], "a whole number from 30 to 3660"),
+        (["--month", "2026-03", "--set", f"min_customers={'9' * 5000}"], "a whole number from 1 to 1e+09"),
+        (["--month", "2026-03", "--set", "max_noise=nan"], "from 0 to 1"),
+        (["--month", "2026-03", "--memory", "9" * 5000], "is not an amount"),
+        (["--month", "2026-03", "--source", "~nouser-here/orders.csv"], "there is no user of that name"),
+        (["--month", "2026-03", "--source", "postgresql://u:geheim@host/db"], "not an address"),
+        *((["--month", "2026-03", "--set", f"{name}=x"], f"unknown parameter {name}") for name in ARGUMENTS),
     ],
 )
 def test_a_call_that_cannot_work_says_why(monkeypatch, capsys, shop, arguments, words):
-    assert words in refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", *arguments)
+    said = refused(monkeypatch, capsys, shop, "report", shop / "shop.toml", *arguments)
+    assert words[:60] in said
+    assert len(said) < 2000
+    assert "geheim" not in said
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", LONG, "shop.toml"], ["score", "run", "shop.toml", "--out", f"{LONG}.csv"], ["handover", LONG],
+        ["handover", "run", "--out", LONG],
+        ["months", "complete-journey", "--from", "2017-09", "--to", "2017-09", "--out", LONG],
+        ["score", "run", "shop.toml", "--month", "../../x"], ["handover", "run", "--set", "floor=10"],
+        ["handover", "run", "--set", f"handover_floor={'9' * 5000}"], ["handover", "run", "--set", "handover_floor=9"],
+        ["months", "complete-journey", "--from", "9999-11", "--to", "9999-12"], ["fetch", f"{LONG}.toml"],
+        ["months", "complete-journey", "--from", "2017-01", "--to", "2017-02", "--set", "first=2"],
+    ],
+)  # fmt: skip
+def test_names_and_numbers_that_cannot_be_are_refused_in_one_short_line(monkeypatch, capsys, shop, arguments):
+    monkeypatch.chdir(shop)
+    assert len(refused(monkeypatch, capsys, shop, *arguments)) < 2000
+
+
+def test_who_stops_reading_stops_the_command_with_a_word():
+    command = f"{sys.executable} -m segkit datasets --help | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    stopped = 141, "segkit: stopped, because nobody reads its output any more\n"
+    assert (ended.returncode, ended.stderr) in (stopped, (0, ""))  # the latter where it writes before `true` ends
+
+
+def test_a_message_of_many_lines_becomes_one(monkeypatch, capsys, shop):
+    def fail(*_, **__):
+        raise InputError("first\n  second\n")
+
+    monkeypatch.setattr("segkit.data.cards.datasets.describe_datasets", fail)
+    assert run(monkeypatch, capsys, "datasets") == (2, "", "segkit: first second\n")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""pyproject.toml, requirements.lock and environment.yml describe one environment."""
+"""pyproject.toml, the lock files, the Makefile and environment.yml describe one environment."""
 
 import re
 import shutil
@@ -17,6 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NEEDED = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
 LOCK = (ROOT / "requirements.lock").read_text()
 ENGINES = (ROOT / "requirements-engines.lock").read_text()
+UV = (ROOT / "requirements-uv.lock").read_text()
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 
 
@@ -40,19 +41,28 @@ def test_the_lock_of_the_engines_meets_their_extras_and_the_main_lock():
     assert {name: pins[name] for name in pins.keys() & locked_versions()}.items() <= locked_versions().items()
 
 
-@pytest.mark.parametrize("lock", ["LOCK", "ENGINES"])
+@pytest.mark.parametrize("lock", ["LOCK", "ENGINES", "UV"])
 def test_every_locked_version_carries_hashes_and_no_address(lock):
     entries = re.split(r"\n(?=\S)", globals()[lock])
     assert all("--hash=sha256:" in entry for entry in entries if re.match(r"\S+==", entry))
     assert "://" not in globals()[lock]
+    assert not re.search(r"^--(index|extra|find|trusted)", globals()[lock], flags=re.MULTILINE)
 
 
-def test_conda_users_get_the_locked_versions_of_what_the_project_names():
-    pins = dict(line.split("==") for line in CONDA[-1]["pip"] if "==" in line)
+def test_nothing_is_installed_without_a_hash():
+    assert re.findall(r"^(\S+)==", UV, flags=re.MULTILINE) == ["uv"]
+    makefile = (ROOT / "Makefile").read_text()
+    installs = re.findall(r"(?:pip|uv) (?:pip )?(?:install|sync) .*", makefile)
+    assert len(installs) == 4
+    for install in installs:
+        assert "--require-hashes" in install or install.endswith("--no-deps --no-build-isolation --editable .")
+
+
+def test_conda_users_get_the_lock_and_a_python_that_the_project_takes():
+    assert CONDA[-1] == {"pip": ["-r requirements.lock"]}
     python = next(line for line in CONDA if str(line).startswith("python=")).split("=")[1]
-    locked = locked_versions(python)
-    assert pins == {need.name.lower(): locked[need.name.lower()] for need in NEEDED}
     assert python in PROJECT["requires-python"]
+    assert {need.name.lower() for need in NEEDED} <= set(locked_versions(python))
 
 
 def test_what_is_installed_is_what_is_locked():
@@ -61,7 +71,7 @@ def test_what_is_installed_is_what_is_locked():
 
 
 def test_building_the_environment_says_so_in_a_line_and_shows_nothing_else_but_a_failure(tmp_path):
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-uv.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     python = tmp_path / "python"  # new enough, but without what makes an environment
     python.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "ensurepip is missing" >&2; exit 1; }\n')

@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from functools import partial
@@ -9,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from segkit.data import fetch
 from segkit.data.fetch import fetch_dataset
 from segkit.runtime.errors import InputError
 
@@ -16,13 +20,26 @@ CONTENT = b"who,order\n1,2\n"
 
 
 class Quiet(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        leads = {
+            "/moved.csv": "/orders.csv",
+            "/away.csv": "http://localhost:9/orders.csv",
+            "/file.csv": "file:///etc/x",
+        }
+        if self.path not in leads:
+            return super().do_GET()
+        self.send_response(302)
+        self.send_header("Location", leads[self.path])
+        self.end_headers()
+
     def log_message(self, *_):
         pass
 
 
 @pytest.fixture
-def address(tmp_path):
-    """Serve a folder with one file, plain and zipped; return its address."""
+def address(tmp_path, monkeypatch):
+    """Serve a folder with one file, plain and zipped; return its address, as if it were https."""
+    monkeypatch.setattr(fetch, "_SCHEME", "http")
     served = tmp_path / "served"
     served.mkdir()
     (served / "orders.csv").write_bytes(CONTENT)
@@ -31,7 +48,7 @@ def address(tmp_path):
         archive.writestr("inside/orders.csv", CONTENT)
     (served / "orders.zip").write_bytes(packed.getvalue())
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=served)) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -92,13 +109,70 @@ def test_a_wrong_checksum_leaves_everything_as_it_was(tmp_path, address):
     assert left_behind(tmp_path) == ["orders.csv"]
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/gone.csv", "{address}/gone.csv", "nowhere"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/gone.csv", "{address}/gone.csv"])
 def test_an_address_that_cannot_be_reached_shows_the_way_by_hand(tmp_path, address, url):
     with pytest.raises(InputError, match=r"can't be downloaded.*By hand: open .* --source FILE"):
         fetch_dataset(write(tmp_path, url.format(address=address)))
     assert left_behind(tmp_path) == []
 
 
-def test_a_card_cannot_write_outside_of_its_folder(tmp_path, address):
-    with pytest.raises(InputError, match="leads out of the card's folder"):
-        fetch_dataset(write(tmp_path, f"{address}/orders.csv", path="../orders.csv"))
+def test_a_redirect_is_followed_on_the_same_server_and_nowhere_else(tmp_path, address):
+    for url in (f"{address}/away.csv", f"{address}/file.csv"):
+        with pytest.raises(InputError, match="it leads elsewhere, to .*, which isn't followed"):
+            fetch_dataset(write(tmp_path, url))
+    assert left_behind(tmp_path) == []
+    assert "checksum right" in fetch_dataset(write(tmp_path, f"{address}/moved.csv"))
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x.org/a", "http://x.org/a", "nowhere", "https:///a", "HTTP:x"]
+)
+def test_nothing_but_https_is_fetched(tmp_path, url):
+    with pytest.raises(InputError, match="must begin with https://"):
+        fetch_dataset(write(tmp_path, url))
+
+
+def test_an_address_with_a_password_is_refused_and_not_shown(tmp_path):
+    with pytest.raises(InputError, match="holds a name or password") as refused:
+        fetch_dataset(write(tmp_path, "https://me:geheim@x.org/a.csv"))
+    assert "geheim" not in str(refused.value)
+
+
+OUT = ["../orders.csv", "raw/../shop.toml", "shop.toml", "/etc/orders.csv", "raw/link/orders.csv", "."]
+PATHS = dict.fromkeys(OUT, "leads out of raw/") | dict.fromkeys(("raw", "raw/sub", "raw/new/"), "is a folder")
+PATHS |= {"raw/" + "x" * 300: "can't be the name of a file", "raw/a\\u0000b": "can't be the name of a file"}
+
+
+@pytest.mark.parametrize(("path", "words"), PATHS.items())
+def test_a_download_goes_to_a_file_below_raw_and_nowhere_else(tmp_path, address, path, words):
+    (tmp_path / "raw" / "sub").mkdir(parents=True)
+    (tmp_path / "raw" / "link").symlink_to("/tmp")
+    card = write(tmp_path, f"{address}/orders.csv", path=path)
+    before = card.read_bytes()
+    with pytest.raises(InputError, match=words):
+        fetch_dataset(card)
+    assert card.read_bytes() == before
+
+
+def test_a_checksum_that_is_none_is_refused(tmp_path, address):
+    with pytest.raises(InputError, match="sha256 must be 64 hexadecimal digits"):
+        fetch_dataset(write(tmp_path, f"{address}/orders.csv", sha256="none"))
+
+
+KILLED = """
+import os, sys
+from segkit.data import fetch
+fetch._SCHEME = "http"
+fetch._Progress.update = lambda *_: os.kill(os.getpid(), 9)
+fetch.fetch_dataset(sys.argv[1])
+"""
+
+
+def test_a_killed_download_leaves_the_old_file_and_the_next_one_sweeps(tmp_path, address):
+    card = write(tmp_path, f"{address}/orders.csv")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "orders.csv").write_bytes(b"mine")
+    assert subprocess.run([sys.executable, "-c", KILLED, card], env=os.environ).returncode == -9
+    assert (tmp_path / "raw" / "orders.csv").read_bytes() == b"mine"
+    fetch_dataset(card)
+    assert left_behind(tmp_path) == ["orders.csv"]

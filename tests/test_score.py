@@ -2,7 +2,10 @@
 
 import errno
 import json
+import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -196,3 +199,42 @@ def test_a_recipe_of_features_that_was_tampered_with_is_refused(run, tmp_path):
         path.write_text(json.dumps(stored | {"recipe": recipe}))
         with pytest.raises(InputError, match="damaged|no longer defines"):
             score_customers(tmp_path / "run", "complete-journey")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import pandas as pd
+from segkit.runtime import disk
+from segkit.scoring import score
+def die(*_, **__):
+    os.kill(os.getpid(), 9)
+path, point = Path(sys.argv[1]), sys.argv[2]
+if point == "after":
+    disk._take_place, take = lambda *places: take(*places) or die(), disk._take_place
+elif point == "half written":
+    score.write_csv = lambda table, path: (path.write_text("half"), die())
+else:
+    disk._take_place = die
+score.write_scores(pd.DataFrame({"segment": ["new"]}, index=["a"]), path)
+"""
+
+
+@pytest.mark.parametrize(("point", "left"), [("half written", "old"), ("before", "old"), ("after", "new")])
+def test_killed_scores_are_the_old_or_the_new_file_and_the_next_call_sweeps(tmp_path, point, left):
+    path = write_scores(pd.DataFrame({"segment": ["old"]}, index=["a"]), tmp_path / "scores.csv")
+    assert subprocess.run([sys.executable, "-c", KILLED, path, point]).returncode == -9
+    assert pd.read_csv(path)["segment"].tolist() == [left]
+    write_scores(pd.DataFrame({"segment": ["newer"]}, index=["a"]), path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["segmentation.json", "rule.npz", "resampled.npz"])
+@pytest.mark.parametrize("spoil", [lambda raw: b"", lambda raw: raw[: len(raw) // 2], lambda raw: raw[::-1], None])
+def test_a_damaged_model_is_refused_and_the_file_named(run, tmp_path, name, spoil):
+    shutil.copytree(run[0], tmp_path / "run")
+    path = tmp_path / "run" / "model" / name
+    path.write_bytes(spoil(path.read_bytes())) if spoil else path.unlink()
+    with pytest.raises(InputError, match=re.escape(name)) as refused:
+        score_customers(tmp_path / "run", "complete-journey")
+    assert "\n" not in str(refused.value)

@@ -4,18 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-from socket import gethostname
 
 import psutil
 import pytest
 
-from segkit.runtime.interrupts import temporary_folder
+from segkit.runtime.disk import temporary_folder
 
 WORK = """
 import logging, subprocess, sys, time
 from pathlib import Path
-from segkit.stopping import stopping_when_asked, temporary
-with stopping_when_asked(), temporary(Path(sys.argv[1]) / "half"), temporary():
+from segkit.runtime.disk import building, temporary
+from segkit.runtime.interrupts import stopping_when_asked
+with stopping_when_asked(), building(Path(sys.argv[1]) / "runs" / "half") as new, temporary():
+    new.mkdir()
     child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)
     print(child.pid, flush=True)
     while True:
@@ -45,7 +46,7 @@ def test_a_signal_ends_the_work_with_its_status_one_line_and_nothing_left(tmp_pa
 
 KILLED = """
 import os
-from segkit.stopping import temporary_folder
+from segkit.runtime.disk import temporary_folder
 print(temporary_folder(), temporary_folder(), flush=True)
 os.kill(os.getpid(), 9)
 """
@@ -53,13 +54,12 @@ os.kill(os.getpid(), 9)
 
 def test_the_next_run_removes_the_temporary_folders_of_one_that_was_killed_and_no_others(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    other = tmp_path / f"segkit-{2**22 + 1}-{gethostname()}-2-abcdefgh"  # of another machine
-    other.mkdir()
+    (tmp_path / "thesis").mkdir()
     surroundings = os.environ | {"TMPDIR": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env=surroundings).stdout
     assert len(list(tmp_path.iterdir())) == len(said.split()) + 1
     own = {temporary_folder(), temporary_folder()}
-    assert set(tmp_path.iterdir()) == own | {other}
+    assert set(tmp_path.iterdir()) == {folder.parent for folder in own} | {tmp_path / "thesis"}
 
 
 LOADING = """

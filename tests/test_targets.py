@@ -133,7 +133,7 @@ def test_customers_of_low_confidence_are_counted(shop, halves):
 
 def test_who_can_be_reached_is_a_share_of_each_segment_with_its_interval(shop, halves):
     assignments = pd.DataFrame({"segment_id": halves, "confidence": 0.9})
-    contacts = pd.DataFrame({"email": "a@x.org", "consent": ["yes"] * 8 + ["no"] * 12}, index=shop.index)
+    contacts = pd.DataFrame({"email": shop.index + "@x.org", "consent": ["yes"] * 8 + ["no"] * 12}, index=shop.index)
     reachable = reachable_customers(contacts, shop.index)
     rules = pd.DataFrame({"segment_id": ["S1", "S2"], "rule_recall": [0.9, 0.6]})
     table = judge_targets(assignments, segment_kpis(shop, halves), rules, reachable)

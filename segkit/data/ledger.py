@@ -53,7 +53,9 @@ def create_views(card: Card, as_of: date | None, connection, known: dict | None)
         attributes = [name for name in columns["customers"] if name != "customer_id"]
         left_out = known["seen"]["left_out"] if known else contact_columns(connection, "customers", attributes)
         if apart := [name for name in CONTACTS if name in left_out]:
-            connection.execute(f"CREATE TABLE contacts AS SELECT customer_id, {', '.join(apart)} FROM customers")
+            # Every record, also where a customer has many or none is named: one refusal holds for its address.
+            listed = ", ".join(f"{sql['customers'][column]} AS {quote(column)}" for column in ("customer_id", *apart))
+            connection.execute(f"CREATE TABLE contacts AS SELECT {listed} FROM raw_customers")
             columns["contacts"] = apart
         for name in left_out:
             connection.execute(f"ALTER TABLE customers DROP COLUMN {quote(name)}")

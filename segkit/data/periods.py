@@ -5,7 +5,10 @@ import re
 from datetime import date, timedelta
 
 from segkit.data.orders import Orders
+from segkit.runtime.disk import shortened
 from segkit.runtime.errors import InputError
+
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2199  # dates beyond are slips of the keyboard
 
 
 def last_day_counted(month: str = "", as_of: str = "") -> date:
@@ -20,18 +23,25 @@ def last_day_counted(month: str = "", as_of: str = "") -> date:
 
 
 def _last_day(month: str) -> date:
-    match = re.fullmatch(r"(\d{4})-(\d{2})", month)
-    if not match or not 1 <= int(match[2]) <= 12 or int(match[1]) < 1:
-        raise InputError(f"month {month!r} is not YYYY-MM; for example 2017-09")
+    match = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", month)
+    if not match:
+        raise InputError(f"month {shortened(month)!r} is not YYYY-MM; for example 2017-09")
     year, number = int(match[1]), int(match[2])
-    return date(year, number, calendar.monthrange(year, number)[1])
+    return _within_reach(f"month {month}", year) or date(year, number, calendar.monthrange(year, number)[1])
 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else date.fromisoformat("no day")
+        day = date.fromisoformat(text if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else "no day")
     except ValueError:
-        raise InputError(f"day {text!r} is not YYYY-MM-DD; for example 2010-12-10") from None
+        raise InputError(f"day {shortened(text)!r} is not YYYY-MM-DD; for example 2010-12-10") from None
+    return _within_reach(f"day {text}", day.year) or day
+
+
+def _within_reach(called: str, year: int) -> None:
+    """Refuse a year from which no window can be counted back, or no horizon on."""
+    if not EARLIEST_YEAR <= year <= LATEST_YEAR:
+        raise InputError(f"{called} is beyond what is counted: from {EARLIEST_YEAR} to {LATEST_YEAR}")
 
 
 def next_month(label: str) -> str:

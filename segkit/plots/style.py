@@ -191,7 +191,7 @@ def family_looks(families, present):
     {'kmeans': ('kmeans', '#0072B2'), 'meanshift': ('meanshift', '#D55E00')}
     """
     if hasattr(families, "itertuples"):
-        families = families.itertuples()
+        families = families.rename(columns={"family": "name"}).itertuples()
     if isinstance(families, dict):
         known = {name: (name, colour) for name, colour in families.items()}
     else:

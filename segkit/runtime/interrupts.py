@@ -1,10 +1,7 @@
-"""Stop when asked to, by Ctrl-C or another signal: soon, with the right status, and with nothing left behind."""
+"""Stop soon on Ctrl-C or another signal that asks for an end: with the right status, and nothing left behind."""
 
-import atexit
 import logging
 import os
-import re
-import shutil
 import signal
 import sys
 import tempfile
@@ -13,26 +10,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from socket import gethostname
 
-PATIENCE_SECONDS = 2.0  # for the work to end by itself
+from segkit.runtime.disk import hold, remove_own, sweep
+from segkit.runtime.disk import temporary as temporary_in_its_place
+from segkit.runtime.disk import temporary_folder as temporary_folder  # until others import it from there
+
+PATIENCE_SECONDS = 2.0  # that the work gets to end
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _asked: list[int] = []  # the signal that came
 _said = threading.Event()
-_folders: set[Path] = set()
 
 
 class Stopped(BaseException):
-    """The user, or the system, wants an end: no error, so that nobody who handles errors goes on."""
+    """The user or the system asks for an end. It is no `Exception`, so that no handler of errors goes on."""
 
 
 @contextmanager
 def stopping_when_asked() -> Iterator[None]:
-    """Let the signals that ask for an end raise `Stopped`, and end with status 128 + signal, as shells do.
+    """Raise `Stopped` when a signal asks for an end, and end with status 128 + signal, as shells do.
 
-    A hang-up that is ignored, as under nohup, stays so. Code outside of Python sees to no exception, and libraries
-    swallow some or make another of it: the status is the signal's all the same, and after `PATIENCE_SECONDS` a thread
-    ends the process, whatever it is doing.
+    A hang-up that is ignored, as under nohup, stays ignored. C code doesn't notice the exception, and some libraries
+    swallow it or raise another: the status is the signal's in any case, and after `PATIENCE_SECONDS` a thread ends the
+    process, whatever it is doing.
     """
     read, write = os.pipe()
     os.set_blocking(write, False)
@@ -46,7 +45,7 @@ def stopping_when_asked() -> Iterator[None]:
         yield
     finally:
         if _asked:
-            _remove_abandoned()  # by the children
+            sweep(Path(tempfile.gettempdir()))  # what the children left
             _say_so()
             sys.exit(128 + _asked[0])
         signal.set_wakeup_fd(-1)
@@ -57,20 +56,20 @@ def stopping_when_asked() -> Iterator[None]:
 
 def _stop(number: int, frame: object) -> None:
     for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)  # once is enough: a second one would only disturb the tidying
+        signal.signal(each, signal.SIG_IGN)  # a second signal would only disturb the tidying
     _asked.append(number)
-    logging.disable()  # libraries would log at length what broke off under them
-    end_children()  # nobody has to wait for what they are at
+    logging.disable()  # libraries would log at length what was broken off
+    end_children()  # so that nobody waits for them
     raise Stopped
 
 
 def _insist(read: int) -> None:
-    if not (come := os.read(read, 1)):  # the work ended by itself
+    if not (come := os.read(read, 1)):  # the work ended without a signal
         return os.close(read)
     time.sleep(PATIENCE_SECONDS)
     end_children()
-    _remove_own()
-    _remove_abandoned()
+    remove_own()
+    sweep(Path(tempfile.gettempdir()))
     _say_so()
     os._exit(128 + come[0])
 
@@ -79,7 +78,7 @@ def _say_so() -> None:
     if not _said.is_set():
         _said.set()
         message = "segkit: stopped; what was finished before is untouched, and the same command goes on"
-        with suppress(OSError, ValueError):  # the terminal may be what has gone
+        with suppress(OSError, ValueError):  # the terminal may be gone
             print(message, file=sys.stderr, flush=True)
 
 
@@ -95,7 +94,7 @@ def end_children() -> None:
 
 
 def _tidies(process) -> bool:
-    """Whether it is one that waits for the others' end to remove what they shared, and then ends."""
+    """Whether a process only waits for the others to end, to remove what they shared."""
     import psutil
 
     try:
@@ -106,40 +105,13 @@ def _tidies(process) -> bool:
 
 @contextmanager
 def temporary(folder: Path | None = None) -> Iterator[Path]:
-    """Make a folder that does not stay, whatever happens; by default a `temporary_folder`."""
-    made = folder or temporary_folder()
-    _folders.add(made)
-    try:
-        if folder:
-            folder.mkdir()
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        _folders.discard(made)
-
-
-def temporary_folder() -> Path:
-    """Make a folder for temporary files that goes with this process, or if it is killed, when the next one is made."""
-    _remove_abandoned()
-    folder = Path(tempfile.mkdtemp(prefix=f"segkit-{os.getpid()}-{gethostname()}-"))
-    _folders.add(folder)
-    return folder
-
-
-def _remove_abandoned() -> None:
-    """Remove the temporary folders of this user's processes on this machine that are gone; their names say whose."""
-    name = re.compile(rf"segkit-(\d+)-{re.escape(gethostname())}-\w+")
-    with suppress(OSError):  # another process is at it
-        for left in Path(tempfile.gettempdir()).glob("segkit-*"):
-            found = name.fullmatch(left.name)
-            if found and left.lstat().st_uid == os.getuid() and not is_alive(int(found[1])):
-                shutil.rmtree(left, ignore_errors=True)
-
-
-@atexit.register
-def _remove_own() -> None:
-    for folder in list(_folders):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Give a folder that does not stay; `segkit.runtime.disk.building` and `temporary` do this and survive a kill."""
+    if folder is None:
+        with temporary_in_its_place() as made:
+            yield made
+        return
+    with hold(folder):
+        yield folder
 
 
 def is_alive(process: int) -> bool:

@@ -8,6 +8,7 @@ import os
 import re
 from math import ceil
 
+from segkit.runtime.disk import shortened
 from segkit.runtime.errors import InputError
 
 VARIABLE = "SEGKIT_MEMORY"
@@ -15,10 +16,10 @@ _ENGINES = "SEGKIT_ENGINES"  # side by side
 GB = 10**9
 LEAST = 1.4 * GB  # Python, its libraries and two processes beside, before the first customer
 PER_COMPARED = 15_000  # bytes of a customer that candidates are fitted on, in three processes, and of the orders held
-COMPARED = 50_000  # customers that candidates are fitted on at most; `study_choosing`
+COMPARED = 50_000  # customers that candidates are fitted on at most
 PER_CUSTOMER = 1_850  # bytes: some fifty features, in the process of the run and in those of two notebooks
-ENGINE_SHARE = 0.4  # the rest is for the tables of customers that come out of it, and the fits; of a small limit
-LEAST_SHARE = 0.3  # less, so that these have the least that they need
+ENGINE_SHARE = 0.4  # of the limit; the rest is for the tables of customers and the fits
+LEAST_SHARE = 0.3  # of a small limit, so that tables and fits have what they need
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": GB, "t": 10**12}
 _UNITS |= {f"{unit}b": size for unit, size in _UNITS.items() if size > 1}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -35,9 +36,9 @@ def read_memory(text: str) -> int:
     Traceback (most recent call last):
     segkit.InputError: memory 'plenty' is not an amount; for example 4GB
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*", text)
     if not found or found[2].lower() not in _UNITS:
-        raise InputError(f"memory {text!r} is not an amount; for example 4GB")
+        raise InputError(f"memory {shortened(text)!r} is not an amount; for example 4GB")
     return round(float(found[1]) * _UNITS[found[2].lower()])
 
 

@@ -1,10 +1,12 @@
 """The parameters of a study: their defaults, limits and meaning, and how they are read from text."""
 
-import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 
+from segkit.runtime.disk import shortened
 from segkit.runtime.errors import InputError
+from segkit.runtime.spelling import nearest
 
 WAYS = ("auto", "refit", "frozen")
 
@@ -37,7 +39,7 @@ class Parameters:
     min_segments: int = _parameter(3, "fewest segments that are useful to you", 1, 50)
     max_segments: int = _parameter(12, "most segments that you can treat differently", 2, 50)
     min_share: float = _parameter(0.02, "smallest share of customers a segment may have", 0, 0.5)
-    min_customers: int = _parameter(0, "fewest customers a segment may have; 0: 50, of fewer than 1,000 a twentieth", 0)
+    min_customers: int = _parameter(0, "fewest customers of a segment; 0: 50, of under 1,000 a twentieth", 0, 10**9)
     max_noise: float = _parameter(0.2, "the largest share of customers a method may leave out", 0, 1)
     bootstraps: int = _parameter(100, "resamples for stability", 10, 10_000)
     judge_value: float = _parameter(0.5, "weight of how much customers will buy against what and how", 0, 1)
@@ -45,7 +47,7 @@ class Parameters:
     way: str = _parameter("auto", "after a first month: auto, refit (fit anew) or frozen (keep the model)")
     refit_after: int = _parameter(6, "months after which a model is fitted anew in any case", 1, 120)
     min_confidence: float = _parameter(0.0, "customers assigned with less confidence are held out of audiences", 0, 1)
-    handover_floor: int = _parameter(50, "fewest customers of a segment that is handed over", 10)
+    handover_floor: int = _parameter(50, "fewest customers of a segment in a file that is handed over", 10, 10**9)
 
     weigh_revenue: float = _parameter(0.5, "weight of revenue in how attractive a segment is", 0, 1)
     weigh_retention: float = _parameter(0.25, "weight of retention in how attractive a segment is", 0, 1)
@@ -63,14 +65,15 @@ class Parameters:
             if fits and parameter.type is not str:
                 fits = (least is None or given >= least) and (most is None or given <= most)
             if not fits:
-                raise InputError(
-                    f"parameter {parameter.name} is {given}; it must be {_limits(parameter)} "
-                    f"({parameter.metadata['meaning']})"
-                )
+                raise _refusal(parameter, given)
             if parameter.type is float:  # 1 and 1.0 are the same setting
                 object.__setattr__(self, parameter.name, float(given))
+        if not re.fullmatch(r"[A-Za-z0-9._+-]{0,100}", self.choice):
+            given = shortened(self.choice)
+            raise InputError(f"parameter choice is {given!r}; it must be a candidate_id, such as kmeans-5")
         if self.way not in WAYS:
-            raise InputError(f"parameter way is {self.way!r}; it must be {', '.join(WAYS[:-1])} or {WAYS[-1]}")
+            given = shortened(self.way)
+            raise InputError(f"parameter way is {given!r}; it must be {', '.join(WAYS[:-1])} or {WAYS[-1]}")
         if self.min_segments > self.max_segments:
             raise InputError(
                 f"parameter min_segments is {self.min_segments} and max_segments {self.max_segments}; "
@@ -80,6 +83,15 @@ class Parameters:
     def as_dict(self) -> dict:
         """Return name and setting of every parameter."""
         return asdict(self)
+
+
+def _refusal(parameter, given: object) -> InputError:
+    try:
+        told = repr(given) if isinstance(given, str) else str(given)
+    except ValueError:  # a whole number of more digits than Python writes out
+        told = "a number of thousands of digits"
+    meaning = parameter.metadata["meaning"]
+    return InputError(f"parameter {parameter.name} is {shortened(told)}; it must be {_limits(parameter)} ({meaning})")
 
 
 def _limits(parameter) -> str:
@@ -108,32 +120,34 @@ def read_parameters(*layers: Mapping[str, object]) -> Parameters:
     Traceback (most recent call last):
     segkit.InputError: unknown parameter max_segment; did you mean max_segments? Known: window_days, ...
     """
-    known = {parameter.name: parameter for parameter in fields(Parameters)}
     settings = {}
     for layer in layers:
         for name, given in layer.items():
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else "."
-                raise InputError(f"unknown parameter {name}{hint} Known: {', '.join(known)}")
-            settings[name] = _read(known[name], given)
+            settings[name] = _read(_find(name), given)
     return Parameters(**settings)
+
+
+def _find(name: str):
+    known = {parameter.name: parameter for parameter in fields(Parameters)}
+    if name not in known:
+        hint = nearest(name, known).replace("`", "") or "."
+        raise InputError(f"unknown parameter {shortened(name)}{hint} Known: {', '.join(known)}")
+    return known[name]
 
 
 def _read(parameter, given):
     if not isinstance(given, str) or parameter.type is str:
         return given
     try:
+        if not given.isascii():  # digits of other scripts would be read as numbers
+            raise ValueError
         return parameter.type(given)
     except ValueError:
-        raise InputError(
-            f"parameter {parameter.name} is {given!r}; it must be {_limits(parameter)} "
-            f"({parameter.metadata['meaning']})"
-        ) from None
+        raise _refusal(parameter, given) from None
 
 
 def split_settings(settings: Iterable[str]) -> dict[str, str]:
-    """Return ``["seed=3"]`` as ``{"seed": "3"}``.
+    """Return ``["seed=3"]`` as ``{"seed": "3"}``; names that are no parameter are refused.
 
     Examples
     --------
@@ -142,11 +156,15 @@ def split_settings(settings: Iterable[str]) -> dict[str, str]:
     >>> split_settings(["seed"])
     Traceback (most recent call last):
     segkit.InputError: --set takes NAME=VALUE, not 'seed'; for example --set seed=3
+    >>> split_settings(["month=2017-09"])
+    Traceback (most recent call last):
+    segkit.InputError: unknown parameter month. Known: window_days, ...
     """
     pairs = {}
     for setting in settings:
         name, equals, given = setting.partition("=")
         if not equals or not name.strip():
-            raise InputError(f"--set takes NAME=VALUE, not {setting!r}; for example --set seed=3")
+            raise InputError(f"--set takes NAME=VALUE, not {shortened(setting)!r}; for example --set seed=3")
+        _find(name.strip())
         pairs[name.strip()] = given.strip()
     return pairs

@@ -59,7 +59,7 @@ def _halved(places: np.ndarray, fewest: int) -> list[np.ndarray]:
 
 
 def veiled_count(count: int, fewest: int = FEWEST_SHOWN) -> str:
-    """Return a number of customers for a sentence: those of a few only as a few.
+    """Return a number of customers for a sentence; of a few only that they are a few.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def veiled_count(count: int, fewest: int = FEWEST_SHOWN) -> str:
 def veil_few(table: pd.DataFrame, counts=None, theirs=(), fewest: int = FEWEST_SHOWN) -> pd.DataFrame:
     """Return a table for reading, its counts of 1 to 9 customers shown as ``<10``.
 
-    Sums beside such a count may still give it away; what these customers are like, they don't.
+    A sum in the same table may still give the count away, but not what these customers are like.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def veil_few(table: pd.DataFrame, counts=None, theirs=(), fewest: int = FEWEST_S
     counts : collection of str, optional
         Columns that count customers; by default all.
     theirs : collection of str
-        Columns that tell of these customers: left empty where there are so few.
+        Columns that describe these customers: left empty where there are so few.
     fewest : int
 
     Examples
@@ -99,9 +99,9 @@ def veil_few(table: pd.DataFrame, counts=None, theirs=(), fewest: int = FEWEST_S
 
 
 def veiled_share(share: float, customers: int, decimals: int = 1, fewest: int = FEWEST_SHOWN) -> str:
-    """Return a share of people in percent, as a bound where fewer than `fewest` of them make or miss it, none included.
+    """Return a share of people in percent; only a bound where fewer than `fewest` of them, or none, make or miss it.
 
-    Nothing is said of fewer than twice as many, of whom such a bound would tell nothing.
+    Of fewer than twice as many people nothing is said, because such a bound would say nothing.
 
     Examples
     --------

@@ -1,17 +1,10 @@
-"""Names of columns and keys: quoted for the engine, and the nearest one for a message."""
+"""The known name that is nearest to a misspelt one."""
 
 from difflib import get_close_matches
 
+from segkit.runtime.text import quote
 
-def quote(column: str) -> str:
-    """Return `column` as an SQL identifier.
-
-    Examples
-    --------
-    >>> quote('Customer ID')
-    '"Customer ID"'
-    """
-    return '"' + column.replace('"', '""') + '"'
+__all__ = ["nearest", "quote"]
 
 
 def nearest(name: str, known) -> str:

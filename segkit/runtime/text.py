@@ -1,9 +1,113 @@
-"""How a figure reads: numbers, money, shares, intervals."""
+"""Text that is shown: how a figure reads, and how a text of the shop's is escaped wherever it is written.
+
+What comes out of a card or the data (titles, categories, products, names) goes through one of these first:
+`escape_html`, `escape_markdown`, `markdown_code`, `plain_text_for_plots`, `safe_cell`, `sql_text`, `quote`.
+"""
+
+import html
+import re
 
 import numpy as np
 import pandas as pd
 
+_RUNS = re.compile(r"(^|[,;|])(\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_MARKUP = re.compile(r"([\\`*_{}\[\]#|~$]|^[-+=]|(?<=^\d)[.)])")
+
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def one_line(text: object) -> str:
+    """Return a text on one line: line ends, tabs and other control characters become a space.
+
+    Examples
+    --------
+    >>> one_line("Tea\\n& coffee")
+    'Tea & coffee'
+    """
+    return _CONTROLS.sub(" ", str(text)).strip()
+
+
+def escape_html(text: object) -> str:
+    """Return a text for HTML, also between quotes in an attribute.
+
+    Examples
+    --------
+    >>> escape_html("Tea & <b>coffee</b>")
+    'Tea &amp; &lt;b&gt;coffee&lt;/b&gt;'
+    """
+    return html.escape(_CONTROLS.sub(" ", str(text)))
+
+
+def escape_markdown(text: object) -> str:
+    """Return a text for a Markdown sentence or table cell, on one line: no HTML, no formula, no markup.
+
+    Examples
+    --------
+    >>> print(escape_markdown("Under $5 | <script> *new*"))
+    Under \\$5 \\| &lt;script&gt; \\*new\\*
+    """
+    return _MARKUP.sub(r"\\\1", html.escape(one_line(text), quote=False))
+
+
+def markdown_code(text: object) -> str:
+    """Return a text as code in Markdown, in a table too.
+
+    Examples
+    --------
+    >>> print(markdown_code("age"), markdown_code("a|b`c"))
+    `age` `` a\\|b`c ``
+    """
+    text = one_line(text)
+    marks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    inner = text.replace("|", r"\|")
+    return f"{marks} {inner} {marks}" if "`" in text or not text else f"`{inner}`"
+
+
+def plain_text_for_plots(text: object) -> str:
+    """Return a text that matplotlib draws as it stands: two dollar signs make no formula.
+
+    Examples
+    --------
+    >>> print(plain_text_for_plots("Under $5 & over $10"))
+    Under \\$5 & over \\$10
+    """
+    return one_line(text).replace("$", r"\$")
+
+
+def safe_cell(text: object) -> str:
+    """Return a text for a cell of a CSV: one that a spreadsheet would run as a formula gets an apostrophe first.
+
+    So does one after a comma, semicolon or bar within the text, where another country's spreadsheet begins a cell.
+
+    Examples
+    --------
+    >>> safe_cell("=1+1"), safe_cell("a;-2"), safe_cell("Ann")
+    ("'=1+1", "a;'-2", 'Ann')
+    """
+    return _RUNS.sub(r"\1\2'\3", _CONTROLS.sub(" ", str(text)))
+
+
+def sql_text(text: str) -> str:
+    """Return a text as an SQL constant.
+
+    Examples
+    --------
+    >>> sql_text("Can't lose them")
+    "'Can''t lose them'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote(column: str) -> str:
+    """Return a column's name as an SQL identifier.
+
+    Examples
+    --------
+    >>> quote("Customer ID")
+    '"Customer ID"'
+    """
+    return '"' + column.replace('"', '""') + '"'
 
 
 def number_word(number: int) -> str:

@@ -1,7 +1,5 @@
 """Scoring where the order lines are: features and segments made by the workers of a cluster, and written by them."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -19,7 +17,7 @@ from segkit.features.custom import custom_features
 from segkit.features.customers import customer_statement
 from segkit.features.recipe import recipe_features
 from segkit.features.stages import open_stages
-from segkit.runtime.disk import check_writable
+from segkit.runtime.disk import building, check_name, check_writable, shortened
 from segkit.runtime.errors import InputError
 from segkit.scoring.score import known_customers, left_out_why, open_model, tell_data, without_orders_why
 
@@ -64,33 +62,37 @@ def score_in_cluster(
     if card.ready is not None:
         raise InputError(f"{card.name} is a ready table of customers: score it without --engine")
     out = Path(out)
-    if not out.parent.is_dir():
-        raise InputError(f"--out {out}: there is no folder {out.parent}")
-    if out.is_file():
-        raise InputError(f"--out {out} is a file, and a cluster writes a folder of parquet files: name another place")
-    check_writable(out.parent, f"--out {out}")
+    check_folder(out)
     day = last_day_counted(month, as_of) if month or as_of else segmentation.as_of
-    beside = out.with_name(f".{out.name}-{os.getpid()}")
-    with read_orders(card, day, engine=engine) as orders:
+    with building(out, f"--out {out}") as new, read_orders(card, day, engine=engine) as orders:
         check_sales(orders, month or str(day), day, segmentation.window_days)
         for warning in tell_data(orders, month or str(day), day) if tell else ():
             tell(warning)
         try:
             with _scored(orders, day, segmentation, day != segmentation.as_of or bool(source)) as scores:
-                orders.connection.write_parquet(scores, beside)
-            orders.connection.read_parquet("scores", sorted(beside.glob("*.parquet")))
+                orders.connection.write_parquet(scores, new)
+            orders.connection.read_parquet("scores", sorted(new.glob("*.parquet")))
             sizes = orders.connection.execute("SELECT segment, count(*) AS customers FROM scores GROUP BY segment").df()
-            shutil.rmtree(out, ignore_errors=True)
-            beside.rename(out)
         except duckdb.Error as error:
             if "No module named 'segkit'" in str(error):
                 raise InputError(
                     "the Python of Spark's workers has no segkit: install it, or name one that has in PYSPARK_PYTHON"
                 ) from None
             raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
     return sizes.set_index("segment")["customers"].sort_values(ascending=False, kind="stable")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that a cluster can't write scored customers to, or that holds anything but parquet files."""
+    check_name(out, f"--out {out}")
+    if not out.parent.is_dir():
+        raise InputError(f"--out {shortened(out)}: there is no folder {shortened(out.parent)}")
+    if out.is_file():
+        raise InputError(f"--out {out} is a file, and a cluster writes a folder of parquet files: name another place")
+    check_writable(out.parent, f"--out {out}")
+    others = [one.name for one in out.iterdir() if one.suffix != ".parquet"] if out.is_dir() else []
+    if others := [name for name in others if name != "_SUCCESS" and not name.startswith(".")]:
+        raise InputError(f"--out {out} holds other files ({others[0]}), which would be replaced: name a new folder")
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Put the customers of any day into the segments of a finished run, by its frozen model; nothing is fitted."""
 
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,10 +16,11 @@ from segkit.data.orders import Orders, read_orders
 from segkit.data.periods import check_sales, last_day_counted
 from segkit.data.ready_table import read_ready
 from segkit.features.build import CustomerFeatures, customer_features
-from segkit.runtime.disk import check_writable, writing
+from segkit.monitoring.previous_month import read_model
+from segkit.runtime.disk import building, check_name, check_writable, shortened
 from segkit.runtime.errors import InputError
 from segkit.runtime.memory import check_memory
-from segkit.runtime.tables.csv_files import write_csv
+from segkit.runtime.tables.files import write_csv
 
 LEAST_HISTORY = 0.5  # of the days of orders that the model was fitted on
 
@@ -36,13 +36,15 @@ def score_customers(
     """Return the segment of every customer of a dataset by the frozen model of a finished run.
 
     Features are made as of the day by the recipe that the model keeps (the same categories, the same columns), then
-    the rule is applied, so that the dataset and day of the run itself give the run's own assignments, row by row.
+    the rule is applied. The dataset and day of the run itself give the run's own assignments, row by row.
 
-    Too little history puts a customer into S0, and ``reason`` says which: less than half is known of what the model
-    works on (as in the run itself); for everybody, order lines that reach back less than half as far as those that the
-    model was fitted on, since orders and spend are counted over them; or no order within the days that the
-    model counts, for people who ordered before or whom the shop's table of customers lists: on another day than the
-    run's own, so that a system that was told a segment then hears that it ended.
+    Customers with too little history are put into S0, and ``reason`` says why:
+
+    - less than half is known of what the model works on, as in the run itself;
+    - the order lines reach back less than half as far as those that the model was fitted on (this concerns everybody);
+    - they have no order within the days that the model counts. On another day than the run's own, these are listed too
+      (who ordered before, or stands in the shop's table of customers), so that a system that was told their segment
+      then hears that it has ended.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def score_customers(
     month, as_of, source : str
         The day to score and the file to read; by default the day of the run, and the file of the card.
     tell : callable, optional
-        Hears what the user should know of the order lines: `tell_data`. Otherwise nobody asks them.
+        Is called with each warning about the order lines: `tell_data`. Without it, they are not checked.
 
     Returns
     -------
@@ -63,8 +65,8 @@ def score_customers(
     Raises
     ------
     InputError
-        The folder holds no finished run; the dataset lacks what the model's features need, or has no orders
-        in the month; the message names it.
+        The folder holds no finished run, or a damaged one; the dataset lacks what the model's features need, or has no
+        orders in the month; the message names it.
 
     Examples
     --------
@@ -105,13 +107,12 @@ def _features(orders: Orders, day: date, segmentation: Segmentation) -> Customer
 
 def open_model(run: Path | str, dataset: str | Path, source: str = "") -> tuple[Segmentation, Card]:
     """Return the frozen model of a finished run and the card of a dataset of the same kind."""
-    model = Path(run) / "model"
-    if not (model / "segmentation.json").exists():
-        raise InputError(f"{run} is no finished run: it has no model/segmentation.json; make one with segkit report")
-    segmentation, card = Segmentation.load(model), read_card(dataset, source or None)
+    segmentation, card = read_model(Path(run)), read_card(dataset, source or None)
     if (card.ready is None) != (segmentation.as_of is not None):
         made_of = "a ready table" if segmentation.as_of is None else "order lines"
-        raise InputError(f"{model} was fitted on {made_of}, and dataset {card.name} is none: its features differ")
+        raise InputError(
+            f"{Path(run) / 'model'} was fitted on {made_of}, and dataset {card.name} is none: its features differ"
+        )
     return segmentation, card
 
 
@@ -130,7 +131,7 @@ def left_out_why(orders: Orders, day: date, segmentation: Segmentation) -> str:
 
 
 def without_orders_why(day: date, segmentation: Segmentation) -> str:
-    """Return what is said of customers who ordered nothing in the window."""
+    """Return the reason of customers who ordered nothing in the window."""
     return f"too little history: no order in the {segmentation.window_days} days up to {day}"
 
 
@@ -142,7 +143,7 @@ def known_customers(orders: Orders) -> str:
 
 
 def _without_orders(orders: Orders, customers: pd.Index) -> pd.Index:
-    """Return who is known beside those who ordered within the window."""
+    """Return the customers who are known but ordered nothing within the window."""
     listed = orders.connection.execute(known_customers(orders)).fetchnumpy()
     return pd.Index(next(iter(listed.values())).astype(object), dtype=customers.dtype).difference(customers)
 
@@ -156,16 +157,11 @@ def _left_out(customers: pd.Index, why: str) -> pd.DataFrame:
 def write_scores(scores: pd.DataFrame, path: Path) -> Path:
     """Write scored customers as parquet or CSV, by the ending of `path`; whole or not at all; see `check_place`."""
     check_place(path)
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with writing(path):
-            if path.suffix == ".csv":
-                write_csv(scores.rename_axis("customer_id").reset_index(), beside)
-            else:
-                scores.rename_axis("customer_id").reset_index().to_parquet(beside, index=False)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with building(path, f"--out {path}") as new:
+        if path.suffix == ".csv":
+            write_csv(scores.rename_axis("customer_id").reset_index(), new)
+        else:
+            scores.rename_axis("customer_id").reset_index().to_parquet(new, index=False)
     return path
 
 
@@ -178,9 +174,10 @@ def check_place(path: Path) -> None:
         An ending other than .parquet and .csv, a folder in its place, or a folder that isn't there or is closed.
     """
     if path.suffix not in (".parquet", ".csv"):
-        raise InputError(f"--out {path}: scored customers are written as .parquet or .csv")
+        raise InputError(f"--out {shortened(path)}: scored customers are written as .parquet or .csv")
+    check_name(path, f"--out {path}")
     if not path.parent.is_dir():
-        raise InputError(f"--out {path}: there is no folder {path.parent}")
+        raise InputError(f"--out {shortened(path)}: there is no folder {shortened(path.parent)}")
     if path.is_dir():
-        raise InputError(f"--out {path} is a folder: name a file in it")
+        raise InputError(f"--out {shortened(path)} is a folder: name a file in it")
     check_writable(path.parent, f"--out {path}")

@@ -1,4 +1,4 @@
-"""How tables are written, read and described; the same table always becomes the same bytes."""
+"""How tables and records are written, read and described; the same table always becomes the same bytes."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segkit.runtime.disk import shortened
+from segkit.runtime.errors import InputError
 from segkit.runtime.tables.schema import TABLES
 from segkit.runtime.tables.types import Column
+from segkit.runtime.text import escape_markdown, markdown_code, one_line, safe_cell
 
 SIGNIFICANT_DIGITS = 9  # more would carry the order of summation, which differs between machines
 
@@ -78,9 +81,112 @@ def write_table(table: pd.DataFrame, name: str, folder: Path | str, extra: dict[
     return path
 
 
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV that is safe to open in a spreadsheet: a text that would run as a formula gets an apostrophe first.
+
+    See `safe_cell`; tabs and line ends become spaces. Numbers stay numbers, a minus included.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.csv"
+    ...     write_csv(pd.DataFrame({"name": ["=1+1", "Ann"], "change": [-2.5, 1.0]}), path)
+    ...     print(path.read_text())
+    name,change
+    '=1+1,-2.5
+    Ann,1.0
+    """
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    safe = {name: table[name].map(safe_cell, na_action="ignore") for name in texts}
+    names = [safe_cell(name) for name in table]
+    table.assign(**safe).set_axis(names, axis=1).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
 def read_table(path: Path | str) -> pd.DataFrame:
-    """Return a written table."""
-    return pd.read_parquet(path)
+    """Return a written table; one of `TABLES` (by the file's name) has its columns, of their types.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, lacks a column, or has one of another type; the message names it.
+
+    Examples
+    --------
+    >>> read_table("reports/no-such-run/tables/segments.parquet")
+    Traceback (most recent call last):
+    segkit.InputError: reports/no-such-run/tables/segments.parquet is missing: run the report again
+    """
+    path = Path(path)
+    try:
+        table = pd.read_parquet(path)
+        definition = TABLES.get(path.stem)
+        if wrong := _misfits(table, definition.columns) if definition else "":
+            raise ValueError(wrong)
+        return table
+    except Exception as error:  # a damaged file raises more than there are names for
+        raise damaged(path, error) from error
+
+
+def _misfits(table: pd.DataFrame, columns: dict[str, Column]) -> str:
+    """Return what of a table doesn't fit its definition, "" where everything does; an empty column fits any type."""
+    if missing := [name for name in columns if name not in table]:
+        return f"it has no column {', '.join(missing)}"
+    for name, column in columns.items():
+        filled = table[name].dropna()
+        fits = pd.api.types.is_string_dtype(filled) if column.type == "text" else _is_number(filled)
+        if len(filled) and not fits:
+            return f"its column {name} holds no {column.type}"
+    return ""
+
+
+def read_json(path: Path | str, **kinds: type | tuple[type, ...]) -> dict:
+    """Return a written record that has these keys, each of its type.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, lacks a key, or has one of another type; the message names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "run.json"
+    >>> write_json({"dataset": "shop", "month": 9}, path)
+    >>> read_json(path, dataset=str)
+    {'dataset': 'shop', 'month': 9}
+    >>> read_json(path, month=str)
+    Traceback (most recent call last):
+    segkit.InputError: ...run.json is damaged (its `month` is 9): run the report again
+    """
+    path = Path(path)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict):
+            raise ValueError("it holds no record")
+        if missing := [key for key in kinds if key not in record]:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        for key, kind in kinds.items():
+            if not isinstance(record[key], kind):
+                raise ValueError(f"its `{key}` is {shortened(record[key])}")
+        return record
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, why: object) -> InputError:
+    """Return the error about a file of a run that can't be what segkit wrote.
+
+    Examples
+    --------
+    >>> raise damaged(Path("reports/shop/2026-01/run.json"), "its month is 'x'")
+    Traceback (most recent call last):
+    segkit.InputError: reports/shop/2026-01/run.json is damaged (its month is 'x'): run the report again
+    """
+    if isinstance(why, FileNotFoundError | NotADirectoryError):
+        return InputError(f"{shortened(path)} is missing: run the report again")
+    said = one_line(why) or type(why).__name__
+    return InputError(f"{shortened(path)} is damaged ({shortened(said)}): run the report again")
 
 
 def _to_arrow(series: pd.Series, kind: str | None) -> pa.Array:
@@ -151,10 +257,14 @@ def describe_tables(folder: Path | str, about: dict[str, dict[str, Column]] | No
         known = {**definition.columns, **((about or {}).get(name, {}))}
         for field in pq.read_schema(path):
             column = known.get(field.name) or Column(str(field.type), "", "as it came")
-            lines.append(f"| `{field.name}` | {column.type} | {column.unit} | {column.definition} |")
+            told = [column.type, column.unit, column.definition]
+            if field.name not in definition.columns:  # words of the shop's
+                told = [escape_markdown(text) for text in told]
+            lines.append(f"| {markdown_code(field.name)} | {' | '.join(told)} |")
     return "\n".join(lines) + "\n"
 
 
 def write_json(content: dict, path: Path | str) -> None:
     """Write `content` as indented JSON with sorted keys; NaN is refused, since it is not JSON."""
-    Path(path).write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")

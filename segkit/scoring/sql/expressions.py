@@ -7,6 +7,7 @@ import numpy as np
 
 from segkit.preprocessing.matrix import Matrix, MatrixColumn
 from segkit.preprocessing.transforms import OTHER, SOFT_BOUND, UNKNOWN
+from segkit.runtime.text import quote, sql_text
 
 _NO_NUMBER = "1e300"  # from here on stands what is none: infinity, and NaN, which some engines put above all numbers
 
@@ -22,22 +23,6 @@ def number(value: float) -> str:
     text = repr(float(value))
     text = text if "e" in text or "." in text else f"{text}.0"
     return f"({text})" if value < 0 else text
-
-
-def text(value: str) -> str:
-    """Return a text constant.
-
-    Examples
-    --------
-    >>> text("Can't lose them")
-    "'Can''t lose them'"
-    """
-    return "'" + value.replace("'", "''") + "'"
-
-
-def name(column: str) -> str:
-    """Return a column's name, quoted."""
-    return '"' + column.replace('"', '""') + '"'
 
 
 def is_number(value: str) -> str:
@@ -73,7 +58,7 @@ def bounded(column: MatrixColumn, scaled: str) -> str:
 
 
 def _scaled(matrix: Matrix, column: MatrixColumn) -> str:
-    feature = name(column.feature)
+    feature = quote(column.feature)
     value = f"CAST({feature} AS DOUBLE)"
     if column.kind == "category":
         value = f"CAST({_indicator(matrix, column, f'CAST({feature} AS VARCHAR)')} AS DOUBLE)"
@@ -94,8 +79,8 @@ def level_code(matrix: Matrix, feature: str) -> tuple[str, list[str | None]]:
     levels: list[str | None] = _levels(matrix, feature)
     rest = levels.index(OTHER) if OTHER in levels else len(levels)
     levels = levels if OTHER in levels else [*levels, None]
-    cases = " ".join(f"WHEN {text(level)} THEN {place}" for place, level in enumerate(levels) if place != rest)
-    value = _known(f"CAST({name(feature)} AS VARCHAR)")
+    cases = " ".join(f"WHEN {sql_text(level)} THEN {place}" for place, level in enumerate(levels) if place != rest)
+    value = _known(f"CAST({quote(feature)} AS VARCHAR)")
     return (f"CAST(CASE {value} {cases} ELSE {rest} END AS DOUBLE)" if cases else "0.0e0"), levels
 
 
@@ -104,15 +89,15 @@ def _levels(matrix: Matrix, feature: str) -> list[str]:
 
 
 def _known(value: str) -> str:
-    return f"coalesce({value}, {text(UNKNOWN)})"
+    return f"coalesce({value}, {sql_text(UNKNOWN)})"
 
 
 def _indicator(matrix: Matrix, column: MatrixColumn, value: str) -> str:
     levels, known = _levels(matrix, column.feature), _known(value)
     if OTHER in levels and column.level != OTHER:
-        return f"CASE WHEN {known} = {text(column.level)} THEN 1.0 ELSE 0.0 END"
-    listed = ", ".join(text(level) for level in levels if level != column.level)
+        return f"CASE WHEN {known} = {sql_text(column.level)} THEN 1.0 ELSE 0.0 END"
+    listed = ", ".join(sql_text(level) for level in levels if level != column.level)
     others = f"WHEN {known} IN ({listed}) THEN 0.0" if listed else ""
     if OTHER in levels:
         return f"CASE {others} ELSE 1.0 END" if others else "1.0"
-    return f"CASE WHEN {known} = {text(column.level)} THEN 1.0 {others} ELSE NULL END"
+    return f"CASE WHEN {known} = {sql_text(column.level)} THEN 1.0 {others} ELSE NULL END"

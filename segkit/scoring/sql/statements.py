@@ -11,7 +11,8 @@ from segkit.clustering.rfm import RFM_MAPS, RfmMap, ValueTiers
 from segkit.clustering.segmentation import LEFT_OUT, UNSEGMENTED, Segmentation
 from segkit.clustering.tree_rule import grow_tree
 from segkit.preprocessing.matrix import MatrixColumn
-from segkit.scoring.sql.expressions import bounded, is_number, level_code, name, number, scaled_columns, text, total
+from segkit.runtime.text import quote, sql_text
+from segkit.scoring.sql.expressions import bounded, is_number, level_code, number, scaled_columns, total
 
 TREE_LEAVES = 64
 _RFM = {"r": "days_since_last_order", "f": "order_count", "m": "spend"}
@@ -29,8 +30,8 @@ def _statement(stages: list[tuple[str, str, list[str]]], segmentation: Segmentat
         + f"\n  FROM {source}\n)"
         for place, (stage, source, columns) in enumerate(stages)
     ]
-    ids = [text(one) for one in segmentation.segment_ids]
-    names = [text(segmentation.names[one]) for one in segmentation.segment_ids]
+    ids = [sql_text(one) for one in segmentation.segment_ids]
+    names = [sql_text(segmentation.names[one]) for one in segmentation.segment_ids]
 
     def cases(named: list[str], left_out: str) -> str:
         return " ".join(f"WHEN {place} THEN {one}" for place, one in [*enumerate(named), (-1, left_out)])
@@ -38,8 +39,8 @@ def _statement(stages: list[tuple[str, str, list[str]]], segmentation: Segmentat
     return (
         f"WITH {', '.join(written)}, labelled AS (\n  SELECT\n    customer_id,\n    {label} AS label\n"
         f"  FROM {stages[-1][0]}\n)\nSELECT\n  customer_id,\n"
-        f"  CASE label {cases(ids, text(LEFT_OUT))} END AS segment_id,\n"
-        f"  CASE label {cases(names, text(UNSEGMENTED))} END AS segment,\n"
+        f"  CASE label {cases(ids, sql_text(LEFT_OUT))} END AS segment_id,\n"
+        f"  CASE label {cases(names, sql_text(UNSEGMENTED))} END AS segment,\n"
         f"  CASE label {cases(ids, 'CAST(NULL AS VARCHAR)')} END AS nearest_segment_id\n"
         f"FROM labelled\nORDER BY customer_id\n"
     )
@@ -56,11 +57,11 @@ def _known_share(segmentation: Segmentation) -> str:
         total += one.variance
     if not total:
         return "1.0"
-    known = {one.feature: f"{name(one.feature)} IS NOT NULL" for one in columns if one.kind == "category"}
+    known = {one.feature: f"{quote(one.feature)} IS NOT NULL" for one in columns if one.kind == "category"}
     complete, numbers = list(known.values()), {}
     for one in columns:
         if one.kind != "category":
-            numbers[one.feature] = f"CAST({name(one.feature)} AS DOUBLE)"
+            numbers[one.feature] = f"CAST({quote(one.feature)} AS DOUBLE)"
             known[one.feature] = is_number(numbers[one.feature])
     if numbers:
         complete.insert(0, is_number(" + ".join(numbers.values())))
@@ -193,8 +194,8 @@ def _rfm(segmentation: Segmentation) -> str:
     scores = []
     for score, column in _RFM.items():
         sign = "<=" if score == "r" else ">="
-        steps = [f"CASE WHEN {name(column)} {sign} {number(edge)} THEN 1 ELSE 0 END" for edge in rule.edges[score]]
-        known = is_number(f"CAST({name(column)} AS DOUBLE)")
+        steps = [f"CASE WHEN {quote(column)} {sign} {number(edge)} THEN 1 ELSE 0 END" for edge in rule.edges[score]]
+        known = is_number(f"CAST({quote(column)} AS DOUBLE)")
         scores.append(f"CASE WHEN {known} THEN {' + '.join(['1', *steps])} ELSE 0 END AS {score}")
     cells = [
         f"WHEN r BETWEEN {r0} AND {r1} AND floor((f + m + 1) / 2.0) BETWEEN {fm0} AND {fm1} THEN {label}"

@@ -8,10 +8,10 @@ _GOOGLE = ("gmail.com", "googlemail.com")
 
 
 def normalise_email(written: object) -> str | None:
-    """Return an address trimmed and in lower case; None for what is no address.
+    """Return an address trimmed and in lower case; None where the text is no address.
 
-    An address that begins with anything but a letter or a digit is none here: it could run as a formula in a
-    spreadsheet. Nor is one with letters beyond ASCII before the @: Mailchimp, for one, refuses it.
+    An address has to begin with a letter or a digit, because a spreadsheet could run others as a formula. Letters
+    before the @ have to be ASCII, because Mailchimp refuses others.
 
     Examples
     --------
@@ -47,6 +47,18 @@ def google_email(address: str) -> str:
     """
     name, _, domain = address.partition("@")
     return f"{name.split('+')[0].replace('.', '')}@{domain}" if domain in _GOOGLE else address
+
+
+def inbox(address: str) -> str:
+    """Return one spelling of an address for all that reach the same inbox: Gmail has several of each.
+
+    Examples
+    --------
+    >>> inbox("Jane.Doe+shop@googlemail.com".lower()), inbox("jane.doe@example.com")
+    ('janedoe@gmail.com', 'jane.doe@example.com')
+    """
+    name, _, domain = google_email(address).partition("@")
+    return f"{name}@{_GOOGLE[0]}" if domain in _GOOGLE else address
 
 
 def sha256(text: str) -> str:

@@ -1,29 +1,54 @@
 """Who is handed over, and how many are not for which reason."""
 
+import tomllib
+
 import pandas as pd
 
 from segkit.clustering.segmentation import LEFT_OUT
-from segkit.targeting.handover.addresses import normalise_email, normalise_phone
+from segkit.runtime.text import quote
+from segkit.targeting.handover.addresses import inbox, normalise_email, normalise_phone
 from segkit.targeting.handover.platforms import Platform
 
 _YES = ("true", "t", "yes", "y", "1", "1.0", "granted", "subscribed", "opt-in", "opted in")
 _YES += ("ja", "j", "oui", "sí", "si")
+_SILENCE = ("", "nan", "none", "null", "<na>", "n/a", "unknown")  # all else is a refusal
 HANDED = "handed over"
 _NORMALISE = {"email": normalise_email, "phone": normalise_phone}
 
 
 def read_contacts(orders) -> pd.DataFrame | None:
-    """Return those of ``email, phone, consent`` that the shop keeps, by customer_id; None where it has no addresses."""
+    """Return every record of ``email, phone, consent`` that the shop keeps; None where it has no addresses.
+
+    Returns
+    -------
+    DataFrame
+        Index customer_id, which may occur many times or be missing. Where the card says that consent is not needed
+        (`no_consent_needed`), records that are silent count as granted.
+    """
     columns = orders.columns.get("contacts", [])
     if not {"email", "phone"} & set(columns):
         return None
-    selected = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in columns)
-    rows = orders.connection.execute(f"SELECT CAST(customer_id AS VARCHAR) AS customer_id, {selected} FROM contacts")
-    return rows.df().drop_duplicates("customer_id").set_index("customer_id")
+    listed = ", ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in ("customer_id", *columns))
+    contacts = orders.connection.execute(f"SELECT {listed} FROM contacts").df().set_index("customer_id")
+    if no_consent_needed(orders.card):
+        contacts["consent"] = _consent(contacts).replace("", "yes")
+    return contacts
+
+
+def no_consent_needed(card) -> str:
+    """Return the reason that a card gives why its customers need not consent, "" where it gives none.
+
+    Written as ``[consent] not_needed = "reason"``.
+    """
+    section = getattr(card, "consent", None)
+    if section is None:
+        section = tomllib.loads(card.path.read_text(encoding="utf-8-sig")).get("consent", {})
+    reason = section.get("not_needed", "") if isinstance(section, dict) else getattr(section, "not_needed", "")
+    return reason.strip() if isinstance(reason, str) else ""
 
 
 def reachable_customers(contacts: pd.DataFrame, customers: pd.Index) -> pd.Series:
-    """Return who can be written to: consent, where the shop keeps it, and an e-mail address or a phone number.
+    """Return who can be written to: with consent, and with an e-mail address or a phone number.
 
     Returns
     -------
@@ -36,8 +61,8 @@ def reachable_customers(contacts: pd.DataFrame, customers: pd.Index) -> pd.Serie
     >>> reachable_customers(contacts, pd.Index(["a", "b", "c"])).to_dict()
     {'a': True, 'b': False, 'c': False}
     """
-    own = contacts.reindex(customers.astype("str")).set_axis(customers)
-    return _consents(own) & (_normalised(own, "email").notna() | _normalised(own, "phone").notna())
+    own = _people(contacts, customers.astype("str"))
+    return (own["consents"] & (own["email"].notna() | own["phone"].notna())).set_axis(customers)
 
 
 def audience(
@@ -45,15 +70,19 @@ def audience(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the customers whom a platform gets, and how many of each segment it gets or doesn't, by reason.
 
+    A refusal holds for the customer and for the address, under whichever record it stands and however the address is
+    spelled; where no record grants it, there is no consent.
+
     Parameters
     ----------
     assignments : DataFrame
         ``customer_id, segment_id, segment, confidence``.
     contacts : DataFrame
-        Index customer_id; those of ``email, phone, consent`` that the shop has.
+        Index customer_id, as `read_contacts` has it; those of ``email, phone, consent`` that the shop has.
     platform : Platform
     floor : int
-        Segments of fewer customers are not handed over: their members could be told.
+        Fewer customers of a segment are not handed over: neither where the segment is smaller nor where fewer are
+        left, since a file of a few would name them.
     min_confidence : float
         Customers assigned with less are held out; unknown confidence counts as 0 where this is above 0.
 
@@ -76,27 +105,45 @@ def audience(
     [['handed over', 1], ['without an address', 1], ['without consent', 1]]
     """
     people = assignments.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
-    own = contacts.reindex(people["customer_id"])
-    for column in _NORMALISE:
-        people[column] = _normalised(own, column).to_numpy()
-    reached = people["email"].notna() | (people["phone"].notna() & platform.by_phone)
-    sizes = people["segment_id"].map(people["segment_id"].value_counts())
-    same = people["email"].notna() & people["email"].duplicated()
-    same |= people["email"].isna() & people["phone"].notna() & people["phone"].duplicated()
-    reasons = {
-        "in no segment": people["segment_id"] == LEFT_OUT,
-        f"segment smaller than {floor}": sizes < floor,
-        f"confidence below {min_confidence:g}": people["confidence"].fillna(0) < min_confidence,
-        "without consent": ~_consents(own),
-        "without an address": ~reached,
-        "same address as another customer": same,
-    }
+    own = _people(contacts, people["customer_id"])
+    people[["email", "phone"]] = own[["email", "phone"]].to_numpy()
     people["reason"] = HANDED
-    for reason, holds in reversed(reasons.items()):  # the first that holds is said
-        people.loc[holds.to_numpy(), "reason"] = reason
+
+    def leave_out(reason: str, holds) -> None:
+        people.loc[(people["reason"] == HANDED) & holds, "reason"] = reason
+
+    leave_out("in no segment", people["segment_id"] == LEFT_OUT)
+    leave_out(f"segment smaller than {floor}", people["segment_id"].map(people["segment_id"].value_counts()) < floor)
+    leave_out(f"confidence below {min_confidence:g}", people["confidence"].fillna(0) < min_confidence)
+    leave_out("without consent", ~own["consents"].to_numpy())
+    leave_out("without an address", people["email"].isna() & (people["phone"].isna() | (not platform.by_phone)))
+    left = people[people["reason"] == HANDED]
+    reached = left["email"].map(inbox, na_action="ignore")
+    same_phone = left["phone"].notna() & left["phone"].duplicated()
+    same = (reached.notna() & reached.duplicated()) | (reached.isna() & same_phone)
+    people.loc[left.index[same_phone], "phone"] = None  # where there is an e-mail too: no number twice
+    people.loc[left.index[same], "reason"] = "same address as another customer"
+    left = people.loc[people["reason"] == HANDED, "segment_id"]
+    few = left.value_counts().loc[lambda sizes: sizes < floor].index
+    leave_out(f"segment with fewer than {floor} left", people["segment_id"].isin(few))
     counts = people.groupby(["segment_id", "segment", "reason"]).size().rename("customers").reset_index()
     handed = people[people["reason"] == HANDED]
     return handed[["customer_id", "segment_id", "segment", "email", "phone"]].reset_index(drop=True), counts
+
+
+def _people(contacts: pd.DataFrame, customers: pd.Index | pd.Series) -> pd.DataFrame:
+    """Return ``email, phone, consents``, a row per customer: of the records that grant it, less what is refused."""
+    said = _consent(contacts)
+    records = pd.DataFrame({column: _normalised(contacts, column) for column in _NORMALISE})
+    refusals = records[said.eq("no").to_numpy()]
+    emails, phones = refusals["email"].dropna().map(inbox), refusals["phone"].dropna()
+    granted = records[said.eq("yes").to_numpy()].sort_values(list(_NORMALISE))
+    people = granted.groupby(level=0).first().reindex(pd.Index(customers, dtype="str"))
+    known = people.index.isin(granted.index) & ~people.index.isin(refusals.index)
+    known &= ~people["email"].map(inbox, na_action="ignore").isin(emails).to_numpy()
+    refused = people["phone"].isin(phones).to_numpy()
+    known &= ~(refused & people["email"].isna().to_numpy())
+    return people.assign(phone=people["phone"].mask(refused), consents=known)
 
 
 def _normalised(contacts: pd.DataFrame, column: str) -> pd.Series:
@@ -105,8 +152,9 @@ def _normalised(contacts: pd.DataFrame, column: str) -> pd.Series:
     return contacts[column].map(_NORMALISE[column], na_action="ignore").astype("str")
 
 
-def _consents(contacts: pd.DataFrame) -> pd.Series:
-    """Return who agreed: everybody where the shop keeps no consent, else those who are known to."""
+def _consent(contacts: pd.DataFrame) -> pd.Series:
+    """Return ``yes``, ``no`` or nothing of each record: nothing of all of them where the shop keeps no consent."""
     if "consent" not in contacts:
-        return pd.Series(True, contacts.index)
-    return contacts["consent"].astype("str").str.strip().str.lower().isin(_YES)
+        return pd.Series("", contacts.index)
+    written = contacts["consent"].astype("str").fillna("").str.strip().str.casefold()
+    return pd.Series("no", contacts.index).mask(written.isin(_SILENCE), "").mask(written.isin(_YES), "yes")
