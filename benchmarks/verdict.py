@@ -19,15 +19,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 from scipy.stats import beta
-
 from segkit.clustering.grid import candidate_grid
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.validation.families import candidate_recipe
+from segkit.validation.forward.evaluate import propose_by_forward
+
 from segkit.features.ready_dictionary import ready_dictionary
+from segkit.preprocessing.prepare import fit_matrix
 from segkit.runtime.parallel import run_tasks
 from segkit.runtime.parameters import Parameters
 from segkit.validation.agreement import adjusted_rand, contingency
-from segkit.validation.families import candidate_recipe
-from segkit.validation.forward.evaluate import propose_by_forward
 from segkit.validation.separation import separated_pairs
 from segkit.validation.stability import resample_stability
 from segkit.validation.verdict import is_natural

@@ -45,6 +45,7 @@ VERBS = {
     "resample": "validation.resample",
     "count_groups": "validation.group_counts",
     "choose": "validation.selection",
+    "check_choice": "validation.selection",
     "choice_rule": "validation.selection",
     "forward_sentence": "validation.selection",
     "shortlist": "validation.comparison_tables",

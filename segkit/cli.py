@@ -71,6 +71,12 @@ Engine = Annotated[
 ]
 
 
+Notebooks = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Run these copies of the notebooks; by default the project's own."),
+]
+
+
 def _silence(asked: bool) -> bool:
     if asked:
         from segkit.runtime.progress import keep_quiet
@@ -190,12 +196,13 @@ def report(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
+    notebooks: Notebooks = None,
     engine: Engine = "",
     memory: Memory = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run one month's study: notebooks, tables and report.html."""
+    """Run the chain of notebooks for one month: executed notebooks, tables, model and report.html."""
     from segkit.reporting.run_chain import run_report
     from segkit.runtime.parameters import split_settings
 
@@ -204,7 +211,7 @@ def report(
         given["choice"] = choice
     if seed is not None:
         given["seed"] = str(seed)
-    page = run_report(dataset, month=month, as_of=as_of, source=source, out=out, **given)
+    page = run_report(dataset, month=month, as_of=as_of, source=source, out=out, notebooks=notebooks, **given)
     _warn_of_stale(page.parent.parent)
     print(page)
 
@@ -221,6 +228,7 @@ def months(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random draw.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs are kept; reports/ by default.")] = None,
     source: Source = "",
+    notebooks: Notebooks = None,
     engine: Engine = "",
     memory: Memory = None,
     quiet: Quiet = False,
@@ -237,7 +245,7 @@ def months(
     if seed is not None:
         given["seed"] = str(seed)
     tell = (lambda _: None) if quiet else print
-    page = run_months(dataset, first, last, source=source, out=out, tell=tell, **given)
+    page = run_months(dataset, first, last, source=source, out=out, notebooks=notebooks, tell=tell, **given)
     _warn_of_stale(page.parent)
     print(page)
 

@@ -23,9 +23,8 @@ from segkit.data.periods import check_sales, last_day_counted
 from segkit.data.ready_table import ReadyRows, read_ready
 from segkit.monitoring.previous_month import EarlierMonth, read_run
 from segkit.runtime import cache, progress
-from segkit.runtime.disk import ROOT
+from segkit.runtime.disk import ROOT, locked
 from segkit.runtime.errors import InputError
-from segkit.runtime.locks import locked
 from segkit.runtime.memory import check_memory
 from segkit.runtime.notebook_steps import (
     NEEDS,
@@ -345,7 +344,8 @@ class Run:
         return {name: step for name, step in self.steps.items() if name in needed}
 
     def _execute(self, step: Step, name: str) -> None:
-        with locked(self.store / f"{step.name}.lock"):
+        self.store.mkdir(parents=True, exist_ok=True)
+        with locked(self.store / step.name):
             waiting = [one for one in step.saves if not self._truth(one).usable]
             if not waiting:  # another notebook made it meanwhile
                 return

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from segkit.clustering.grid import Candidate
 
 from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
 from segkit.monitoring.previous_month import read_run
 from segkit.preprocessing.prepare import fit_matrix
 from segkit.reporting.finished_runs import finished_months, month_before

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from segkit.clustering.grid import Candidate
 from typer.testing import CliRunner
 
 from segkit.cli import app
 from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
 from segkit.data.cards.card import Card, read_card
 from segkit.data.orders import read_orders
 from segkit.preprocessing.prepare import fit_matrix

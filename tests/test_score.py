@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from segkit.clustering.grid import Candidate
 
 from segkit import cli, fit_segmentation, open_study
 from segkit.clustering.assign import TOO_LITTLE, assign_customers
-from segkit.clustering.grid import Candidate
 from segkit.clustering.segmentation import Segmentation
 from segkit.preprocessing.prepare import fit_matrix
 from segkit.runtime.disk import tell_full_disk

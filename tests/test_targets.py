@@ -6,10 +6,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from segkit.reporting.study.study_worth import WorthSteps
 
 from segkit.plots.style import use_style
 from segkit.plots.worth import plot_kpis, plot_targets
-from segkit.reporting.study.study_worth import WorthSteps
 from segkit.targeting.criteria import REACHED, judge_targets, place_targets
 from segkit.targeting.handover.audience import reachable_customers
 from segkit.targeting.kpis import KPIS, segment_kpis

@@ -5,13 +5,11 @@ The notebooks are the analysis. What they save is what the run holds; nothing he
 
 import hashlib
 import json
-import os
 import platform
 import resource
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,15 +24,15 @@ from segkit.reporting.publish import REQUIRED, describe_run, write_model, write_
 from segkit.reporting.series_page import write_series
 from segkit.run import CHAIN, NOTEBOOKS, PARAMETERS, open_orders, which_month
 from segkit.runtime.cache import code_digest
-from segkit.runtime.disk import ROOT, check_writable, writing
+from segkit.runtime.disk import ROOT, building, check_writable
 from segkit.runtime.errors import InputError
-from segkit.runtime.interrupts import is_alive, temporary
 from segkit.runtime.notebook_steps import Step, check_steps, digest, find_makers, read_steps
 from segkit.runtime.parameters import Parameters, read_parameters
 from segkit.runtime.progress import follow_events, progress_bar, show_events
 from segkit.runtime.run_step import NotebookFailed, StepRun, end_step, finish_step, start_step
 from segkit.runtime.table_store import find_table
 from segkit.runtime.tables.files import write_json
+from segkit.validation.selection import check_tried
 
 AT_ONCE = 2  # kernels
 WITHOUT_PREVIOUS, WITHOUT_JUDGEMENT = "since-last-month", "where-judged"  # tags of cells that then have nothing to say
@@ -80,6 +78,7 @@ def run_report(
     start = time.perf_counter()
     card = read_card(dataset, source or None)
     parameters = read_parameters(card.defaults, settings)
+    check_tried(parameters.choice, parameters.max_segments)
     label, day = which_month(card, month, as_of)
     shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
@@ -89,9 +88,9 @@ def run_report(
     rows = read_ready(card) if day is None else open_orders(card, day)
     if day is not None:
         check_sales(rows, label, day, parameters.window_days)
-    shelf.mkdir(parents=True, exist_ok=True)
     try:
-        with _building(shelf, label) as building:
+        with building(shelf / label, f"--out {out}" if out else "") as run:
+            run.mkdir()
             arguments = {
                 "dataset": str(Path(dataset).resolve()) if str(dataset).endswith(".toml") else dataset,
                 "month": month,
@@ -100,27 +99,23 @@ def run_report(
                 "previous": str(before.folder) if before else "",
                 **parameters.as_dict(),
             }
-            costs = _execute_all(steps, arguments, building, shelf / f"failed-{label}")
-            load = _loader(building / "work", steps)
+            costs = _execute_all(steps, arguments, run, shelf / f"failed-{label}")
+            load = _loader(run / "work", steps)
             for folder in ("tables", "model"):
-                (building / folder).mkdir()
-            about = write_tables(load, rows, building / "tables")
-            write_readme(building / "tables", about)
-            write_model(load, building / "model", parameters, label, previous)
+                (run / folder).mkdir()
+            write_readme(run / "tables", write_tables(load, rows, run / "tables"))
+            write_model(load, run / "model", parameters, label, previous)
             record = describe_run(load, card, label, parameters, rows, previous, costs)
             judged = load("candidates").judgement.shares is not None
             hidden = ([] if previous else [WITHOUT_PREVIOUS]) + ([] if judged else [WITHOUT_JUDGEMENT])
-            _export_all(steps, building, card.title, hidden)
+            _export_all(steps, run, card.title, hidden)
             place = {"card": str(card.path.resolve()), "source": arguments["source"], "made_by": made_by(card, steps)}
             place["notebooks"] = {"folder": str(Path(notebooks or NOTEBOOKS).resolve()), "cells": _cells(steps)}
-            shutil.rmtree(building / "work")
-            write_json(_record(record, time.perf_counter() - start) | place, building / "run.json")
-            _take_place(building, shelf / label)
+            shutil.rmtree(run / "work")
+            write_json(_record(record, time.perf_counter() - start) | place, run / "run.json")
     finally:
         if day is not None:
             rows.close()
-        if shelf.exists() and not any(shelf.iterdir()):
-            shelf.rmdir()
     write_series(shelf, card.title, card.currency)
     shutil.rmtree(shelf / f"failed-{label}", ignore_errors=True)
     return shelf / label / "report.html"
@@ -147,27 +142,30 @@ def chain_of(folder: Path, card: Card, with_previous: bool, parameters: Paramete
     return left
 
 
-def _execute_all(steps: Mapping[str, Step], arguments: dict, building: Path, failed: Path) -> dict:
+def _execute_all(steps: Mapping[str, Step], arguments: dict, run: Path, failed: Path) -> dict:
     """Execute the notebooks, those side by side that need nothing of each other; return what their work took."""
     makers, costs, done = find_makers(steps), {}, set()
     waiting, running = list(steps.values()), []
-    env = {CHAIN: str(building / "work"), "SEGKIT_ENGINES": str(AT_ONCE)}
-    (building / "work").mkdir()
-    (building / "work" / PARAMETERS).write_text(json.dumps(arguments))
+    env = {CHAIN: str(run / "work"), "SEGKIT_ENGINES": str(AT_ONCE)}
+    (run / "work").mkdir()
+    (run / "work" / PARAMETERS).write_text(json.dumps(arguments))
     shown: dict[str, tuple] = {}
+    began: dict[str, float] = {}
     with progress_bar("running the notebooks", len(steps)) as report:
         try:
             while waiting or running:
                 for step in _ready(waiting, done, makers)[: AT_ONCE - len(running)]:
                     waiting.remove(step)
-                    running.append(start_step(step, building / "notebooks" / step.path.name, arguments, env))
+                    running.append(start_step(step, run / "notebooks" / step.path.name, arguments, env))
                     shown[step.name] = (show_events(f"{step.name}: "), [0])
+                    began[step.name] = time.perf_counter()
                 time.sleep(POLL_SECONDS)
                 for one in list(running):
                     _show(one, *shown[one.step.name])
                     if one.process.poll() is not None:
                         running.remove(one)
                         took = _finish(one, failed)
+                        costs[one.step.name] = {"seconds": round(time.perf_counter() - began[one.step.name], 2)}
                         costs |= {f"{one.step.name}: {event['text']}": _cost(event) for event in took}
                         done.add(one.step.name)
                         report(len(done), len(steps), one.step.name)
@@ -222,12 +220,12 @@ def _loader(store: Path, steps: Mapping[str, Step]):
     return load
 
 
-def _export_all(steps: Mapping[str, Step], building: Path, title: str, hidden: list[str]) -> None:
+def _export_all(steps: Mapping[str, Step], run: Path, title: str, hidden: list[str]) -> None:
     with progress_bar("writing the pages"):
         for step in steps.values():
-            _export(building / "notebooks" / step.path.name, building / "notebooks" / f"{step.name}.html")
-        last = building / "notebooks" / next(reversed(steps.values())).path.name
-        _export(last, building / "report.html", title=title, without=hidden)
+            _export(run / "notebooks" / step.path.name, run / "notebooks" / f"{step.name}.html")
+        last = run / "notebooks" / next(reversed(steps.values())).path.name
+        _export(last, run / "report.html", title=title, without=hidden)
 
 
 def _export(notebook: Path, target: Path, title: str = "", without: list[str] = ()) -> None:
@@ -277,38 +275,6 @@ def _record(described: dict, seconds: float) -> dict:
         "seconds": round(seconds, 1),
         "peak_memory_mb": round(peak / 1024),
     }
-
-
-@contextmanager
-def _building(shelf: Path, label: str):
-    """A hidden folder to build a run in; whatever happens, it does not stay."""
-    for left in shelf.glob(".building-*"):
-        if not is_alive(int(left.name.rsplit("-", 1)[1])):  # of a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
-    building = shelf / f".building-{label}-{os.getpid()}"
-    with writing(building), temporary(building):
-        yield building
-
-
-def _take_place(building: Path, place: Path) -> None:
-    """Put the finished run in its place in one step; an older run there makes way and is removed."""
-    if not place.exists():
-        building.rename(place)
-    elif not _exchange(building, place):
-        older = place.with_name(f".older-{place.name}-{os.getpid()}")
-        place.rename(older)
-        building.rename(place)
-        shutil.rmtree(older)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step, where the system can (Linux: renameat2 with RENAME_EXCHANGE)."""
-    import ctypes
-
-    at_working_directory, exchange = -100, 2
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    names = os.fsencode(one), os.fsencode(other)
-    return rename is not None and rename(at_working_directory, names[0], at_working_directory, names[1], exchange) == 0
 
 
 __all__ = ["NotebookFailed", "chain_of", "made_by", "read_orders", "run_report", "last_day_counted"]

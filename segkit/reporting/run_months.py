@@ -13,9 +13,8 @@ from segkit.reporting.publish import column_of
 from segkit.reporting.run_chain import chain_of, made_by, run_report
 from segkit.reporting.series_page import write_series
 from segkit.run import NOTEBOOKS, open_orders
-from segkit.runtime.disk import ROOT, check_writable
+from segkit.runtime.disk import ROOT, check_writable, temporary
 from segkit.runtime.errors import InputError
-from segkit.runtime.interrupts import temporary
 from segkit.runtime.parameters import Parameters, read_parameters
 from segkit.runtime.tables.files import write_table
 

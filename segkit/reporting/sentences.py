@@ -52,7 +52,7 @@ def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:
     Parameters
     ----------
     candidates : DataFrame
-        ``candidate_id, family, segments, feasible, reason, chosen``; `BASELINES` are not counted as feasible.
+        ``candidate_id, family, segments, reason, chosen``.
     kept : str
         Of a model that is kept: where it was judged.
 
@@ -61,20 +61,15 @@ def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:
     >>> table = pd.DataFrame({"candidate_id": ["kmeans-4", "ward-3"], "family": ["kmeans", "hierarchical"]})
     >>> table = table.assign(segments=[4, 3], feasible=[True, False], reason="It says most.", chosen=[True, False])
     >>> tell_choice(table)
-    '2 segmentations were compared. 1 of them has usable sizes and is found again in resampled customers. Chosen:
-    kmeans-4, four segments. It says most.'
+    '2 segmentations of two families were compared. Chosen: kmeans-4, four segments. It says most.'
     """
     chosen = candidates[candidates["chosen"]].iloc[0]
     told = f"{chosen['candidate_id']}, {number_word(int(chosen['segments']))} segments"
     learned = ~candidates["family"].isin(BASELINES)
     if candidates["chosen"].sum() == learned.sum() == 1:
         return f"The model of an earlier month is kept: {told}. {kept}".strip()
-    feasible = int((candidates["feasible"] & learned).sum())
-    have = "has usable sizes and is" if feasible == 1 else "have usable sizes and are"
-    return (
-        f"{len(candidates)} segmentations were compared. {feasible} of them {have} found again in resampled customers. "
-        f"Chosen: {told}. {chosen['reason']}"
-    )
+    families = number_word(candidates["family"].nunique())
+    return f"{len(candidates)} segmentations of {families} families were compared. Chosen: {told}. {chosen['reason']}"
 
 
 _CUTS = {"reproducible": "cuts through a continuum", "constructive": "cuts made where they are useful"}

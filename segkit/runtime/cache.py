@@ -5,14 +5,13 @@ import inspect
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from segkit.runtime.disk import ROOT, writing
+from segkit.runtime.disk import ROOT, building
 
 CACHE = Path(os.environ.get("SEGKIT_CACHE") or ROOT / "data" / ".cache")  # may be deleted at any time
 _SHOWS = {"runtime.progress"}  # changes no table
@@ -37,7 +36,7 @@ def kept(step: str, room: str, depends: dict, make: Callable[[], Made]) -> Made:
     Notes
     -----
     The result is always read back from the cache, so that a step gives the same whether it was made now or before.
-    A step is written beside its place and moved there whole; of two sessions that make the same, the first one stays.
+    A step is written beside its place and moved there whole.
     """
 
     def write(folder: Path) -> None:
@@ -57,20 +56,10 @@ def kept_folder(step: str, room: str, depends: dict, write: Callable[[Path], obj
         :20
     ]
     folder = CACHE / f"{step.replace(' ', '-')}-{key}"
-    if folder.exists():
-        return folder
-    beside = CACHE / f".{folder.name}-{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
-        with writing(beside):
+    if not folder.exists():
+        with building(folder) as beside:
+            beside.mkdir()
             write(beside)
-        beside.rename(folder)
-    except OSError:
-        if not folder.exists():  # else another session was faster
-            raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return folder
 
 

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 
-from segkit.runtime.disk import writing
+from segkit.runtime.disk import building
 from segkit.runtime.errors import InputError
 
 RECORD = "record.json"
@@ -54,27 +52,15 @@ def save_table(folder: Path, name: str, content: object, about: dict) -> SavedTa
 
     It is written beside its place and takes it whole: who reads meanwhile reads the older one.
     """
-    beside = folder / f".{name}-{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
-        with writing(beside):
-            kind = _write(content, beside)
+    place = folder / name
+    with building(place) as beside:
+        beside.mkdir()
+        kind = _write(content, beside)
         whole = hashlib.sha256()
         for path in sorted(beside.iterdir()):
             whole.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
         record = about | {"kind": kind, "digest": whole.hexdigest()[:20]}
         (beside / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True, default=str))
-        place = folder / name
-        if place.exists():
-            older = folder / f".{name}-older-{os.getpid()}"
-            place.rename(older)
-            beside.rename(place)
-            shutil.rmtree(older, ignore_errors=True)
-        else:
-            beside.rename(place)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return SavedTable(name, place, record)
 
 

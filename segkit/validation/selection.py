@@ -1,6 +1,7 @@
 """All rules of choice: the limits, which candidate to propose and why not the others, and whether to segment at all."""
 
 import difflib
+import re
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -140,11 +141,8 @@ def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "
     segkit.InputError: choice 'nothing-3' is no candidate; there are kmeans-2, kmeans-3, ward-2, ward-3
     """
     limits = limits or Limits()
+    check_choice(candidates, choice)
     ids = candidates.table["candidate_id"].to_list()
-    if choice and choice not in ids:
-        near = difflib.get_close_matches(choice, ids, n=3)
-        there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
-        raise InputError(f"choice {choice!r} is no candidate; {there}")
     broken = broken_limits(candidates, limits)
     proposed, reasons = _propose_kept(candidates) if candidates.kept is not None else propose(candidates, limits)
     taken = choice or proposed
@@ -161,6 +159,31 @@ def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "
     )
     chosen = replace(candidates, table=table, proposed=proposed)
     return replace(chosen, verdict=reach_verdict(chosen))
+
+
+def check_choice(candidates: Candidates, choice: str) -> None:
+    """Refuse a choice that is none of the candidates, before the minutes that judging takes; see `choose`."""
+    ids = candidates.table["candidate_id"].to_list()
+    if choice and choice not in ids:
+        check_tried(choice, max(candidates.segments, default=0))
+        near = difflib.get_close_matches(choice, ids, n=3)
+        there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
+        raise InputError(f"choice {choice!r} is no candidate; {there}")
+
+
+def check_tried(choice: str, max_segments: int) -> None:
+    """Refuse a choice of more segments than will be tried.
+
+    Examples
+    --------
+    >>> check_tried("kmeans-20", max_segments=12)
+    Traceback (most recent call last):
+    segkit.InputError: choice 'kmeans-20' is not tried: max_segments is 12; --set max_segments=20 tries it
+    """
+    counted = re.fullmatch(r"(?:kmeans|ward|gmm-[a-z]+|predictive|layers)-([0-9]{1,4})", choice)
+    if counted and int(counted[1]) > max_segments:
+        most = f"max_segments is {max_segments}; --set max_segments={counted[1]} tries it"
+        raise InputError(f"choice {choice!r} is not tried: {most}")
 
 
 def choice_rule(candidates: Candidates) -> str:
