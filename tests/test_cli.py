@@ -138,6 +138,13 @@ def test_names_and_numbers_that_cannot_be_are_refused_in_one_short_line(monkeypa
     assert len(refused(monkeypatch, capsys, shop, *arguments)) < 2000
 
 
+@pytest.mark.parametrize("name", ["...toml", ".toml", "..toml", ".x.toml", "a\nb.toml", "x" * 150 + ".toml"])
+def test_a_card_whose_name_would_lead_elsewhere_is_refused(monkeypatch, capsys, shop, name):
+    (shop / name).write_text(CARD)
+    said = refused(monkeypatch, capsys, shop, "report", shop / name, "--month", "2026-03")
+    assert "can't name its runs" in said
+
+
 def test_who_stops_reading_stops_the_command_with_a_word():
     command = f"{sys.executable} -m segkit datasets --help | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from segkit.data.cards import sections
 from segkit.data.cards.sections import REQUIRED, FileSource, ReadyTable, TableSource
-from segkit.runtime.disk import ROOT
+from segkit.runtime.disk import ROOT, shortened
 from segkit.runtime.errors import InputError
 from segkit.runtime.spelling import nearest
 
@@ -96,7 +96,7 @@ def read_card(dataset: str | Path, source: str | Path | None = None) -> Card:
     if source is not None:
         tables, ready = _replace_file(tables, ready, Path(source), path)
     return Card(
-        name=path.stem,
+        name=_name_of(path),
         path=path,
         **about,
         tables=tables,
@@ -106,6 +106,16 @@ def read_card(dataset: str | Path, source: str | Path | None = None) -> Card:
         sources=sections.read_sources(content, path),
         fetch=sections.read_fetch(content, path),
     )
+
+
+def _name_of(path: Path) -> str:
+    """Return the name of a card's runs; one that begins with a dot could lead out of the folder that they lie in."""
+    name = path.stem
+    if name.startswith(".") or name.endswith(".toml") or not name.isprintable() or len(name) > 100:
+        raise InputError(
+            f"a card called {shortened(path.name)!r} can't name its runs: take letters and digits, as in my-shop.toml"
+        )
+    return name
 
 
 def _find_card(dataset: str | Path) -> Path:
