@@ -171,7 +171,8 @@ def feature_distributions(features: pd.DataFrame, dictionary: pd.DataFrame, fami
         ``feature, family, unit, left, right, customer_share, log``: one row per bin.
     """
     numeric = dictionary[(dictionary["kind"] != "category") & dictionary["family"].isin(list(families))]
-    parts = []
+    columns = ["left", "right", "customer_share", "feature", "family", "unit", "log"]
+    parts = [pd.DataFrame(columns=columns)]
     for feature, row in numeric[numeric["present"]].iterrows():
         known = features[feature].dropna().to_numpy(dtype=float)
         if not len(known) or known.min() == known.max():
@@ -183,4 +184,4 @@ def feature_distributions(features: pd.DataFrame, dictionary: pd.DataFrame, fami
         edges = np.expm1(edges) if log else edges
         bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "customer_share": share})
         parts.append(bins.assign(feature=feature, family=row["family"], unit=row["unit"], log=log))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -114,6 +114,10 @@ def _predict_best(raw, texts, columns, actual, credible, folds, about: pd.DataFr
 def _boosted(X, y, asked, texts, loss: str) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+    seen = ~np.isnan(X).all(axis=0)  # the library can't bin a feature that nobody has
+    X, asked, texts = X[:, seen], asked[:, seen], texts[seen]
+    if not seen.any():
+        return np.full(len(asked), y.mean())
     setting = {**_BOOSTING, "categorical_features": texts if texts.any() else None, "early_stopping": False}
     if loss == "binary":
         return HistGradientBoostingClassifier(**setting).fit(X, y.astype(int)).predict_proba(asked)[:, 1]
