@@ -120,7 +120,7 @@ class ForwardSkill:
         stacked["all"] = stacked["choosing"] + stacked["reporting"]
         many = len(self.names)
         return {
-            half: [total[:, :many], total[:, many : 2 * many], total[:, 2 * many :].reshape(-1, count, many)]
+            half: [total[:, :many], total[:, many : 2 * many], total[:, 2 * many :].reshape(len(total), count, many)]
             for half, total in stacked.items()
         }
 
