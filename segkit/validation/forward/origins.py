@@ -80,7 +80,7 @@ def earlier_origins(
     origin = as_of - timedelta(days=horizon_days)
     latest = latest.assign(origin=str(origin), until=str(as_of), customers=judgement.customers)
     content = (orders_content(rows), as_of, matrix.features.window_days, matrix.weights, matrix.seed)
-    content = (*content, tried, candidates.families, horizon_days, judge_value, most)
+    content = (*content, matrix.features.recipe.get("added"), tried, candidates.families, horizon_days, judge_value, most)
     earlier = [] if candidates.kept is not None else made_once("origins", "validation.forward.origins", content, make)
     return pd.concat([latest, *earlier], ignore_index=True)[columns]
 
