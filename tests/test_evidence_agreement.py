@@ -9,7 +9,6 @@ from sklearn.metrics import adjusted_rand_score
 from segkit.validation.agreement import (
     adjusted_rand,
     contingency,
-    left_out_agreement,
     match_labels,
     segment_flow,
     segment_jaccards,
@@ -39,7 +38,6 @@ def test_renaming_the_other_labels_changes_no_index(pairs, names):
     renamed = np.append(names, -1)[other]
     assert adjusted_rand(contingency(one, other)) == pytest.approx(adjusted_rand(contingency(one, renamed)))
     assert segment_jaccards(one, other) == pytest.approx(segment_jaccards(one, renamed))
-    assert left_out_agreement(one, other) == pytest.approx(left_out_agreement(one, renamed), nan_ok=True)
 
 
 @settings(deadline=None)
@@ -54,11 +52,6 @@ def test_jaccard_of_a_segment_counts_members_that_were_left_out_as_lost():
     others = np.array([0, 0, -1, 1, 1, 1])  # of four, two together with nobody else; of two, both among three
     assert segment_jaccards(labels, others).tolist() == [2 / 4, 2 / 3]
     assert segment_jaccards(labels, np.full(6, -1)).tolist() == [0, 0]
-
-
-def test_customers_left_out_agree_by_their_own_jaccard_index():
-    assert left_out_agreement(np.array([-1, -1, 0, 1]), np.array([-1, 0, -1, 1])) == 1 / 3
-    assert np.isnan(left_out_agreement(np.array([0, 1]), np.array([1, 0])))
 
 
 def test_flow_conserves_customers_and_slsa_tells_a_split_from_a_mixture():

@@ -51,7 +51,7 @@ def structures(X, candidates):
     def compare(name, null, observed):
         return compare_with_null(samples["kmeans"], recipes[name], observed, null=null, seed=0)
 
-    return reach_verdicts(separated, stable, compare)[0].set_index("candidate_id")["structure"].to_dict()
+    return reach_verdicts(separated, stable, compare).set_index("candidate_id")["structure"].to_dict()
 
 
 def known(rule, name="known-2"):

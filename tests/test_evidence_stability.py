@@ -119,10 +119,7 @@ def test_where_nothing_is_within_the_limits_the_tables_are_empty_and_have_their_
 def test_above_a_thousand_customers_stability_is_also_read_at_a_thousand():
     X = three_lumps(1203)
     found = stability(X, kmeans(3) | {"ward-3": ("hierarchical", {"k": 3})}, limit=1100)
-    sizes = found.pairs.groupby(["candidate_id", "customers"])["sample_size"].first()
-    assert sizes["kmeans-3"].to_dict() == {"1000": 1000, "resample": 1100}
-    assert sizes["ward-3", "resample"] == 1203 * 1100 // 2303
-    assert len(found.rows) == 1100
+    assert found.candidates["sample_size"].to_list() == [1100, 1203 * 1100 // 2303]
     ends = found.candidates[["stability_ari_1000_low", "stability_ari_1000", "stability_ari_1000_high"]]
     assert (np.diff(ends.to_numpy(), axis=1) >= 0).all()
 
@@ -140,14 +137,6 @@ def test_readings_at_a_thousand_repeat_customers_except_where_duplicates_mislead
     drawn, distinct = seen[-1]
     expected = 1000 if halves else 1203 * (1 - np.exp(-1000 / 1203))
     assert (drawn, distinct) == (1000, pytest.approx(expected, rel=0.05))
-
-
-def test_density_families_report_agreement_on_who_is_left_out_beside_the_index():
-    X = np.r_[three_lumps(600), np.random.default_rng(5).uniform(-6, 14, (60, 2))]
-    params = {"min_cluster_size": 60, "min_samples": 10}
-    found = stability(X, {"hdbscan-60": ("hdbscan", params)}).candidates.iloc[0]
-    assert found["stability_ari"] > 0.95
-    assert 0 < found["left_out_agreement"] < 1
 
 
 def test_the_same_seed_gives_the_same_tables():

@@ -129,12 +129,6 @@ def _jaccard_table(labels: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
-def left_out_agreement(labels: np.ndarray, others: np.ndarray) -> float:
-    """Return the Jaccard index of the customers left out by each; NaN where neither leaves anybody out."""
-    either = (labels < 0) | (others < 0)
-    return float(((labels < 0) & (others < 0)).sum() / either.sum()) if either.any() else np.nan
-
-
 def segment_flow(solutions: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return how the segments of each solution flow into those of the next, for solutions ordered by their k.
 

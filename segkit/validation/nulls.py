@@ -36,16 +36,6 @@ class NullComparison:
     exceeded: bool
     sample_size: int
 
-    def row(self) -> dict[str, float | int | bool]:
-        """Return the figures of the comparison, with the largest of the null."""
-        return {
-            "observed": self.observed,
-            "null_ari": self.null.max(),
-            "samples": len(self.null),
-            "exceeded": self.exceeded,
-            "sample_size": self.sample_size,
-        }
-
 
 def compare_with_null(
     space: Sample,

@@ -89,7 +89,7 @@ def weigh(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> dict:
-    """Return the evidence on candidates: separation, stability, verdicts, and the nulls that these asked for."""
+    """Return the evidence on candidates by name: separation, stability, verdicts."""
     families = {recipe.family.name: recipe.family for recipe in recipes.values()}
     shared = {"seed": matrix.seed, "jobs": count_jobs(len(matrix.compared), jobs), "progress": progress}
     spaces = views(matrix, families, lambda family: family.space or family.sample)
@@ -101,8 +101,8 @@ def weigh(
     def compare(name: str, null: str, observed: float) -> NullComparison:
         return compare_with_null(spaces[recipes[name].family.name], recipes[name], observed, null=null, **shared)
 
-    verdicts, nulls = reach_verdicts(separation, stability, compare)
-    return {"separation": separation, "stability": stability, "verdicts": verdicts, "nulls": nulls}
+    verdicts = reach_verdicts(separation, stability, compare)
+    return {"separation": separation, "stability": stability, "verdicts": verdicts}
 
 
 def views(
@@ -118,26 +118,22 @@ def views(
 
 def reach_verdicts(
     separation: Separation, stability: Stability, compare: Callable[[str, str, float], NullComparison]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the verdict on each candidate, and the nulls; ``compare(name, null, observed)`` is asked where it decides.
+) -> pd.DataFrame:
+    """Return the verdict on each candidate; ``compare(name, null, observed)`` is asked only where it decides.
 
-    Verdicts have ``candidate_id, structure, why, copula_ari`` (NaN where that null was not asked for), nulls
-    ``candidate_id, null`` (spherical, copula), ``observed, null_ari`` (the largest computed), ``samples`` (computed),
-    ``exceeded, sample_size``.
+    Columns are ``candidate_id, structure, why, copula_ari`` (NaN where that null was not asked for).
     """
     separated = separation.candidates.set_index("candidate_id").to_dict("index")
     stable = stability.candidates.set_index("candidate_id").to_dict("index")
-    comparisons, verdicts = [], []
+    verdicts = []
     for name in stable:
         nulls: dict[str, NullComparison | None] = {"spherical": None, "copula": None}
         if needs_null(separated[name], stable[name]):
             for null in nulls:
                 nulls[null] = compare(name, null, stable[name]["stability_ari"])
-                comparisons.append({"candidate_id": name, "null": null, **nulls[null].row()})
                 if not nulls[null].exceeded:
                     break
         verdict = candidate_verdict(separated[name], stable[name], **nulls)
         copula_ari = nulls["copula"].null.max() if nulls["copula"] is not None else np.nan
         verdicts.append([name, verdict.structure, verdict.why, copula_ari])
-    columns = ["candidate_id", "structure", "why", "copula_ari"]
-    return pd.DataFrame(verdicts, columns=columns), pd.DataFrame(comparisons)
+    return pd.DataFrame(verdicts, columns=["candidate_id", "structure", "why", "copula_ari"])

@@ -11,7 +11,7 @@ from segkit.clustering.family import Family
 from segkit.clustering.fit import Sample, assign_labels
 from segkit.runtime.parallel import Progress, run_tasks
 from segkit.runtime.seeds import sample_rows, stream
-from segkit.validation.agreement import adjusted_rand, contingency, left_out_agreement, segment_jaccards
+from segkit.validation.agreement import adjusted_rand, contingency, segment_jaccards
 
 RESAMPLE_LIMIT = 5_000  # customers in a resample; stability rises with n, so that a sample's is on the low side
 DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come back (Hennig 2007, section 3)
@@ -67,23 +67,17 @@ class Stability:
     candidates : DataFrame
         ``candidate_id, stability_ari`` (mean over pairs of resamples), with ``_low, _high`` (5 % and 95 % of the
         pairs), ``stability_ari_1000`` (the same of resamples of 1,000; of all where there are fewer), with ``_low,
-        _high``, ``left_out_agreement`` (mean Jaccard index of the customers left out; NaN where nobody is),
+        _high``,
         ``stability_jaccard_min`` (least mean over the segments), with ``_low, _high`` (5 % and 95 % of that segment's
         resamples), ``resamples, sample_size``.
     segments : DataFrame
         ``candidate_id, label, customers, jaccard`` (mean), ``low, high`` (5 % and 95 % of the resamples),
         ``dissolved`` (share of resamples with an index below 0.5), ``resamples, sample_size``. Customers are all
         customers.
-    pairs : DataFrame
-        ``candidate_id, customers`` (``resample`` or ``1000``), ``sample_size, pair, ari, left_out_agreement``.
-    rows : ndarray of int
-        The rows of X that were judged; all of them unless there are more than the limit.
     """
 
     candidates: pd.DataFrame
     segments: pd.DataFrame
-    pairs: pd.DataFrame
-    rows: np.ndarray
 
 
 def resample_stability(
@@ -152,31 +146,24 @@ def resample_stability(
         begun, open_names = look, [name for name in open_names if _may_reach(judged_full[name], give_up)]
     judged_small = dict.fromkeys(plan, []) | judge(open_names, 0, small, True)
 
-    candidates, segments, pairs = [], [], []
+    candidates, segments = [], []
     for name, recipe in recipes.items():
         size = resample_size(n, halves=recipe.family.halves, limit=limit)
         full, at_small = judged_full[name], judged_small[name]
         candidates.append({"candidate_id": name, **_whole(full, at_small if small else full), "sample_size": size})
         customers = np.bincount(recipe.labels[recipe.labels >= 0])
         segments += [{"candidate_id": name, **row, "sample_size": size} for row in _by_segment(full, customers)]
-        for read, part, number in (("resample", full, size), (str(SMALL), at_small, SMALL)):
-            shared_columns = {"candidate_id": name, "customers": read, "sample_size": number}
-            pairs += [
-                {**shared_columns, "pair": i, "ari": one.ari, "left_out_agreement": one.left_out}
-                for i, one in enumerate(part)
-            ]
-    columns = {"candidates": candidates, "segments": segments, "pairs": pairs}
+    columns = {"candidates": candidates, "segments": segments}
     tables = {name: pd.DataFrame(found, columns=_COLUMNS[name]) for name, found in columns.items()}
-    return Stability(**tables, rows=rows)
+    return Stability(**tables)
 
 
 _ARI = [f"stability_ari{reading}{end}" for reading in ("", "_1000") for end in ("", "_low", "_high")]
 _LEAST = ["stability_jaccard_min", "stability_jaccard_min_low", "stability_jaccard_min_high"]
 _JACCARD = ["label", "customers", "jaccard", "low", "high", "dissolved"]
 _COLUMNS = {
-    "candidates": ["candidate_id", *_ARI, "left_out_agreement", *_LEAST, "resamples", "sample_size"],
+    "candidates": ["candidate_id", *_ARI, *_LEAST, "resamples", "sample_size"],
     "segments": ["candidate_id", *_JACCARD, "resamples", "sample_size"],
-    "pairs": ["candidate_id", "customers", "sample_size", "pair", "ari", "left_out_agreement"],
 }
 
 
@@ -185,7 +172,6 @@ class _Judged:
     """One candidate on one pair of resamples."""
 
     ari: float
-    left_out: float
     jaccards: np.ndarray  # (2, segments)
 
 
@@ -201,8 +187,6 @@ def _may_reach(part: list[_Judged], least: float) -> bool:
 
 def _whole(full: list[_Judged], at_small: list[_Judged]) -> dict[str, float]:
     aris, at_1000 = (np.array([one.ari for one in part] or [np.nan]) for part in (full, at_small))
-    left_out = np.array([one.left_out for one in full])
-    left_out = left_out[~np.isnan(left_out)]
     jaccards = np.concatenate([one.jaccards for one in full])
     least = jaccards[:, jaccards.mean(axis=0).argmin()] if jaccards.shape[1] else np.zeros(1)
     return {
@@ -212,7 +196,6 @@ def _whole(full: list[_Judged], at_small: list[_Judged]) -> dict[str, float]:
         "stability_ari_1000": at_1000.mean(),
         "stability_ari_1000_low": np.quantile(at_1000, 0.05),
         "stability_ari_1000_high": np.quantile(at_1000, 0.95),
-        "left_out_agreement": left_out.mean() if len(left_out) else np.nan,
         "stability_jaccard_min": least.mean(),
         "stability_jaccard_min_low": np.quantile(least, 0.05),
         "stability_jaccard_min_high": np.quantile(least, 0.95),
@@ -265,6 +248,5 @@ def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: i
 def _judge(labels: list[np.ndarray], reference: np.ndarray) -> _Judged:
     return _Judged(
         adjusted_rand(contingency(*labels)),
-        left_out_agreement(*labels),
         np.array([segment_jaccards(reference, each) for each in labels]),
     )

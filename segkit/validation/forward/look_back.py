@@ -7,6 +7,7 @@ import pandas as pd
 
 from segkit.clustering.outcome_models import LEARNED_ON, OutcomeModels, Period, learn_outcomes
 from segkit.clustering.predictive import tune_value_weight
+from segkit.data.engines.engine import engine_address
 from segkit.data.orders import Orders
 from segkit.data.ready_table import ReadyRows, infer_kind
 from segkit.features.build import CustomerFeatures, count_customers, customer_features
@@ -103,8 +104,9 @@ def learn_outcomes_before(
 
 
 def orders_content(orders: Orders) -> tuple:
-    """Return what tells orders from others: their card, files and day."""
-    return orders.card.path.read_text(), orders.inputs, orders.as_of
+    """Return what tells orders from others: their card, files, day, and the engine, whose last digits may differ."""
+    engine = engine_address(of_card=orders.card.engine).partition(":")[0]
+    return orders.card.path.read_text(), orders.inputs, orders.as_of, engine
 
 
 def _learn_before(
@@ -168,6 +170,7 @@ def look_back(
     if isinstance(rows, Orders):
         as_of = as_of or matrix.features.as_of
         content = (orders_content(rows), as_of, matrix.features.window_days, matrix.weights, matrix.seed)
+        content = (*content, matrix.features.recipe.get("added"))
     elif isinstance(rows, ReadyRows) and len(rows.outcomes.columns):
         content = (matrix.fingerprint, rows.outcomes)
     else:
@@ -194,7 +197,8 @@ def _before(
             f"orders; from {judged_from(orders, horizon_days):%Y-%m} on it can."
         )
     everybody, orders = orders, orders.sample
-    features = customer_features(orders, origin, matrix.features.window_days)
+    added = matrix.features.recipe.get("added")
+    features = customer_features(orders, origin, matrix.features.window_days, add=added)
     count = len(features.table)
     if orders is not everybody:
         count = count_customers(everybody, origin, matrix.features.window_days)

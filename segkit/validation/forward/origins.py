@@ -79,8 +79,8 @@ def earlier_origins(
     latest = latest.loc[[name for name in [*ids, f"rfm-scores-{k}"] if name in latest.index]].reset_index()
     origin = as_of - timedelta(days=horizon_days)
     latest = latest.assign(origin=str(origin), until=str(as_of), customers=judgement.customers)
-    content = (orders_content(rows), as_of, matrix.features.window_days, matrix.weights, matrix.seed)
-    content = (*content, tried, candidates.families, horizon_days, judge_value, most)
+    content = (orders_content(rows), as_of, matrix.features.window_days, matrix.features.recipe.get("added"))
+    content = (*content, matrix.weights, matrix.seed, tried, candidates.families, horizon_days, judge_value, most)
     earlier = [] if candidates.kept is not None else made_once("origins", "validation.forward.origins", content, make)
     return pd.concat([latest, *earlier], ignore_index=True)[columns]
 
