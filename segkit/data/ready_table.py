@@ -83,14 +83,14 @@ def read_ready(card: Card) -> ReadyRows:
     ready = card.ready
     if ready is None:
         raise InputError(f"{card.name} has order lines, not a ready table with one row per customer")
-    paths = locate_files(ready.file, card.folder, way_to_get(card))
-    where = ready.file.name if ready.file.in_database else paths[0].name
+    paths = locate_files(ready, card.folder, way_to_get(card))
+    where = ready.name if ready.in_database else paths[0].name
     with (
         temporary() as folder,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
-        copies = list(copy_databases({"rows": ready.file}, folder).values())
-        files = copies or parquet_files(ready.file, paths)
+        copies = list(copy_databases({"rows": ready}, folder).values())
+        files = copies or parquet_files(ready, paths)
         try:
             connection.execute(f"CREATE VIEW rows AS FROM {scan(files)}")
         except duckdb.Error as error:
@@ -107,7 +107,7 @@ def read_ready(card: Card) -> ReadyRows:
     kinds, inferred = {}, {}
     for name in [name for name in used if name not in (*left_out, *ready.outcomes)]:
         if name in ready.kinds:
-            _check_kind(found[name], ready.kinds[name], ready.file, where)
+            _check_kind(found[name], ready.kinds[name], ready, where)
             kinds[name] = ready.kinds[name]
         else:
             kind, why = infer_kind(found[name])
@@ -141,10 +141,10 @@ def _create_customers(connection, ready: ReadyTable, types: dict[str, str], used
     integer = as_sql.identifier_is_integer(connection, "rows", quote(ready.id), types[ready.id])
     identifier = as_sql.identifier(quote(ready.id), types[ready.id], integer)
     texts = [name for name in used if types[name] == "VARCHAR"]
-    numeric = [name for name in texts if _is_numeric_text(connection, name, ready.file.decimal)]
+    numeric = [name for name in texts if _is_numeric_text(connection, name, ready.decimal)]
     listed = [f'({identifier})::VARCHAR AS "=id"']
     for name in used:
-        number = as_sql.number(quote(name), "VARCHAR", ready.file.decimal)
+        number = as_sql.number(quote(name), "VARCHAR", ready.decimal)
         listed.append(f"{number if name in numeric else _plain(name, types[name])} AS {quote(name)}")
     connection.execute(f"CREATE TABLE customers AS SELECT {', '.join(listed)} FROM rows")
 

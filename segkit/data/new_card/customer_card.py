@@ -1,6 +1,7 @@
 """The card of a file with one row per customer."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from segkit.data.cards.card import Card
@@ -12,7 +13,7 @@ from segkit.data.ready_table import read_ready
 
 def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path) -> str:
     """Return the card of a file with one row per customer."""
-    ready = ReadyTable(source, customers.name, None, {}, ())
+    ready = ReadyTable(**asdict(source), id=customers.name)
     rows = read_ready(Card(name, folder / f"{name}.toml", name, "", "", "", {}, ready, {}, {}, {}, {}))
     lines = head_lines(name, "One row of the file is one customer.")
     lines += [

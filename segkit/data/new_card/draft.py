@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from segkit.data.cards.card import CARDS
 from segkit.data.cards.locate import check_local, locate_files
-from segkit.data.cards.sections import FileSource, check_address
+from segkit.data.cards.sections import DATABASES, FileSource, check_address
 from segkit.data.contacts import contact_name
 from segkit.data.databases import copy_databases
 from segkit.data.new_card.customer_card import draft_customers
@@ -79,19 +79,7 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
     table : str
         As for `write_new_card`.
     """
-    path, source = Path(file).expanduser().absolute(), FileSource(str(file), table or None)
-    paths: list[Path] = []
-    if source.in_database:
-        check_address(source, "new-card:")
-        if not table:
-            raise InputError("new-card: of a database, say which table or view to look at: --table SCHEMA.NAME")
-    elif table:
-        raise InputError(f"--table goes with the address of a database, postgresql://..., not with {file}")
-    else:
-        check_local(str(file))
-        path = _all_files(path) if path.is_dir() else path
-        paths = locate_files(FileSource(str(path)), folder)
-        source = FileSource(str(path), encoding=_common_encoding(paths))
+    source, paths = _source(str(file), table, folder)
     with (
         temporary() as copied,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
@@ -101,18 +89,37 @@ def draft_card(file: str | Path, name: str, folder: Path = CARDS, table: str = "
             _check_columns(paths, read)
             connection.execute(f"CREATE VIEW rows AS FROM {scan(read)}")
         except (duckdb.Error, pa.ArrowInvalid) as error:
-            raise InputError(f"{path.name} can't be read as parquet: {str(error).splitlines()[0]}") from None
+            raise InputError(f"{source.name} can't be read as parquet: {str(error).splitlines()[0]}") from None
         looks = look_at_columns(connection, "rows")
         if not looks or not looks[0].rows:
             raise InputError(f"{source.name} has no rows")
         if any(look.has_commas for look in looks):
             source = replace(source, decimal=",")
         guess = guess_roles(connection, looks, source.decimal)
-        shown = source.source if source.in_database else _shown_path(path, folder)
+        shown = source.source if source.in_database else _shown_path(Path(source.source), folder)
         customers = _customer_id(connection, looks, guess)
         if customers is not None:
             return draft_customers(name, shown, source, customers, folder)
         return draft_orders(connection, name, shown, source, looks, guess)
+
+
+def _source(file: str, table: str, folder: Path) -> tuple[FileSource, list[Path]]:
+    """Return what is to be looked at, and the files that it means; of a database none."""
+    if file.startswith(DATABASES):
+        try:
+            check_address(file)
+        except InputError as error:
+            raise InputError(f"new-card: the address {error}") from None
+        if not table:
+            raise InputError("new-card: of a database, say which table or view to look at: --table SCHEMA.NAME")
+        return FileSource(file, table), []
+    check_local(file)
+    if table:
+        raise InputError(f"--table goes with the address of a database, postgresql://..., not with {file}")
+    path = Path(file).expanduser().absolute()
+    path = _all_files(path) if path.is_dir() else path
+    paths = locate_files(FileSource(str(path)), folder)
+    return FileSource(str(path), encoding=_common_encoding(paths)), paths
 
 
 def _all_files(folder: Path) -> Path:
