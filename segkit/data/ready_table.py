@@ -13,6 +13,7 @@ from segkit.data.cards.locate import locate_files
 from segkit.data.cards.sections import KINDS, FileSource, ReadyTable
 from segkit.data.contacts import contact_columns
 from segkit.data.databases import copy_databases
+from segkit.data.numbers import missing_number
 from segkit.data.source_files import digest_files, parquet_files, scan
 from segkit.data.wrong_sql import explain_parquet
 from segkit.runtime.errors import InputError
@@ -141,10 +142,10 @@ def _create_customers(connection, ready: ReadyTable, types: dict[str, str], used
     integer = as_sql.identifier_is_integer(connection, "rows", quote(ready.id), types[ready.id])
     identifier = as_sql.identifier(quote(ready.id), types[ready.id], integer)
     texts = [name for name in used if types[name] == "VARCHAR"]
-    numeric = [name for name in texts if _is_numeric_text(connection, name, ready.decimal)]
+    numeric = [name for name in texts if _is_numeric_text(connection, name, ready.mark(name))]
     listed = [f'({identifier})::VARCHAR AS "=id"']
     for name in used:
-        number = as_sql.number(quote(name), "VARCHAR", ready.decimal)
+        number = as_sql.number(quote(name), "VARCHAR", ready.mark(name))
         listed.append(f"{number if name in numeric else _plain(name, types[name])} AS {quote(name)}")
     connection.execute(f"CREATE TABLE customers AS SELECT {', '.join(listed)} FROM rows")
 
@@ -160,7 +161,7 @@ def _plain(name: str, kind: str) -> str:
 
 def _is_numeric_text(connection, name: str, decimal: str) -> bool:
     """Return whether every text of a column is a number, so that it was only stored as text; 01067 is a code."""
-    written = as_sql.missing_text(quote(name))
+    written = missing_number(quote(name))
     number = as_sql.number(quote(name), "VARCHAR", decimal)
     filled, numbers = connection.execute(f"SELECT count({written}), count({number}) FROM rows").fetchone()
     coded = f"SELECT count(*) FROM rows WHERE regexp_matches({written}, '^0[0-9]')"

@@ -6,7 +6,8 @@ from segkit.data.dates import as_in_card
 from segkit.data.new_card.card_text import DECIDE, file_lines, head_lines, toml_text
 from segkit.data.new_card.guess import REQUIRED_ROLES, Guess
 from segkit.data.new_card.look import Look
-from segkit.data.new_card.synonyms import CURRENCIES, CURRENCY_COLUMNS, CURRENCY_SIGNS, SYNONYMS, name_score, plain_name
+from segkit.data.new_card.synonyms import CURRENCY_COLUMNS, SYNONYMS, name_score, plain_name
+from segkit.data.numbers import CURRENCIES, CURRENCY_SIGNS
 from segkit.runtime.spelling import quote
 
 _FALLBACKS = {  # what stands in for a column that isn't there, and what that means

@@ -108,14 +108,6 @@ PRODUCT_NAMES = _words(
     """
 )
 CURRENCY_COLUMNS = _words("currency currency_code waehrung wahrung devise moneda")
-CURRENCIES = _words(
-    """
-    EUR USD GBP CHF SEK NOK DKK PLN CZK HUF RON BGN ISK TRY UAH CAD AUD NZD JPY CNY KRW INR SGD HKD TWD THB IDR MYR
-    PHP VND BRL MXN ARS CLP COP PEN ZAR NGN KES EGP MAD AED SAR ILS
-    """
-)
-CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "zł": "PLN", "₹": "INR", "₩": "KRW", "₺": "TRY", "₪": "ILS", "R$": "BRL"}
-
 CUSTOMER_IDS = (*SYNONYMS["customer_id"], *_words("respondent_id respondent response_id contact_id person_id id"))
 
 
