@@ -63,6 +63,8 @@ def canonical_columns(
             sql[column] = as_sql.attribute(expression, kind)
         elif column in ("quantity", "unit_price"):
             sql[column] = as_sql.number(expression, kind, table.mark(column), column == "quantity")
+        elif column == "discount" and name == "orders" and table.discount_is == "percent" and kind == "VARCHAR":
+            sql[column] = as_sql.money(f"rtrim({expression}, ' %')", kind, table.mark(column))
         elif column in MONEY:
             sql[column] = as_sql.money(expression, kind, table.mark(column))
         elif column in _WORDS:
@@ -97,6 +99,8 @@ def _in_words(sql: dict[str, str], table: TableSource, types: dict[str, str], in
         elif types[column] == "VARCHAR":  # an empty cell is none, but one that can't be read is a breach
             empty = f"({missing_number(table.columns[column])}) IS NULL"
             sql[column] = f"CASE WHEN {empty} THEN 0 ELSE {sql[column]} END"
+    if "discount" in sql and table.discount_is != "money":
+        sql["discount"] = f"TRY_CAST({_discount_money(sql, table)} AS {as_sql.MONEY})"
     given = sql.get("amount")
     sql["amount"] = line_amount(sql, table)
     if table.order_total:
@@ -105,7 +109,10 @@ def _in_words(sql: dict[str, str], table: TableSource, types: dict[str, str], in
         sql["amount"] = f"CASE WHEN ({sql['quantity']}) < 0 THEN -abs({sql['amount']}) ELSE {sql['amount']} END"
     for share in ("order_discount", "order_refund"):
         if getattr(table, share):
-            sql["amount"] = f'TRY_CAST({sql["amount"]} - "={share}" AS {as_sql.MONEY})'
+            part = f'"={share}"'
+            if share == "order_refund" and table.status:  # what was no sale needn't be given back
+                part = f"CASE WHEN {_has_status(table.status, 'not_a_sale')} THEN 0 ELSE {part} END"
+            sql["amount"] = f"TRY_CAST({sql['amount']} - {part} AS {as_sql.MONEY})"
     if table.order_discount:
         sql["discount"] = f'{sql["discount"]} + "=order_discount"' if "discount" in sql else '"=order_discount"'
     if table.status and table.status.returned:
@@ -114,10 +121,22 @@ def _in_words(sql: dict[str, str], table: TableSource, types: dict[str, str], in
     sql.setdefault("is_return", f"({sql['amount']}) < 0")
     for column in [column for column in MONEY if column in sql]:
         plain = column != "amount" or sql["amount"] == given or "unit_price" in sql and not worded(table)
-        plain = plain and not (column == "discount" and table.order_discount)
+        plain = plain and not (column == "discount" and (table.order_discount or table.discount_is != "money"))
         read = table.columns.get(column) or f"({sql.get('quantity')}) * ({sql.get('unit_price')})"
         kind = types.get(column, "DOUBLE") if plain else "words"
         sql[f"{column}_units"] = as_sql.money_units(read, kind, sql[column])
+
+
+def _discount_money(sql: dict[str, str], table: TableSource) -> str:
+    """Return SQL of a line's discount as money; rates are of the line before the discount."""
+    off = f"({sql['discount']})::DOUBLE"
+    if table.discount_is == "negative":
+        return f"-{off}"
+    if table.discount_is == "per piece":
+        return f"{off} * abs({sql['quantity']})"
+    rate = off if table.discount_is == "rate" else f"{off} / 100"
+    amount = f"abs(({line_amount(sql, table, before=True)})::DOUBLE)"
+    return f"{amount} * ({rate})" if table.take_off_discount else f"{amount} * ({rate}) / nullif(1 - ({rate}), 0)"
 
 
 def worded(table: TableSource) -> bool:
@@ -126,13 +145,13 @@ def worded(table: TableSource) -> bool:
     return any(words) or bool(table.status and table.status.returned)
 
 
-def line_amount(sql: dict[str, str], table: TableSource) -> str:
-    """Return SQL of the money of a line from its own cells; without any, every line of an order weighs alike."""
+def line_amount(sql: dict[str, str], table: TableSource, before: bool = False) -> str:
+    """Return SQL of the money of a line from its own cells, or before its discount; 1 where they say nothing."""
     if "unit_price" in sql:
         amount = f"TRY_CAST(({sql['quantity']}) * ({sql['unit_price']}) AS {as_sql.MONEY})"
     else:
         amount = sql.get("amount", f"1::{as_sql.MONEY}")
-    if table.take_off_discount and "discount" in sql:
+    if table.take_off_discount and "discount" in sql and not before:
         amount = f"TRY_CAST({amount} - sign({amount}) * abs({sql['discount']}) AS {as_sql.MONEY})"
     return amount
 

@@ -33,7 +33,9 @@ def sql_text(value: str) -> str:
 
 def convert_csv(path: Path, file: FileSource, target: str) -> None:
     """Write a CSV file as parquet, each column as a number or time where that loses nothing, else as text."""
-    separator, names, line_end, above = _read_header(path, file)
+    separator, names, line_end, above, lower = _read_header(path, file)
+    if lower:
+        raise InputError(header_missed(path.name, *lower))
     if len(names) > _MOST_COLUMNS:
         raise InputError(
             f"{path.name} has {len(names):,} columns, and segkit reads {_MOST_COLUMNS:,}: export only those it needs"
@@ -111,10 +113,17 @@ def _wrong_encoding(where: str, encoding: str) -> str:
     return f"{where}: the text is not {encoding.upper()}; save it as UTF-8, or set {others} beside `source`"
 
 
-def _read_header(path: Path, file: FileSource) -> tuple[str, list[str], str, int]:
+def header_of_csv(path: Path, file: FileSource) -> tuple[str, int | None]:
+    """Return the separator of a CSV file, and the row that names its columns where that isn't the first."""
+    separator, *_, lower = _read_header(path, file)
+    return separator, lower[1] if lower else None
+
+
+def _read_header(path: Path, file: FileSource) -> tuple:
     """Return separator, columns, line end in SQL, and how many lines stand above the header.
 
-    The separator is the one that the header holds most often outside of quotes.
+    The separator is the one that the header holds most often outside of quotes. Last comes the first row and the row,
+    from 1, that names the columns, where those are two and the card doesn't say so; else None.
     """
     try:
         with open_text(path, file.encoding, "replace") as stream:
@@ -131,12 +140,12 @@ def _read_header(path: Path, file: FileSource) -> tuple[str, list[str], str, int
             several = [header, *_some(rows)]
     except (OSError, EOFError, csv.Error, UnicodeError, StopIteration, zlib.error) as error:
         raise InputError(f"{path.name} can't be read as CSV: {error or 'it has no header'}") from None
+    lower = None
     if not file.header_row and (found := find_header(several)):
-        at = _line_of(lines[above:], separator, found) + above
-        raise InputError(header_missed(path.name, several[0], at))
+        lower = several[0], _line_of(lines[above:], separator, found) + above
     first = lines[above + heads - 1]
     line_end = first.removeprefix(first.rstrip("\r\n")) or "\n"
-    return separator, column_names(header), line_end.replace("\r", "\\r").replace("\n", "\\n"), above
+    return separator, column_names(header), line_end.replace("\r", "\\r").replace("\n", "\\n"), above, lower
 
 
 def _some(rows) -> list[list[str]]:

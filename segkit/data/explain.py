@@ -88,7 +88,7 @@ def _way_out(connection, reason: str, column: str, expression: str, table: Table
         "date_before_1990": "Exclude these lines with a reason in [orders.exclude], or mend the dates",
         "negative_amount": "Let is_return be true for them, leave is_return out (then negative amounts are returns), "
         "or exclude them with a reason in [orders.exclude]",
-        "positive_return": "Amounts of returns are negative; in the place of is_return, let [orders.status] say which words "
+        "positive_return": "Amounts of returns are negative; instead of is_return, let [orders.status] say which words "
         'of a column are returns: column = "...", sale = [...], return = [...]',
         "destroyed_id": "They can't be told apart any more: export again, with the ids as text, and save it from no "
         "spreadsheet",

@@ -11,7 +11,7 @@ from segkit.data.cards.card import Card
 from segkit.data.contacts import contact_columns
 from segkit.data.explain import explain_breaches
 from segkit.data.new_card.synonyms import CURRENCY_COLUMNS, plain_name
-from segkit.data.numbers import currency_sign, missing_number
+from segkit.data.numbers import currency_sign, missing_number, quick_number
 from segkit.data.views import blame, describe_table, folds_case, integer_ids
 from segkit.runtime.errors import InputError
 from segkit.runtime.spelling import quote
@@ -115,11 +115,14 @@ def _cleaned_numbers(card: Card, connection, types: dict[str, dict[str, str]]) -
     texts = [
         name for name in ("quantity", "amount", "unit_price", "discount") if types["orders"].get(name) == "VARCHAR"
     ]
-    written = {name: f"trim({table.columns[name]})" for name in texts}
-    return {
-        name: f'CASE WHEN "={name}" IS NOT NULL AND TRY_CAST({text} AS DOUBLE) IS NULL THEN {missing_number(text)} END'
-        for name, text in written.items()
-    }
+    cleaned = {}
+    for name in texts:
+        text = f"trim({table.columns[name]})"
+        plain = f"TRY_CAST({quick_number(text, table.mark(name))} AS DOUBLE) IS NOT NULL"
+        cleaned[name] = (
+            f'CASE WHEN "={name}" IS NOT NULL AND NOT coalesce({plain}, false) THEN {missing_number(text)} END'
+        )
+    return cleaned
 
 
 def _tell_cleaned(found: pd.DataFrame, texts: dict[str, str], where: str) -> list[str]:

@@ -14,6 +14,7 @@ CURRENCIES = tuple(_CODES.split())
 CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "zł": "PLN", "₹": "INR", "₩": "KRW", "₺": "TRY", "₪": "ILS", "R$": "BRL"}
 _MISSING = ("", "-", "–", "—", "n/a", "na", "n.a.", "#n/a", "nan", "none", "null", "nil", "<na>")  # in lower case
 _SIGN = r"(?:(?:R|US|CA|A|C|NZ|HK|S)?\$|[€£¥₹₩₺₪₫฿₽]|zł|Kč|kr\.?|Rs\.?|Fr\.?|" + "|".join(CURRENCIES) + ")"
+_ODD, _PLAIN = "\u00a0\u202f\u2009−’", "   -'"  # spaces that don't break, a long minus, a curved apostrophe
 _UNIT = r"(?i:(?:pcs?|pce|pieces?|ea|each|units?|st(?:k|ck|ück)?|x|uds?|unidades|pi[eè]ces?|pz)\.?)"
 
 
@@ -47,17 +48,14 @@ def plain_number(text: str, mark: str = ".", units: bool = False) -> str:
         tries = f"coalesce({plain_number(text, '.', units)}, {plain_number(text, ',', units)})"
         return f"CASE WHEN NOT regexp_full_match({text}, '{either}') THEN {tries} END"
     other = "," if mark == "." else "."
-    written = f"replace(regexp_replace({text}, '[\u00a0\u202f\u2009]', ' ', 'g'), '−', '-')"
-    groups = f"(?:[{other}][0-9]{{2,3}})*[{other}][0-9]{{3}}|[1-9][0-9]{{0,2}}(?:[ '’][0-9]{{3}})+"
-    digits = f"(?:[0-9]+|[1-9][0-9]{{0,2}}{groups})"
-    number = f"(?:{digits}(?:[{mark}][0-9]*)?|[{mark}][0-9]+)"
-    whole = f"(?:{_SIGN} ?)?{number}(?: ?{_SIGN})?" + f"(?: ?{_UNIT})?" * units
-    ways = (f"[-+]? ?{whole}", f"{_SIGN} ?[-+] ?{number}", f"{whole} ?-", f"{number} ?- ?{_SIGN}",
-            rf"\({whole}\)", rf"{_SIGN} ?\({number}\)")  # fmt: skip
-    bare = f"regexp_replace({written}, {sql_text(f'{_SIGN}|{_UNIT}' if units else _SIGN)}, '', 'g')"
+    without = f"regexp_replace({text}, {sql_text(f'{_SIGN}|{_UNIT}$' if units else _SIGN)}, '')"
+    bare = f"trim(translate({without}, {sql_text(_ODD)}, {sql_text(_PLAIN)}))"
+    groups = f"(?:[{other}][0-9]{{2,3}})*[{other}][0-9]{{3}}|[1-9][0-9]{{0,2}}(?:[ '][0-9]{{3}})+"
+    number = f"(?:(?:[0-9]+|[1-9][0-9]{{0,2}}{groups})(?:[{mark}][0-9]*)?|[{mark}][0-9]+)"
+    ways = rf"[-+]? ?{number}|{number} ?-|\( ?{number} ?\)"
     kept = f"replace(regexp_replace({bare}, '[^0-9{mark}]', '', 'g'), ',', '.')"
-    sign = f"CASE WHEN regexp_matches({written}, '[-(]') THEN '-' ELSE '' END"
-    return f"CASE WHEN regexp_full_match({written}, {sql_text('|'.join(ways))}) THEN {sign} || {kept} END"
+    sign = f"CASE WHEN regexp_matches({bare}, '[-(]') THEN '-' ELSE '' END"
+    return f"CASE WHEN regexp_full_match({bare}, {sql_text(ways)}) THEN {sign} || {kept} END"
 
 
 def quick_number(text: str, mark: str) -> str:

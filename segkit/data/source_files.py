@@ -38,9 +38,9 @@ def parquet_files(file: FileSource, paths: list[Path]) -> list[Path]:
         the way out.
     """
     for path in paths:
-        _check_format(path)
-    ending = _ending(paths[0])
-    if any(_ending(path) != ending for path in paths):
+        check_format(path)
+    ending = file_ending(paths[0])
+    if any(file_ending(path) != ending for path in paths):
         raise InputError(f"{file.source} matches files of different kinds; make the pattern narrower")
     if ending == ".parquet":
         return paths
@@ -89,7 +89,8 @@ def scan(paths: list[Path]) -> str:
     return f"read_parquet([{listed}]{', union_by_name = true' if len(paths) > 1 else ''})"
 
 
-def _ending(path: Path) -> str:
+def file_ending(path: Path) -> str:
+    """Return what kind of file it is, by its name: .csv, .json, .parquet, or the ending of an Excel file."""
     name = path.name.lower()
     for ending in ENDINGS:
         if name.endswith(ending):
@@ -97,13 +98,13 @@ def _ending(path: Path) -> str:
     raise InputError(f"{path.name}: segkit reads CSV (.csv, .csv.gz, .tsv), parquet, JSON and Excel files")
 
 
-def _check_format(path: Path) -> None:
+def check_format(path: Path) -> None:
     """Refuse an empty file and one whose first bytes aren't those of its ending."""
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
         raise InputError(f"{path.name} is empty (0 bytes); export it again")
-    ending = _ending(path)
+    ending = file_ending(path)
     found = _recognise(head)
     allowed = {
         ".parquet": {"parquet"},

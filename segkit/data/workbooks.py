@@ -36,8 +36,8 @@ def convert_excel(path: Path, file: FileSource, target: str) -> None:
     pq.write_table(pa.table({name: _column(cells) for name, cells in columns.items()}), target)
 
 
-def read_sheets(path: Path, file: FileSource) -> dict[str, list[list]]:
-    """Return the rows of the sheets that a card names; of a workbook with one sheet, of that one.
+def read_sheets(path: Path, file: FileSource, every: bool = False) -> dict[str, list[list]]:
+    """Return the rows of the sheets that a card names, or of `every` one; of a workbook with one sheet, of that one.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_sheets(path: Path, file: FileSource) -> dict[str, list[list]]:
     filled = {name: rows for name, rows in sheets.items() if any(cell != "" for row in rows for cell in row)}
     if not filled:
         raise InputError(f"{path.name}: the sheet {next(iter(sheets), '')!r} is empty")
-    if len(filled) > 1 and not (file.sheet or file.sheets):
+    if len(filled) > 1 and not (file.sheet or file.sheets or every):
         listed = ", ".join(f"{name!r} ({len(rows):,} rows)" for name, rows in filled.items())
         quoted = ", ".join(f'"{name}"' for name in filled)
         raise InputError(
@@ -78,6 +78,28 @@ def read_sheets(path: Path, file: FileSource) -> dict[str, list[list]]:
             f"with sheets = [{quoted}]"
         )
     return filled
+
+
+def choose_sheets(path: Path) -> tuple[dict, list[str]]:
+    """Return how to read a workbook that nobody has described: the sheets of the largest table, and its header's row.
+
+    Sheets with the same columns go on in each other. The others' names come second.
+    """
+    sheets = read_sheets(path, FileSource(str(path)), every=True)
+    heads = {}
+    for name, rows in sheets.items():
+        first = next(number for number, row in enumerate(rows) if any(cell != "" for cell in row))
+        at = first + find_header(rows[first:])
+        heads[name] = (at, tuple(sorted(set(column_names(rows[at])))))
+    together: dict[tuple, list[str]] = {}
+    for name, head in heads.items():
+        together.setdefault(head, []).append(name)
+    head, names = max(together.items(), key=lambda one: sum(len(sheets[name]) for name in one[1]))
+    how: dict = {"sheets": tuple(names)} if len(names) > 1 else {"sheet": names[0]} if len(sheets) > 1 else {}
+    first = next(number for number, row in enumerate(sheets[names[0]]) if any(cell != "" for cell in row))
+    if head[0] > first:
+        how["header_row"] = head[0] + 1
+    return how, [name for name in sheets if name not in names]
 
 
 def _table(path: Path, sheet: str, rows: list[list], file: FileSource) -> dict[str, list]:

@@ -54,6 +54,12 @@ class Card:
         return f"{self.name}: {self.title} ({tables})"
 
 
+def cards_folder() -> Path:
+    """Return where new cards are written: ``data/`` under the current folder, in the project's folder the project's."""
+    here = Path.cwd()
+    return CARDS if here.is_relative_to(ROOT) else here / "data"
+
+
 def list_cards(folder: Path = CARDS) -> list[Path]:
     """Return the cards in `folder`, sorted by name.
 
@@ -92,6 +98,11 @@ def read_card(dataset: str | Path, source: str | Path | None = None) -> Card:
     path = _find_card(dataset)
     content = _read_toml(path)
     refuse_open_decisions(content, path)
+    return card_of(content, path, source)
+
+
+def card_of(content: dict, path: Path, source: str | Path | None = None) -> Card:
+    """Return the card that a TOML file at `path` with this content is; as `read_card`."""
     content, from_format = with_format(content, path.name)
     read = read_sections(content, path.name)
     tables = {name: getattr(read, name) for name in REQUIRED if getattr(read, name)}
@@ -155,9 +166,10 @@ def _find_card(dataset: str | Path) -> Path:
         if not there:
             raise InputError(f"there is no card {text[:200]}; `segkit new-card FILE` writes one for a file of yours")
         return path.resolve()
-    path = CARDS / f"{text[:200]}.toml"
-    known = [card.stem for card in list_cards()]
-    if text not in known:
+    folders = list(dict.fromkeys((cards_folder(), CARDS)))  # the shop's own first
+    known = [card.stem for folder in folders for card in list_cards(folder)]
+    path = next((folder / f"{text[:200]}.toml" for folder in folders if text in map(_name, list_cards(folder))), None)
+    if path is None:
         hint = nearest(text[:200], known)
         if len(text) < 200 and "\0" not in text and Path(text).is_file():
             hint = f": that is a file, and a dataset is named by its card; `segkit new-card {text}` writes one"
@@ -166,6 +178,10 @@ def _find_card(dataset: str | Path) -> Path:
             "For a file of your own, `segkit new-card FILE` writes a card."
         )
     return path
+
+
+def _name(card: Path) -> str:
+    return card.stem
 
 
 def _read_toml(path: Path) -> dict:

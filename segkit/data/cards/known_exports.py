@@ -29,6 +29,10 @@ class Format:
         Keys of the card's section; what the export lacks of it is left out.
     made, about : str
         The date of the format, and where it is described.
+    asked : tuple of dict
+        What only the shop can answer: ``key``, ``column``, ``question``, ``choices`` (``line``, ``means``).
+    categories, skus : tuple of str
+        Columns that may stand for a product's category, and those with article numbers.
     """
 
     name: str
@@ -38,6 +42,9 @@ class Format:
     section: dict
     made: str
     about: str
+    asked: tuple[dict, ...] = ()
+    categories: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
 
 
 @cache
@@ -54,7 +61,8 @@ def known_formats() -> dict[str, Format]:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
         found[path.stem] = Format(
             path.stem, given["title"], given["table"], tuple(given["header"]), given["section"],
-            given["made"], given["about"],
+            given["made"], given["about"], tuple(given.get("asked", ())), tuple(given.get("categories", ())),
+            tuple(given.get("skus", ())),
         )  # fmt: skip
     return found
 

@@ -81,6 +81,11 @@ def as_sql(given) -> Sql:
     raise ValueError(f'must be a column in quotes or {{ sql = "..." }}, not {given!r}')
 
 
+def _or_none(given) -> Sql | None:
+    """Return SQL as `as_sql` does; None for false, which overrules what a format gives."""
+    return None if given is False or given is None else as_sql(given)
+
+
 def condition(given) -> Sql:
     """Return SQL that a card gives; what a comment at its end could swallow stands on a line of its own."""
     if not isinstance(given, str) or not given.strip():
@@ -111,6 +116,7 @@ def _section(about: str) -> PydanticCustomError:
 
 
 Expression = Annotated[Sql, PlainValidator(as_sql)]
+Optional = Annotated[Sql | None, PlainValidator(_or_none)]
 Condition = Annotated[Sql, PlainValidator(condition)]
 Names = Annotated[tuple[str, ...], PlainValidator(_names)]
 
@@ -243,7 +249,7 @@ class TableSource(FileSource):
 
     name_of_table: ClassVar[str] = ""
     sql: str | None = None
-    columns: dict[str, Expression] = Field(default_factory=dict)
+    columns: dict[str, Optional] = Field(default_factory=dict)
     date_format: Annotated[tuple[str, ...], PlainValidator(_formats)] = ()  # tried in order
     time_zone: str | None = None  # "as written": whatever the offset
     fold_case: StrictBool | None = None
@@ -251,6 +257,11 @@ class TableSource(FileSource):
 
     exclude: ClassVar[dict[str, str]] = {}
     status: ClassVar[Status | None] = None
+
+    @field_validator("columns")
+    @classmethod
+    def _without_refused(cls, columns: dict) -> dict:
+        return {name: sql for name, sql in columns.items() if sql is not None}
 
     @model_validator(mode="after")
     def _columns_are_known(self):
@@ -293,6 +304,8 @@ class OrdersTable(TableSource):
     order_total, order_discount, order_refund : SQL
         Money of a whole order, on any of its lines: the first is spread over the lines (by price x quantity where
         there is a unit price, else evenly), the others are taken off in proportion.
+    discount_is : str
+        Whether the line's discount is money, money below zero, money per piece, a rate from 0 to 1, or a percentage.
     take_off_discount : bool
         Whether the amounts still include the line's discount.
     signed_by : str
@@ -307,12 +320,13 @@ class OrdersTable(TableSource):
     exclude: dict[str, Condition] = Field(default_factory=dict)
     placeholders: Names = ()
     order_key: Names = ()
-    order_total: Expression | None = None
-    order_discount: Expression | None = None
-    order_refund: Expression | None = None
+    order_total: Optional = None
+    order_discount: Optional = None
+    order_refund: Optional = None
+    discount_is: Literal["money", "negative", "per piece", "rate", "percent"] = "money"
     take_off_discount: StrictBool = False
     signed_by: Literal["quantity"] | None = None
-    currency_column: Expression | None = None
+    currency_column: Optional = None
     status: Status | None = None
     totals: dict[Literal["subtotal", "total", "shipping", "tax"], Expression] = Field(default_factory=dict)
 

@@ -11,8 +11,8 @@ from segkit.data.new_card.look import Look
 from segkit.data.ready_table import read_ready
 
 
-def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path) -> str:
-    """Return the card of a file with one row per customer."""
+def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path) -> list[str]:
+    """Return the lines of the card of a file with one row per customer."""
     ready = ReadyTable(**asdict(source), id=customers.name)
     rows = read_ready(Card(name, folder / f"{name}.toml", name, "", "", "", {}, ready, {}, {}, {}, {}))
     lines = head_lines(name, "One row of the file is one customer.")
@@ -33,4 +33,4 @@ def draft_customers(name: str, shown: str, source: FileSource, customers: Look, 
         seen = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
         key = column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else toml_text(column)
         lines.append(f"{key} = {toml_text(kind)}    # {rows.inferred[column]}; e.g. {seen}")
-    return "\n".join(lines) + "\n"
+    return lines
