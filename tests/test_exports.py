@@ -50,13 +50,18 @@ def draft(folder, lines=None, name="orders.csv", **options):
     return draft_card(folder / name, "shop", folder)
 
 
-def figures(folder, text, *answers):
-    """Return what a drafted card gives, its open keys decided by these lines: money, lines, orders, customers."""
+def decided(folder, text, *answers):
+    """Return the card in which each open key is decided by one of these lines."""
     for line in answers:
         text = re.sub(rf'^{line.partition(" ")[0]} = "TO DECIDE".*$', lambda _, line=line: line, text, flags=re.M)
     assert not open_questions(text)
     (folder / "shop.toml").write_text(text, encoding="utf-8")
-    with read_orders(read_card(folder / "shop.toml")) as orders:
+    return read_card(folder / "shop.toml")
+
+
+def figures(folder, text, *answers):
+    """Return what a drafted card gives, its open keys decided by these lines: money, lines, orders, customers."""
+    with read_orders(decided(folder, text, *answers)) as orders:
         rows = orders.ledger.set_index("reason").reindex(["sale", "return"]).fillna(0)
         money = round(float(rows["amount"].sum()), 2)
         return money, int(rows["rows"].sum()), int(rows.loc["sale", "orders"]), int(rows.loc["sale", "customers"])

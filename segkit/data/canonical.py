@@ -107,6 +107,9 @@ def _in_words(sql: dict[str, str], table: TableSource, types: dict[str, str], in
         sql["amount"] = '"=order_total"'
     if table.signed_by:
         sql["amount"] = f"CASE WHEN ({sql['quantity']}) < 0 THEN -abs({sql['amount']}) ELSE {sql['amount']} END"
+    if table.line_refund:
+        back = as_sql.money(table.line_refund, types["line_refund"], table.mark("amount"))
+        sql["amount"] = f"TRY_CAST({sql['amount']} - abs(coalesce({back}, 0)) AS {as_sql.MONEY})"
     for share in ("order_discount", "order_refund"):
         if getattr(table, share):
             part = f'"={share}"'
@@ -141,7 +144,7 @@ def _discount_money(sql: dict[str, str], table: TableSource) -> str:
 
 def worded(table: TableSource) -> bool:
     """Return whether the amount of a line is more than what one or two of its cells say."""
-    words = (*(getattr(table, share) for share in SHARES), table.signed_by, table.take_off_discount)
+    words = (*(getattr(table, share) for share in SHARES), table.line_refund, table.signed_by, table.take_off_discount)
     return any(words) or bool(table.status and table.status.returned)
 
 

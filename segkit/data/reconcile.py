@@ -56,6 +56,9 @@ def reconcile(orders) -> Reconciliation | None:
         for count in range(len(less) + 1):
             laws[" less ".join(["total", *less[:count]])] = " - ".join(["total", *less[:count]])
     back = '"=order_refund"' if table.order_refund else "0"
+    if table.line_refund:
+        kind = as_sql.column_types(orders.connection, "raw_orders", {"line_refund": table.line_refund}, "[orders]")
+        back += f" + abs(coalesce({as_sql.money(table.line_refund, kind['line_refund'], table.mark('amount'))}, 0))"
     stated = ", ".join(f"max({sql}) AS {name}" for name, sql in sums.items())
     kept = ", ".join(f"'{reason}'" for reason in KEPT)
     by_order = f"""

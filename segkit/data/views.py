@@ -73,11 +73,15 @@ def _fit_format(name: str, table: TableSource, there: set[str]) -> TableSource:
     columns = {column: sql for column, sql in table.columns.items() if found(sql) or not optional(column)}
     changed: dict = {"columns": columns}
     if name == "orders":
-        for key in ("order_discount", "order_refund", "currency_column"):
+        for key in ("order_discount", "order_refund", "line_refund", "currency_column"):
             if key in table.from_format and not found(getattr(table, key)):
                 changed[key] = None
         if "status" in table.from_format and table.status and not found(table.status.column):
             changed["status"] = None
+        changed["exclude"] = {
+            reason: sql for reason, sql in table.exclude.items()
+            if f"exclude.{reason}" not in table.from_format or found(sql)
+        }  # fmt: skip
         if "totals" in table.from_format:
             changed["totals"] = {key: sql for key, sql in table.totals.items() if found(sql)}
     return replace(table, **changed)
@@ -111,6 +115,9 @@ def describe_table(connection, card: Card, name: str, relation: str) -> dict[str
             said = explain_query(str(error), [*card.sources, *others])
             raise InputError(f"{card.path.name}: [{name}] sql: {said}") from None
     types = as_sql.column_types(connection, relation, table.columns, where)
+    if name == "orders" and table.line_refund:
+        given = {"line_refund": table.line_refund}
+        types |= as_sql.column_types(connection, relation, given, f"{card.path.name}: [orders]")
     known = table.time_zone in (None, as_sql.AS_WRITTEN) or as_sql.is_time_zone(table.time_zone)
     if not known:
         raise InputError(

@@ -93,6 +93,7 @@ def _filled(connection, names: tuple[str, ...], key: str) -> str:
 def _shared(connection, table: TableSource, shares: list[str], where: str) -> str:
     """Return the query of all lines with their part of each sum of a whole order."""
     types = as_sql.column_types(connection, "files", table.columns, where)
+    types |= {"line_refund": "DOUBLE"}  # no part of the weights
     given = {share: getattr(table, share) for share in shares}
     given_types = as_sql.column_types(connection, "files", given, where)
     sql = canonical.canonical_columns("orders", table, types, dict.fromkeys(canonical.IDS, False))

@@ -116,6 +116,7 @@ def _merge(given: dict, section: dict) -> tuple[dict, tuple[str, ...]]:
     else:
         keys, columns = [], own or columns
     keys += [key for key in given if key not in section and key != "columns"]
+    keys += [f"exclude.{reason}" for reason in given.get("exclude", {}) if reason not in section.get("exclude", {})]
     merged = {**given, **section}
     if columns:
         merged["columns"] = columns

@@ -304,6 +304,8 @@ class OrdersTable(TableSource):
     order_total, order_discount, order_refund : SQL
         Money of a whole order, on any of its lines: the first is spread over the lines (by price x quantity where
         there is a unit price, else evenly), the others are taken off in proportion.
+    line_refund : SQL
+        Money that was given back for the line, above zero: taken off it.
     discount_is : str
         Whether the line's discount is money, money below zero, money per piece, a rate from 0 to 1, or a percentage.
     take_off_discount : bool
@@ -323,6 +325,7 @@ class OrdersTable(TableSource):
     order_total: Optional = None
     order_discount: Optional = None
     order_refund: Optional = None
+    line_refund: Optional = None
     discount_is: Literal["money", "negative", "per piece", "rate", "percent"] = "money"
     take_off_discount: StrictBool = False
     signed_by: Literal["quantity"] | None = None
@@ -368,6 +371,7 @@ class ReadyTable(FileSource):
     columns: Names | None = None
     kinds: dict[str, Annotated[str, BeforeValidator(_kind)]] = Field(default_factory=dict)
     outcomes: Names = ()
+    exclude: dict[str, Condition] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_an_id(self):

@@ -78,7 +78,7 @@ def file_lines(shown: str, source: FileSource, format_: str = "") -> list[str]:
     for key in ("table", "sheet", "separator"):
         lines += [f"{key} = {toml_text(getattr(source, key))}"] if getattr(source, key) else []
     lines += [f"sheets = {toml_list(source.sheets)}    # they go on in each other"] if source.sheets else []
-    if source.header_row:
+    if source.header_row and not format_:
         lines.append(f"header_row = {source.header_row}    # the row that names the columns")
     if source.encoding != "utf-8":
         lines.append(f'encoding = "{source.encoding}"')

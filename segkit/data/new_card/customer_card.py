@@ -11,14 +11,15 @@ from segkit.data.new_card.look import Look
 from segkit.data.ready_table import read_ready
 
 
-def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path) -> list[str]:
-    """Return the lines of the card of a file with one row per customer."""
-    ready = ReadyTable(**asdict(source), id=customers.name)
+def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path, known=None) -> list[str]:
+    """Return the lines of the card of a file with one row per customer; `known` is its format, if it has one."""
+    exclude = known.section.get("exclude", {}) if known else {}
+    ready = ReadyTable(**asdict(source), id=customers.name, exclude=exclude)
     rows = read_ready(Card(name, folder / f"{name}.toml", name, "", "", "", {}, ready, {}, {}, {}, {}))
     lines = head_lines(name, "One row of the file is one customer.")
     lines += [
         "[features]",
-        *file_lines(shown, source),
+        *file_lines(shown, source, known.name if known else ""),
         f"id = {toml_text(customers.name)}    # different in every row; {customers}",
     ]
     listed = ", ".join(toml_text(column) for column in rows.kinds)

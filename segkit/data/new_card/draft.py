@@ -152,6 +152,8 @@ def _draft(connection, name: str, export: Export, folder: Path):
             f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with commas "
             "or semicolons between the columns"
         )
+    if known is not None and (look := export.look(str(known.section.get("id", "")))):
+        return (draft_customers(name, shown, export.source, look, folder, known), False), {}
     guess = guess_roles(connection, looks)
     customers = _customer_id(connection, looks, guess)
     if customers is not None:
@@ -175,7 +177,7 @@ def _has_orders(guess: Guess, looks: list[Look]) -> bool:
 
 def _open(connection, number: int, source: FileSource, paths: list[Path], copied: Path) -> Export:
     """Return a file as a table of the engine, with its first-line cells filled."""
-    separator, unread = "", []
+    separator, unread, known = "", [], None
     if paths and (ending := file_ending(paths[0])) in (".csv", ".xlsx", ".xlsm", ".xls", ".ods"):
         check_format(paths[0])
         if ending == ".csv":
@@ -193,7 +195,7 @@ def _open(connection, number: int, source: FileSource, paths: list[Path], copied
         except (duckdb.Error, pa.ArrowInvalid) as error:
             raise InputError(f"{source.name} can't be read as parquet: {str(error).splitlines()[0]}") from None
         columns = [row[0] for row in connection.execute(f"DESCRIBE {relation}").fetchall()]
-        known = recognise(columns)
+        known = known or recognise(columns)
         how = {key: known.section[key] for key in ("records", "rows_below") if key in known.section} if known else {}
         if not how or source == (source := replace(source, **how)):
             break

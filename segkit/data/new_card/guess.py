@@ -67,6 +67,15 @@ def guess_roles(connection, looks: list[Look]) -> Guess:
     _guess_names(connection, guess, looks)
     for look in (*guess.roles.values(), *filter(None, [guess.names])):
         guess.rejected.pop(look.name, None)
+    find_dates(connection, guess)
+    free = [look for look in looks if look not in guess.roles.values() or look is guess.roles.get("is_return")]
+    guess.stati = status_columns(connection, free)
+    _returns_by_word(connection, guess)
+    return guess
+
+
+def find_dates(connection, guess: Guess) -> None:
+    """Find the formats in which the dates of the orders are written, and whether that is certain."""
     if (when := guess.roles.get("ordered_at")) is not None and not when.is_date:
         of_digits = when.low is not None and when.whole and 19e6 < when.low < 21e6
         if of_digits or (when.type == "VARCHAR" and when.dates_share < 0.95):
@@ -74,10 +83,6 @@ def guess_roles(connection, looks: list[Look]) -> Guess:
             guess.date_choices = date_choices(connection, _texts(when), guess.date_formats)
         elif when.high is not None and when.low > 20_000 and when.high < 80_000:
             guess.date_formats = ("excel",)
-    free = [look for look in looks if look not in guess.roles.values() or look is guess.roles.get("is_return")]
-    guess.stati = status_columns(connection, free)
-    _returns_by_word(connection, guess)
-    return guess
 
 
 def line_money(guess: Guess) -> str:

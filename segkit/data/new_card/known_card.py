@@ -7,7 +7,9 @@ from segkit.data.cards.sections import FileSource
 from segkit.data.contacts import contact_name
 from segkit.data.convert import sql_text
 from segkit.data.new_card.card_text import Decision, file_lines, head_lines, toml_list, toml_text
+from segkit.data.new_card.guess import Guess, find_dates
 from segkit.data.new_card.look import Look
+from segkit.data.new_card.order_lines import date_lines, decimal_lines
 from segkit.data.new_card.people import placeholder_lines
 from segkit.data.new_card.status import meaning
 from segkit.data.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score, plain_name
@@ -47,6 +49,12 @@ def draft_known(connection, name: str, shown: str, export: Export) -> list:
     lines = head_lines(name, f"Recognised by its header: {known.title} ({known.made}).")
     lines[3] = _currency(connection, export, section)
     lines += ["[orders]", *file_lines(shown, export.source, known.name)]
+    roles = {role: export.look(sql) for role, sql in section["columns"].items() if isinstance(sql, str)}
+    guess = Guess({role: look for role, look in roles.items() if look is not None})
+    if "date_format" not in section:
+        find_dates(connection, guess)
+        lines += date_lines(guess)
+    lines += decimal_lines(guess.roles)
     lines.append(f"# with it come: {', '.join(f'{role} = {_told(sql)}' for role, sql in section['columns'].items())}")
     lines += [_decision(one) for one in known.asked if export.look(one["column"])]
     if who := export.look(str(section["columns"]["customer_id"])):
@@ -161,9 +169,13 @@ def join_lines(connection, other: Export, main: Export, roles: dict[str, Look], 
             f"{other.name} has no column whose values are the customers or the products of {main.name}; leave it out, or "
             "name the files of one table by a pattern in quotes"
         )
-    lines = ["", f"[{table}]", *file_lines(shown, other.source)]
+    known = other.known if other.known and other.known.table == table else None
+    lines = ["", f"[{table}]", *file_lines(shown, other.source, known.name if known else "")]
     lines.append(f"[{table}.columns]")
     lines.append(f"{key_of(table)} = {toml_text(key.name)}    # {share:.0%} of those in {main.name} are in it")
+    if known:
+        others = [role for role in known.section["columns"] if role != "customer_id"]
+        return [*lines, f"# with the format come: {', '.join(others)}"]
     if table == "products":
         roles_of = {
             "category": SYNONYMS["category"],

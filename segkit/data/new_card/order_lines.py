@@ -30,7 +30,7 @@ def draft_orders(connection, name: str, shown: str, source: FileSource, looks: l
     lines = head_lines(name, f"One row of the file is one order line.{_sampled(looks)}", currency, why)
     if currencies:
         lines[3] = _ask_currency(currencies, why)
-    lines += ["[orders]", *file_lines(shown, source), *_decimal(roles, guess), *_options(guess)]
+    lines += ["[orders]", *file_lines(shown, source), *decimal_lines(roles), *date_lines(guess)]
     lines += [f"currency_column = {toml_text(currencies[0])}    # lines in others are left out"] if currencies else []
     if "customer_id" in roles:
         lines += placeholder_lines(connection, roles["customer_id"], roles.get("order_id"))
@@ -86,7 +86,7 @@ def _moment(guess: Guess) -> str:
     return f"coalesce({tries})".replace("shown", f"{quote(when.name)}::VARCHAR")
 
 
-def _decimal(roles: dict[str, Look], guess: Guess) -> list:
+def decimal_lines(roles: dict[str, Look]) -> list:
     """Return the decimal marks of numbers that are stored as text, by column where they differ."""
     looks = {role: look for role, look in roles.items() if role in _NUMBERS and look.type == "VARCHAR"}
     marks = {role: look.mark for role, look in looks.items()}
@@ -209,7 +209,7 @@ def _products(product: Look, names: Look) -> list[str]:
     ]
 
 
-def _options(guess: Guess) -> list:
+def date_lines(guess: Guess) -> list:
     """Return date_format and time_zone where the file needs them."""
     lines: list[str | Decision] = []
     when = guess.roles.get("ordered_at")
