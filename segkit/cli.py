@@ -129,38 +129,42 @@ def datasets(debug: Debug = False) -> None:
 @app.command(
     name="new-card",
     epilog="Example: segkit new-card orders.csv --name my-shop",
-    context_settings={"allow_extra_args": True},  # of a pattern that the shell filled in
 )
 def new_card(
-    context: typer.Context,
     file: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="FILE",
-            help="A CSV, parquet or Excel file of order lines, or of customers; a folder of such files, or a pattern "
-            "in quotes; or postgresql://user@host/database.",
+            metavar="FILE ...",
+            help="A CSV, parquet, JSON or Excel file of order lines, or of customers; several of one shop, such as orders "
+            "and customers; a folder of files, or a pattern in quotes; or postgresql://user@host/database.",
         ),
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",
     table: Annotated[str, typer.Option(metavar="SCHEMA.NAME", help="The table of the database to look at.")] = "",
     debug: Debug = False,
 ) -> None:
-    """Look at a file, guess which column is what, and write a commented card to finish."""
-    from segkit.data.cards.card import read_card
+    """Look at exports, guess which column is what, and write a commented card to finish."""
     from segkit.data.new_card.card_text import open_questions
     from segkit.data.new_card.draft import write_new_card
 
-    if context.args:
-        raise InputError(
-            f"new-card takes one FILE, not {1 + len(context.args)}; name many by their folder, {Path(file).parent}, or "
-            "by a pattern in quotes"
-        )
     path = write_new_card(file, name, table=table)
-    card = read_card(path)
-    asked = "" if card.currency or card.ready else ", fill in the currency"
-    for question in open_questions(path.read_text(encoding="utf-8")):
+    text = path.read_text(encoding="utf-8")
+    asked = ", fill in the currency" if 'currency = "" ' in text and "[orders]" in text else ""
+    for question in open_questions(text):
         print(f"To decide: {question}")
-    print(f"Wrote {path}: read its comments, correct what is wrong{asked}, then try\n  segkit check {path.stem}")
+    print(
+        f"Wrote {path.resolve()}: read its comments, correct what is wrong{asked}, then try\n  segkit check {path.stem}"
+    )
+
+
+@app.command(epilog="Example: segkit formats")
+def formats(debug: Debug = False) -> None:
+    """List the export formats that new-card recognises."""
+    from segkit.data.cards.known_exports import known_formats
+
+    width = max(len(name) for name in known_formats())
+    for name, known in known_formats().items():
+        print(f"{name:{width}}  [{known.table}] {known.title}, as of {known.made}; {known.about}")
 
 
 @app.command(epilog="Example: segkit check online-retail-ii --source online_retail_II.xlsx")

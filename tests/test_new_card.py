@@ -13,6 +13,7 @@ from segkit.data.new_card.card_text import open_questions
 from segkit.data.new_card.draft import draft_card, write_new_card
 from segkit.data.orders import read_orders
 from segkit.data.ready_table import read_ready
+from segkit.data.reconcile import reconcile
 from segkit.runtime.errors import InputError
 
 
@@ -118,13 +119,18 @@ def test_exports_of_other_languages_and_shops_are_recognised(tmp_path, names):
         assert orders.ledger["reason"].tolist() == ["sale", "return"]
 
 
-def test_an_amount_that_repeats_within_orders_is_rejected_as_the_total(tmp_path):
-    lines = some_orders().set_axis(["order_id", "order_date", "customer_id", "sku", "qty", "price"], axis=1)
-    lines["total"] = lines["price"].groupby(lines["order_id"]).transform("sum")
+@pytest.mark.parametrize(("of", "role"), [("pieces", "unit_price"), ("lines", "amount")])
+def test_what_adds_up_to_an_order_total_tells_whether_a_price_is_of_a_piece_or_of_the_line(tmp_path, of, role):
+    lines = some_orders().set_axis(NAMES, axis=1)
+    money = lines["price"] * (lines["qty"] if of == "pieces" else 1)
+    lines["qty"] = lines["qty"].abs()
+    lines["total"] = money.abs().groupby(lines["order_id"]).transform("sum").round(2)
     lines.to_csv(tmp_path / "orders.csv", index=False)
-    assert "unit_price" in columns(drafted(tmp_path))
-    assert "total: numbers" in (text := (tmp_path / "drafted.toml").read_text())
-    assert "an order's total, not a line's amount" in text
+    card = drafted(tmp_path)
+    assert columns(card)[role] == "price"
+    assert card.tables["orders"].totals == {"total": '"total"'}
+    with read_orders(card) as orders:
+        assert reconcile(orders).share == 1
 
 
 @pytest.mark.parametrize(
@@ -203,12 +209,10 @@ def test_what_is_not_found_has_a_stand_in_or_is_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("column", "others", "asked"),
     [
-        ("price", "USD 3.50", "unit_price, .*66% of its values are no numbers, such as USD 3.50"),
-        ("price", "EUR 3,50", "unit_price, .*66% of its values are no numbers, such as EUR 3,50"),
-        ("sales", "soon", r"amount, .*\(sales: its name says amount, but .* no numbers, such as soon\)"),
-        ("order_date", "soon", "ordered_at, .*66% of its values are no dates, such as soon"),
-        ("order_date", None, r"ordered_at, TO BE NAMED in the card: none was found$"),
-        ("price", None, r"amount, TO BE NAMED in the card: none was found$"),
+        ("sales", "soon", r"amount: which .*\(sales: its name says amount, but .* no numbers, such as soon\)"),
+        ("order_date", "soon", "ordered_at: which column is it.*66% of its values are no dates, such as soon"),
+        ("order_date", None, "ordered_at: which column is it: none was found;"),
+        ("price", None, "amount: which column is it: none was found;"),
     ],
 )
 def test_a_column_that_is_still_to_be_named_is_to_be_decided_with_what_spoke_against_others(
@@ -221,7 +225,7 @@ def test_a_column_that_is_still_to_be_named_is_to_be_decided_with_what_spoke_aga
     lines = lines if others else lines.drop(columns=column)
     lines.to_csv(tmp_path / "orders.csv", index=False)
     (question,) = open_questions(draft_card(tmp_path / "orders.csv", "drafted", tmp_path))
-    assert re.match(f"which column is {asked}", question)
+    assert re.match(asked, question)
 
 
 def test_one_row_per_customer_becomes_a_ready_table(tmp_path):
@@ -350,10 +354,19 @@ def german_lines(total, discount="money per line", rows=500):
     return pd.DataFrame(lines, columns=names)
 
 
-def write_german(lines, folder):
+def german_text(lines, folder):
     off = lines["Rabatt"].map(lambda number: f"{number:g}".replace(".", ","))  # 0, not 0,00, as spreadsheets write it
     lines.assign(Rabatt=off).to_csv(folder / "orders.csv", index=False, sep=";", decimal=",")
-    return drafted(folder), (folder / "drafted.toml").read_text()
+    return draft_card(folder / "orders.csv", "drafted", folder)
+
+
+def decided(folder, text, *lines):
+    """Return the card in which each open key is decided by one of these lines."""
+    for line in lines:
+        key = line.partition(" ")[0]
+        text = re.sub(rf'^(amount|{key}) = "TO DECIDE".*$', lambda _, line=line: line, text, flags=re.M)
+    (folder / "drafted.toml").write_text(text, encoding="utf-8")
+    return read_card(folder / "drafted.toml")
 
 
 @pytest.mark.parametrize(
@@ -367,7 +380,8 @@ def write_german(lines, folder):
 )
 def test_a_total_that_equals_price_less_discount_is_the_amount_and_tells_what_the_discount_is(tmp_path, discount, told):
     lines = german_lines("after", discount)
-    card, text = write_german(lines, tmp_path)
+    text = german_text(lines, tmp_path)
+    card = decided(tmp_path, text)
     assert columns(card)["amount"] == "Gesamtbetrag"
     assert f"equals Menge x Einzelpreis less Rabatt ({told}) in 100% of rows: after discount" in text
     assert open_questions(text) == []
@@ -387,17 +401,17 @@ def test_a_total_that_equals_price_less_discount_is_the_amount_and_tells_what_th
         ("", "no column equals Menge x Einzelpreis, with or without Rabatt"),
     ],
 )
-def test_an_amount_that_may_include_the_discount_is_asked_about_with_the_sql_that_takes_it_off(tmp_path, total, doubt):
+def test_an_amount_that_may_include_the_discount_is_asked_about_with_what_each_answer_gives(tmp_path, total, doubt):
     lines = german_lines(total or "after")
-    _, text = write_german(lines if total else lines.drop(columns="Gesamtbetrag"), tmp_path)
+    text = german_text(lines if total else lines.drop(columns="Gesamtbetrag"), tmp_path)
     (question,) = open_questions(text)
-    assert question.startswith(f"amount may still include the discount: {doubt}")
+    assert question.startswith(f"take_off_discount: amount may still include the discount: {doubt}")
     if total == "neither":
         return
-    way = re.search("write (amount = .*)$", question)[1]
-    (tmp_path / "mended.toml").write_text(re.sub("^(amount|unit_price) = .*$", lambda _: way, text, flags=re.M))
-    with read_orders(read_card(tmp_path / "mended.toml")) as orders:
-        assert orders.ledger["amount"].sum() == pytest.approx(german_lines("after")["Gesamtbetrag"].sum())
+    net = german_lines("after")["Gesamtbetrag"].sum()
+    assert f"take_off_discount = true    # taken off; {net:,.2f} in " in question
+    with read_orders(decided(tmp_path, text, "take_off_discount = true")) as orders:
+        assert orders.ledger["amount"].sum() == pytest.approx(net)
 
 
 def test_dates_in_several_formats_are_read_by_as_many_and_an_open_order_of_day_and_month_is_asked_about(tmp_path):
@@ -413,9 +427,10 @@ def test_dates_in_several_formats_are_read_by_as_many_and_an_open_order_of_day_a
         assert orders.ledger["reason"].tolist() == ["sale", "return"]
         assert [orders.first_day, orders.last_day] == [iso.min().date(), iso.max().date()]
     lines.assign(order_date="05/06/2026").to_csv(tmp_path / "orders.csv", index=False)
-    assert drafted(tmp_path).tables["orders"].date_format == ("%d/%m/%Y",)
-    (question,) = open_questions((tmp_path / "drafted.toml").read_text())
-    assert question == "day or month first: no day in order_date is beyond 12, so %m/%d/%Y would fit too"
+    (question,) = open_questions(draft_card(tmp_path / "orders.csv", "drafted", tmp_path))
+    assert question.startswith("date_format: order_date doesn't say which is the day and which the month")
+    assert re.search('= "%d/%m/%Y"    # the day first; .*, 2026-06-05 to 2026-06-05', question)
+    assert re.search('= "%m/%d/%Y"    # the month first; .*, 2026-05-06 to 2026-05-06', question)
 
 
 def test_a_postcode_is_a_word_that_keeps_its_zeros_or_is_left_out_with_the_reason(tmp_path):

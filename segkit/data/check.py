@@ -8,6 +8,7 @@ from segkit.data.canonical import BREACHES
 from segkit.data.cards.card import Card
 from segkit.data.orders import Orders, read_orders
 from segkit.data.ready_table import ReadyRows, read_ready
+from segkit.data.reconcile import reconcile
 from segkit.runtime.parameters import read_parameters
 
 
@@ -65,6 +66,8 @@ def _describe_orders(orders: Orders, wanted: Mapping[str, Sequence[str]]) -> lis
     for name, columns in orders.columns.items():
         lines.append(f"{name:10} {', '.join(columns)}")
     lines += [f"note       {note}" for note in orders.notes]
+    if found := reconcile(orders):
+        lines += found.tell()
     lines += [f"left out   customers.{name}: {why}" for name, why in orders.left_out.items()]
     lines += [f"warning    {warning}" for warning in tell_dirty_lines(orders)]
     missing = _missing(orders.columns, wanted)

@@ -11,10 +11,12 @@ import duckdb
 
 from segkit.data.cards.sections import TableSource
 from segkit.data.convert import sql_text
+from segkit.data.numbers import plain_number, quick_number
 from segkit.data.wrong_sql import explain_sql
 from segkit.runtime.errors import InputError
 
 MONEY = "DECIMAL(18, 4)"
+AS_WRITTEN = "as written"  # the time zone of times that keep what is written, whatever their offset
 UNITS = 10_000  # the smallest that MONEY keeps, to one of a currency
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
@@ -44,6 +46,42 @@ def check_expression(expression: str, where: str) -> None:
     if len(statements) != 1 or len(statements[0]["node"].get("select_list", [])) != 1:
         said = f" ({parsed['error_message']})" if "error_message" in parsed else ""
         raise InputError(f"{where} must be one SQL expression over the source columns, not {expression!r}{said}")
+
+
+def check_line_expression(expression: str, where: str) -> None:
+    """Refuse what isn't one SQL expression over a line by itself.
+
+    Examples
+    --------
+    >>> check_line_expression("sum(price) OVER (PARTITION BY invoice)", "[orders.columns] amount")
+    Traceback (most recent call last):
+    segkit.InputError: [orders.columns] amount reads other lines than its own (OVER): ...
+    """
+    check_expression(expression, where)
+    names = set(_functions(_parse(f"SELECT (\n{expression}\n)")))
+    if found := sorted(names & _functions_of_many_lines()):
+        raise InputError(
+            f"{where} reads other lines than its own ({found[0]}): use fill_down, order_total, order_discount or "
+            'order_key, or make the table with sql = "SELECT ..." over a file that [sources] names'
+        )
+
+
+def _functions(tree):
+    """Yield the functions that a parsed expression calls; OVER for those that read a window."""
+    if isinstance(tree, dict):
+        if tree.get("class") == "WINDOW":
+            yield "OVER"
+        elif tree.get("class") == "FUNCTION":
+            yield str(tree.get("function_name", "")).lower()
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _functions(part)
+
+
+@cache
+def _functions_of_many_lines() -> set[str]:
+    named = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type {} 'aggregate'"
+    many, other = ({row[0] for row in _parser().execute(named.format(sign)).fetchall()} for sign in ("=", "<>"))
+    return (many - other) | {"OVER", "unnest"}
 
 
 def check_query(query: str, where: str) -> None:
@@ -88,7 +126,7 @@ def column_types(connection, relation: str, columns: dict[str, str], where: str)
     found = dict(row[:2] for row in connection.execute(f"DESCRIBE {relation}").fetchall())
     types = {}
     for name, expression in columns.items():
-        check_expression(expression, f"{where} {name}")
+        check_line_expression(expression, f"{where} {name}")
         try:
             described = connection.execute(f"DESCRIBE SELECT {expression} FROM {relation}").fetchall()
         except duckdb.Error as error:
@@ -137,37 +175,52 @@ def moment(expression: str, kind: str, source: TableSource) -> str:
     offset where the card names a zone, while without one it counts as the time that is written.
     """
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
-        return f"({expression}) AT TIME ZONE {sql_text(source.time_zone or 'UTC')}"
+        zone = "UTC" if source.time_zone in (None, AS_WRITTEN) else source.time_zone
+        return f"({expression}) AT TIME ZONE {sql_text(zone)}"
     if kind.startswith(("TIMESTAMP", "DATE")):
         return expression if kind == "TIMESTAMP" else f"({expression})::TIMESTAMP"
-    written = f"({expression})::VARCHAR"
+    written, zone = f"({expression})::VARCHAR", source.time_zone
+    if zone == AS_WRITTEN:
+        written, zone = f"regexp_replace({written}, ' ?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$', '')", None
     if source.date_format:
-        tries = [_strptime(written, one, source.time_zone) for one in source.date_format]
+        formats = [one.replace(" %z", "").replace("%z", "") for one in source.date_format] if zone is None else ()
+        formats = formats if source.time_zone == AS_WRITTEN else source.date_format
+        tries = [_strptime(written, one, zone) for one in formats]
         return tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})"
-    if source.time_zone:
-        return f"TRY_CAST({written} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {sql_text(source.time_zone)}"
+    if zone:
+        return f"TRY_CAST({written} AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE {sql_text(zone)}"
     return f"TRY_CAST({written} AS TIMESTAMP)"
 
 
 def _strptime(written: str, date_format: str, time_zone: str | None) -> str:
+    if date_format == "excel":
+        days = f"TRY_CAST({written} AS DOUBLE)"
+        moment = f"TIMESTAMP '1899-12-30' + to_seconds(round(86400 * {days}))"
+        return f"CASE WHEN {days} BETWEEN 10000 AND 100000 THEN {moment} END"
     parsed = f"try_strptime({written}, {sql_text(date_format)})"
     if "%z" in date_format:  # an instant; keep it one
         return f"({parsed}::TIMESTAMP WITH TIME ZONE) AT TIME ZONE {sql_text(time_zone or 'UTC')}"
     return parsed
 
 
-def number(expression: str, kind: str, decimal: str = ".") -> str:
-    """Return SQL for a finite number as DOUBLE, NULL where it isn't one."""
+def number(expression: str, kind: str, mark: str = ".", units: bool = False) -> str:
+    """Return SQL for a finite number as DOUBLE, NULL where it isn't one; see `plain_number`."""
     if is_number(kind):
         cast = f"({expression})::DOUBLE"
         return cast if not kind.startswith(("FLOAT", "DOUBLE")) else f"CASE WHEN isfinite({expression}) THEN {cast} END"
-    return f"TRY_CAST({_unpunctuated(expression, decimal)} AS DOUBLE)"
+    read = _read_number(expression, mark, units, "DOUBLE")
+    return f"CASE WHEN isfinite({read}) THEN {read} END"
 
 
-def money(expression: str, kind: str, decimal: str = ".") -> str:
+def money(expression: str, kind: str, mark: str = ".") -> str:
     """Return SQL for money, exact to a hundredth of the smallest coin, NULL where it isn't a number."""
-    written = expression if is_number(kind) else _unpunctuated(expression, decimal)
-    return f"TRY_CAST({written} AS {MONEY})"
+    return f"TRY_CAST({expression} AS {MONEY})" if is_number(kind) else _read_number(expression, mark, False, MONEY)
+
+
+def _read_number(expression: str, mark: str, units: bool, kind: str) -> str:
+    text = f"trim(({expression})::VARCHAR)"
+    quick, plain = quick_number(text, mark), plain_number(text, mark, units)
+    return f"coalesce(TRY_CAST({quick} AS {kind}), TRY_CAST({plain} AS {kind}))"
 
 
 def money_units(expression: str, kind: str, canonical: str) -> str:
@@ -179,11 +232,6 @@ def money_units(expression: str, kind: str, canonical: str) -> str:
     if kind != "DOUBLE":
         return f"round({UNITS} * CAST({canonical} AS DOUBLE))"
     return f"CASE WHEN abs({expression}) < 1e14 THEN round({UNITS} * ({expression})) ELSE 0 END"
-
-
-def _unpunctuated(expression: str, decimal: str) -> str:
-    written = f"trim(({expression})::VARCHAR)"
-    return f"replace(replace({written}, '.', ''), ',', '.')" if decimal == "," else written
 
 
 def boolean(expression: str, kind: str, empty: str = "NULL") -> str:

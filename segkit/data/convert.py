@@ -1,24 +1,29 @@
-"""CSV and Excel files turned into parquet, without loss: what was read can be got back exactly.
+"""CSV files turned into parquet, without loss: what was read can be got back exactly.
 
 A CSV column becomes a number or a time only where its text follows from it: an article number 007 stays what it is.
 """
 
+import codecs
 import csv
 import gzip
 import re
-from itertools import chain
+import zlib
 from pathlib import Path
+from statistics import median
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from segkit.data.cards.sections import FileSource
+from segkit.data.headers import column_names, find_header
+from segkit.data.workbooks import header_missed
 from segkit.runtime.errors import InputError
-from segkit.runtime.spelling import nearest, quote
+from segkit.runtime.spelling import quote
 
 _SEPARATORS = ",;\t|"
 _SAMPLE_ROWS = 1000
+_MOST_COLUMNS = 2000
+_LOOKED_AT = 60  # lines, for the separator and the header
+_CHUNK = 4_000_000
 
 
 def sql_text(value: str) -> str:
@@ -28,54 +33,149 @@ def sql_text(value: str) -> str:
 
 def convert_csv(path: Path, file: FileSource, target: str) -> None:
     """Write a CSV file as parquet, each column as a number or time where that loses nothing, else as text."""
-    separator, names, line_end = _read_header(path, file)
+    separator, names, line_end, above, lower = _read_header(path, file)
+    if lower:
+        raise InputError(header_missed(path.name, *lower))
+    if len(names) > _MOST_COLUMNS:
+        raise InputError(
+            f"{path.name} has {len(names):,} columns, and segkit reads {_MOST_COLUMNS:,}: export only those it needs"
+        )
+    read = path
+    if above or not _is_utf8(file) or _is_gzip(path):
+        read = Path(f"{target}.text")
+        _write_plain(path, file.encoding, above, read)
     listed = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in names)
     # Nothing is left to detection, which guesses from a sample and explains its failures badly; of a line end, from the
     # first one, which may lie within a name.
     reader = (
-        f"read_csv({sql_text(str(path))}, auto_detect = false, header = true, delim = {sql_text(separator)}, "
-        f"quote = '\"', escape = '\"', encoding = {sql_text(file.encoding)}, new_line = {sql_text(line_end)}, "
-        f"columns = {{{listed}}})"
+        f"read_csv({sql_text(str(read))}, auto_detect = false, header = true, delim = {sql_text(separator)}, "
+        f"quote = '\"', escape = '\"', encoding = 'utf-8', new_line = {sql_text(line_end)}, "
+        f"columns = {{{listed}}}, compression = 'none')"
     )
+    below = f" OFFSET {file.rows_below}" if file.rows_below else ""
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     try:
-        connection.execute(f"CREATE TABLE sample AS FROM {reader} LIMIT {_SAMPLE_ROWS}")
-        guessed = {name: kind for name in names if (kind := _exact_type(connection, name))}
+        connection.execute(f"CREATE TABLE sample AS FROM {reader} LIMIT {_SAMPLE_ROWS}{below}")
+        guessed = _exact_types(connection, names)
         exact: set[str] = set()
         if guessed:
             checks = ", ".join(_is_exact(name, kind) for name, kind in guessed.items())
-            held = connection.execute(f"SELECT {checks} FROM {reader}").fetchone()
+            held = connection.execute(f"SELECT {checks} FROM (FROM {reader}{below})").fetchone()
             exact = {name for name, holds in zip(guessed, held, strict=True) if holds}
         columns = ", ".join(
-            f"{quote(name)}::{guessed[name]} AS {quote(name)}" if name in exact else quote(name) for name in names
+            f"TRY_CAST({quote(name)} AS {guessed[name]}) AS {quote(name)}" if name in exact else quote(name) for name in names
         )
-        connection.execute(f"COPY (SELECT {columns} FROM {reader}) TO {sql_text(target)} (FORMAT parquet)")
+        connection.execute(f"COPY (SELECT {columns} FROM {reader}{below}) TO {sql_text(target)} (FORMAT parquet)")
     except duckdb.Error as error:
-        raise InputError(_explain_csv(path, separator, str(error))) from None
+        raise InputError(_explain_csv(path, separator, str(error), above)) from None
     finally:
         connection.close()
+        if read != path:
+            read.unlink(missing_ok=True)
 
 
-def _read_header(path: Path, file: FileSource) -> tuple[str, list[str], str]:
-    """Return separator (the one that the header holds most often outside of quotes), columns, line end in SQL."""
-    opened = gzip.open if path.name.lower().endswith(".gz") else open
-    encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
+def _is_gzip(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _is_utf8(file: FileSource) -> bool:
+    return codecs.lookup(file.encoding).name == "utf-8"
+
+
+def open_text(path: Path, encoding: str, errors: str = "strict"):
+    """Return a text file, packed or not, opened to be read in an encoding."""
+    opened = gzip.open if _is_gzip(path) else open
+    encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    return opened(path, "rt", encoding=encoding, errors=errors, newline="")
+
+
+def _write_plain(path: Path, encoding: str, above: int, target: Path) -> None:
+    """Write a text file unpacked, in UTF-8, from its header on; a packed one is held against its checksum."""
     try:
-        with opened(path, "rt", encoding=encoding, errors="replace", newline="") as stream:
-            read = [stream.readline()]
-            separator = file.separator or max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", read[0]).count)
-            lines = (read.append(line) or line for line in stream)  # a name may go on in the next
-            header = next(csv.reader(chain(read[:1], lines), delimiter=separator))
-    except (OSError, EOFError, csv.Error, UnicodeError, StopIteration) as error:
+        with open_text(path, encoding) as stream, target.open("w", encoding="utf-8", newline="") as plain:
+            for _ in range(above):
+                stream.readline()
+            while chunk := stream.read(_CHUNK):
+                plain.write(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        target.unlink(missing_ok=True)
+        raise InputError(f"{path.name} is damaged or cut short ({error}); copy or export it again") from None
+    except UnicodeError:
+        target.unlink(missing_ok=True)
+        raise InputError(_wrong_encoding(path.name, encoding)) from None
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _wrong_encoding(where: str, encoding: str) -> str:
+    others = " or ".join(f'encoding = "{one}"' for one in ("cp1252", "latin-1") if one != encoding)
+    return f"{where}: the text is not {encoding.upper()}; save it as UTF-8, or set {others} beside `source`"
+
+
+def header_of_csv(path: Path, file: FileSource) -> tuple[str, int | None]:
+    """Return the separator of a CSV file, and the row that names its columns where that isn't the first."""
+    separator, *_, lower = _read_header(path, file)
+    return separator, lower[1] if lower else None
+
+
+def _read_header(path: Path, file: FileSource) -> tuple:
+    """Return separator, columns, line end in SQL, and how many lines stand above the header.
+
+    The separator is the one that the header holds most often outside of quotes. Last comes the first row and the row,
+    from 1, that names the columns, where those are two and the card doesn't say so; else None.
+    """
+    try:
+        with open_text(path, file.encoding, "replace") as stream:
+            lines = [line for _, line in zip(range(_LOOKED_AT), stream, strict=False)]
+            above = (file.header_row or 1) - 1
+            told = re.fullmatch(r"sep=(.)\s*", lines[0]) if lines and not above else None
+            above += bool(told)
+            if above >= len(lines):
+                raise InputError(f"{path.name} has no line {above + 1} that could be its header")
+            separator = file.separator or (told and told[1]) or _separator(lines[above:])
+            rows = csv.reader(iter(lines[above:]), delimiter=separator)
+            header = next(rows)
+            heads = rows.line_num
+            several = [header, *_some(rows)]
+    except (OSError, EOFError, csv.Error, UnicodeError, StopIteration, zlib.error) as error:
         raise InputError(f"{path.name} can't be read as CSV: {error or 'it has no header'}") from None
-    names: list[str] = []
-    for position, cell in enumerate(header, 1):
-        name = cell.strip() or f"column_{position}"
-        while name.lower() in [other.lower() for other in names]:
-            name += "_again"  # the engine tells columns apart without regard to case
-        names.append(name)
-    line_end = read[-1].removeprefix(read[-1].rstrip("\r\n")) or "\n"
-    return separator, names, line_end.replace("\r", "\\r").replace("\n", "\\n")
+    lower = None
+    if not file.header_row and (found := find_header(several)):
+        lower = several[0], _line_of(lines[above:], separator, found) + above
+    first = lines[above + heads - 1]
+    line_end = first.removeprefix(first.rstrip("\r\n")) or "\n"
+    return separator, column_names(header), line_end.replace("\r", "\\r").replace("\n", "\\n"), above, lower
+
+
+def _some(rows) -> list[list[str]]:
+    """Return rows as far as they can be read; what is wrong with them is for the engine to say."""
+    found = []
+    try:
+        for row in rows:
+            found.append(row)
+    except csv.Error:
+        pass
+    return found
+
+
+def _line_of(lines: list[str], separator: str, row: int) -> int:
+    """Return the line, from 1, in which a row begins."""
+    rows = csv.reader(iter(lines), delimiter=separator)
+    before = 0
+    for _ in range(row):
+        next(rows)
+        before = rows.line_num
+    return before + 1
+
+
+def _separator(lines: list[str]) -> str:
+    """Return the separator that the first line has most of, unless most lines below are of another."""
+    counts = {one: [re.sub(r'"[^"]*"', "", line).count(one) for line in lines] for one in _SEPARATORS}
+    best = max(_SEPARATORS, key=lambda one: counts[one][0])
+    if 2 * median(counts[best]) >= counts[best][0] > 0:
+        return best
+    return max(_SEPARATORS, key=lambda one: (median(counts[one]), counts[one][0]))
 
 
 def _is_exact(name: str, kind: str) -> str:
@@ -83,19 +183,26 @@ def _is_exact(name: str, kind: str) -> str:
     return f"coalesce(bool_and(TRY_CAST({column} AS {kind})::VARCHAR IS NOT DISTINCT FROM {column}), false)"
 
 
-def _exact_type(connection, name: str) -> str | None:
-    """Return the type that a column of the sample has without loss; None for text and for empty columns."""
+def _exact_types(connection, names: list[str]) -> dict[str, str]:
+    """Return the type that each column of the sample has without loss; none for text and for empty columns."""
     kinds = ("BIGINT", "DOUBLE", "TIMESTAMP", "DATE")
-    checks = ", ".join(_is_exact(name, kind) for kind in kinds)
-    *held, filled = connection.execute(f"SELECT {checks}, count({quote(name)}) FROM sample").fetchone()
-    return next((kind for kind, exact in zip(kinds, held, strict=True) if exact), None) if filled else None
+    found = {}
+    for start in range(0, len(names), 200):
+        some = names[start : start + 200]
+        checks = [f"count({quote(name)}), " + ", ".join(_is_exact(name, kind) for kind in kinds) for name in some]
+        held = connection.execute(f"SELECT {', '.join(checks)} FROM sample").fetchone()
+        for place, name in enumerate(some):
+            filled, *exact = held[5 * place : 5 * place + 5]
+            if filled and any(exact):
+                found[name] = kinds[exact.index(True)]
+    return found
 
 
-def _explain_csv(path: Path, separator: str, message: str) -> str:
+def _explain_csv(path: Path, separator: str, message: str, above: int) -> str:
     line = re.search(r"Line: (\d+)", message)
-    where = f"{path.name}, line {line[1]}" if line else path.name
+    where = f"{path.name}, line {int(line[1]) + above}" if line else path.name
     if "invalid unicode" in message.lower() or "not utf-8" in message.lower():
-        return f'{where}: the text is not UTF-8; save it as UTF-8, or set encoding = "latin-1" beside `source`'
+        return _wrong_encoding(where, "utf-8")
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if columns:
         return (
@@ -104,51 +211,5 @@ def _explain_csv(path: Path, separator: str, message: str) -> str:
         )
     if "invalid state" in message:
         return f"{where} can't be read as CSV; most likely its lines don't all end alike: save it anew"
-    return f"{where} can't be read as CSV with the separator {separator!r}: {message.splitlines()[0]}"
-
-
-def convert_excel(path: Path, file: FileSource, target: str) -> None:
-    from python_calamine import CalamineError, load_workbook
-
-    try:
-        workbook = load_workbook(path)
-    except (CalamineError, OSError) as error:
-        raise InputError(f"{path.name} can't be read as an Excel file: {error}; save it again as .xlsx") from None
-    sheet = file.sheet or workbook.sheet_names[0]
-    if sheet not in workbook.sheet_names:
-        if len(workbook.sheet_names) > 1:
-            raise InputError(
-                f"{path.name} has no sheet {sheet!r}{nearest(sheet, workbook.sheet_names) or ';'} "
-                f'its sheets are {", ".join(workbook.sheet_names)}; name one with sheet = "..."'
-            )
-        sheet = workbook.sheet_names[0]
-    rows = workbook.get_sheet_by_name(sheet).iter_rows()
-    header = next((row for row in rows if any(cell != "" for cell in row)), None)
-    if header is None:
-        raise InputError(f"{path.name}: the sheet {sheet!r} is empty")
-    columns: list[list] = [[] for _ in header]
-    for row in rows:
-        if any(cell != "" for cell in row):
-            for column, cell in zip(columns, row, strict=True):
-                column.append(None if cell == "" else cell)
-    named = {
-        str(name).strip(): column
-        for name, column in zip(header, columns, strict=True)
-        if str(name).strip() or any(cell is not None for cell in column)
-    }
-    pq.write_table(pa.table({name: _excel_column(column) for name, column in named.items()}), target)
-
-
-def _excel_column(cells: list) -> pa.Array:
-    """Return cells of one type as that type, mixed ones as text; Excel knows no integers, so whole numbers are."""
-    kinds = {type(cell) for cell in cells} - {type(None)}
-    if kinds <= {int, float} and kinds:
-        whole = all(cell is None or float(cell).is_integer() for cell in cells)
-        return pa.array([None if cell is None else int(cell) if whole else float(cell) for cell in cells])
-    if len(kinds) == 1 and not kinds & {str}:
-        return pa.array(cells)
-    return pa.array([None if cell is None else _excel_text(cell) for cell in cells], pa.string())
-
-
-def _excel_text(cell) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    said = message.splitlines()[0].replace(str(path), path.name)
+    return f"{where} can't be read as CSV with the separator {separator!r}: {said}"

@@ -81,6 +81,8 @@ def reason_in_words(reason: str) -> str:
         "bad_quantity": "with a quantity that is no number",
         "bad_amount": "with an amount that is no number",
         "negative_amount": "with a negative amount that are no returns",
+        "destroyed_id": "with an id that a spreadsheet cut off",
+        "other_currency": "in another currency",
         "missing_order_id": "without an order number",
         "missing_product_id": "without a product",
     }

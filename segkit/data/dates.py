@@ -10,6 +10,8 @@ USUAL_FORMATS = (  # of two that read the same texts the first is taken: the day
     "%d/%m/%Y",
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%d/%m/%Y %I:%M %p",
     "%m/%d/%Y %I:%M:%S %p",
     "%m/%d/%Y %I:%M %p",
     "%m/%d/%Y",
@@ -19,6 +21,9 @@ USUAL_FORMATS = (  # of two that read the same texts the first is taken: the day
     "%d-%m-%Y %H:%M:%S",
     "%d-%m-%Y %H:%M",
     "%d-%m-%Y",
+    "%m-%d-%Y %H:%M:%S",
+    "%m-%d-%Y %H:%M",
+    "%m-%d-%Y",
     "%Y-%m-%d %H:%M:%S %z",
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
@@ -34,6 +39,17 @@ USUAL_FORMATS = (  # of two that read the same texts the first is taken: the day
     "%b %d, %Y",
     "%B %d, %Y",
     "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %y",
+    "%d-%b-%y %H:%M",
+    "%d-%b-%Y %H:%M",
+    "%d %b %Y %H:%M",
+    "%b %d, %Y %I:%M %p",
+    "%b %d, %Y, %I:%M %p",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%d/%m/%y %I:%M %p",
+    "%m/%d/%y %I:%M %p",
     "%d/%m/%y",
     "%m/%d/%y",
     "%d.%m.%y",
@@ -43,6 +59,7 @@ USUAL_FORMATS = (  # of two that read the same texts the first is taken: the day
 )
 _LEAST_SHARE = 0.01  # of the texts that a further format must read: fewer are slips
 _MOST_FORMATS = 6
+_FEWEST_TURNED = 20  # dates: with fewer, days up to 12 are chance
 
 
 def date_formats(connection, texts: str, given: tuple[str, ...] = ()) -> tuple[tuple[str, ...], float]:
@@ -63,7 +80,7 @@ def date_formats(connection, texts: str, given: tuple[str, ...] = ()) -> tuple[t
     chosen = given
     rows = connection.execute(f"SELECT count(*) FROM {texts}").fetchone()[0]
     while len(chosen) < max(_MOST_FORMATS, len(given)):
-        possible = [one for one in USUAL_FORMATS if one not in chosen and swapped(one) not in chosen]
+        possible = [one for one in (*USUAL_FORMATS, "excel") if one not in chosen and swapped(one) not in chosen]
         unread = f"NOT ({is_read(chosen)})" if chosen else "true"
         counts = ", ".join(f"count(CASE WHEN {is_read((one,))} THEN 1 END)" for one in possible)
         found = connection.execute(f"SELECT {counts} FROM {texts} WHERE {unread}").fetchone()
@@ -114,7 +131,49 @@ def as_in_card(formats) -> str:
     return f"date_format = {json.dumps(formats[0] if len(formats) == 1 else list(formats))}"
 
 
+def read_as(date_format: str) -> str:
+    """Return SQL of the time that a format reads in the text ``shown``; "excel" are days since 1899-12-30."""
+    if date_format == "excel":
+        days = "TRY_CAST(shown AS DOUBLE)"
+        moment = f"TIMESTAMP '1899-12-30' + to_seconds(round(86400 * {days}))"
+        return f"CASE WHEN {days} BETWEEN 20000 AND 80000 THEN {moment} END"
+    return f"try_strptime(shown, {sql_text(date_format)})::TIMESTAMP"
+
+
+def date_choices(connection, texts: str, formats: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+    """Return the lists of formats among which the dates don't decide, with what each means; none where they do.
+
+    Either no day is beyond 12, so that day and month could be the other way round; or a spreadsheet has turned day and
+    month wherever it could, and left the other dates as text: then all that it read has days up to 12, all else beyond.
+    """
+    if turned := undecided(connection, texts, formats):
+        pairs = dict(zip([swapped(one) for one in turned], turned, strict=True))
+        other = tuple(pairs.get(one, one) for one in formats)
+        return [(one, "the day first" if _day_first(one) else "the month first") for one in (formats, other)]
+    iso = [one for one in formats if one.startswith("%Y-%m-%d")]
+    written = [one for one in formats if swapped(one) in USUAL_FORMATS]
+    if not iso or not written:
+        return []
+    beyond, read, early, whole = connection.execute(f"""
+        SELECT count(*) FILTER (NOT {is_read(tuple(map(swapped, written)))} AND {is_read(tuple(written))}),
+            count(*) FILTER ({is_read(tuple(written))}),
+            count(*) FILTER (day(coalesce({", ".join(map(read_as, iso))})) <= 12),
+            count(*) FILTER ({is_read(tuple(iso))})
+        FROM ({texts}) AS texts""").fetchone()
+    if whole < _FEWEST_TURNED or beyond < read or early < whole:
+        return []
+    other = tuple(one.replace("%m-%d", "%d-%m") if one in iso else one for one in formats)
+    return [
+        (other, "a spreadsheet turned day and month of the others, which are turned back"),
+        (formats, "as they stand"),
+    ]
+
+
+def _day_first(formats: tuple[str, ...]) -> bool:
+    return any(one.find("%d") < one.find("%m") for one in formats if swapped(one) in USUAL_FORMATS)
+
+
 def is_read(formats: tuple[str, ...]) -> str:
     """Return SQL for whether one of the formats reads the text ``shown`` as a date since 1990."""
-    tries = ", ".join(f"try_strptime(shown, {sql_text(one)})::TIMESTAMP" for one in formats)
+    tries = ", ".join(read_as(one) for one in formats)
     return f"coalesce(coalesce({tries}) >= TIMESTAMP '1990-01-01', false)"

@@ -4,9 +4,11 @@ import re
 
 import pandas as pd
 
+from segkit.data import columns as as_sql
 from segkit.data.cards.sections import TableSource
 from segkit.data.convert import sql_text
 from segkit.data.dates import as_in_card, date_formats, undecided
+from segkit.data.numbers import missing_number
 
 # What the canonical column is called that each breach is about.
 _ABOUT = {
@@ -16,6 +18,7 @@ _ABOUT = {
     "bad_amount": "amount",
     "bad_discount": "discount",
     "bad_is_return": "is_return",
+    "destroyed_id": "customer_id",
     "missing_order_id": "order_id",
     "missing_product_id": "product_id",
     "negative_amount": "amount",
@@ -28,6 +31,7 @@ _SAYS = {
     "bad_amount": "no amount that can be read",
     "bad_discount": "a discount that is negative or can't be read",
     "bad_is_return": "an is_return that is neither yes nor no",
+    "destroyed_id": "an id whose digits a spreadsheet has cut off",
     "missing_order_id": "no order id",
     "missing_product_id": "no product id",
     "negative_amount": "a negative amount though is_return is false",
@@ -44,7 +48,9 @@ def explain_breaches(connection, table: TableSource, rows: pd.Series, where: str
         column = "unit_price"
     if column == "discount" and "discount" not in table.columns:
         column = "coupon_discount"
-    expression = table.columns[column]
+    if column not in table.columns:
+        column = "order_total"
+    expression = table.columns.get(column) or table.order_total
     shown = [row[0] for row in connection.execute(
         f"SELECT ({expression})::VARCHAR AS shown FROM judged_orders "
         'WHERE "=reason" = ? GROUP BY shown ORDER BY count(*) DESC, shown LIMIT 3', [reason]
@@ -53,11 +59,11 @@ def explain_breaches(connection, table: TableSource, rows: pd.Series, where: str
     return (
         f"{where}: {rows[reason]:,.0f} of {total:,} lines have {_SAYS[reason]} ({column} = {expression}; "
         f"for example {', '.join(map(_shown, shown))}){'; also ' + ', '.join(others) if others else ''}. "
-        f"At most 5 % may break the contract. {_way_out(connection, reason, expression, table, shown)}"
+        f"At most 5 % may break the contract. {_way_out(connection, reason, column, expression, table, shown)}"
     )
 
 
-def _way_out(connection, reason: str, expression: str, table: TableSource, shown: list[str]) -> str:
+def _way_out(connection, reason: str, column: str, expression: str, table: TableSource, shown: list[str]) -> str:
     kind = connection.execute(f"DESCRIBE SELECT {expression} FROM raw_orders").fetchall()[0][1]
     if condition := _left_out(reason, expression, kind, shown):
         name = "too_early" if reason == "date_before_1990" else f"no_{reason.removeprefix('bad_')}"
@@ -67,8 +73,11 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
         )
     if reason in ("bad_date", "date_before_1990") and (way := _other_formats(connection, reason, expression, table)):
         return way
-    if reason in ("bad_quantity", "bad_amount", "bad_discount") and any("," in (one or "") for one in shown):
-        return 'With a decimal comma, set decimal = "," in [orders]'
+    if reason in ("bad_quantity", "bad_amount", "bad_discount"):
+        if marks := _other_marks(connection, expression, column, table):
+            return marks
+        if reason == "bad_quantity" and any(re.match(r"-|\\(|[0-9.,]+-$", one or "") for one in shown):
+            return 'Where the sign of the quantity is that of the line, set signed_by = "quantity" in [orders]'
     if reason == "bad_is_return":
         return f"Say which of them are returns, such as is_return = {{ sql = '''{_a_return(expression, shown)}''' }}"
     written = expression if kind == "VARCHAR" else f"({expression})::VARCHAR"
@@ -79,16 +88,34 @@ def _way_out(connection, reason: str, expression: str, table: TableSource, shown
         "date_before_1990": "Exclude these lines with a reason in [orders.exclude], or mend the dates",
         "negative_amount": "Let is_return be true for them, leave is_return out (then negative amounts are returns), "
         "or exclude them with a reason in [orders.exclude]",
-        "positive_return": 'Amounts of returns are negative; write it so, such as amount = { sql = "CASE WHEN ... THEN '
-        '-amount ELSE amount END" }',
+        "positive_return": "Amounts of returns are negative; instead of is_return, let [orders.status] say which words "
+        'of a column are returns: column = "...", sale = [...], return = [...]',
+        "destroyed_id": "They can't be told apart any more: export again, with the ids as text, and save it from no "
+        "spreadsheet",
         "bad_discount": 'Discounts are money >= 0; where the file has them negative, write { sql = "-discount" }',
         "missing_order_id": "Name another column, or exclude these lines with a reason in [orders.exclude]",
         "missing_product_id": "Name another column, such as the product's name, or exclude these lines with a reason",
     }
     return ways.get(
         reason,
-        "Give an expression that reads it, such as { sql = \"replace(price, '£', '')::DOUBLE\" }, or another column",
+        "Name another column, mend this one, or leave these lines out with a reason in [orders.exclude]",
     )
+
+
+def _other_marks(connection, expression: str, column: str, table: TableSource) -> str:
+    """Return the decimal mark that would read nearly all numbers of a column; "" where none would."""
+    text = missing_number(f"trim(({expression})::VARCHAR)")
+    ways = {
+        ",": 'With a decimal comma, set decimal = "," in [orders]',
+        ".": 'With a decimal point, set decimal = "." in [orders]',
+        ".,": 'Some have a decimal comma and some a point: set decimal = ".,", which reads both, in [orders]',
+    }
+    for mark, way in ways.items():
+        read = f"count({as_sql.number(expression, 'VARCHAR', mark, column == 'quantity')})"
+        share = f"SELECT {read} / greatest(count({text}), 1) FROM raw_orders"
+        if mark != table.mark(column) and connection.execute(share).fetchone()[0] > 0.95:
+            return way
+    return ""
 
 
 def _a_return(expression: str, shown: list[str]) -> str:
@@ -136,7 +163,7 @@ def explain_numeric_date(connection, relation: str, expression: str, where: str)
             1e4,
             1e5,
             "days since 1899-12-30, as Excel counts",
-            f"TIMESTAMP '1899-12-30' + to_seconds(round(86400 * {expression}))",
+            "excel",
         ),
         (19e6, 21e6, "days written as 20240131", ""),
         (5e8, 5e9, "seconds since 1970", f"make_timestamp(1000000 * {expression})"),
@@ -145,7 +172,7 @@ def explain_numeric_date(connection, relation: str, expression: str, where: str)
     )
     for low, high, meaning, sql in ways:
         if value is not None and low <= value <= high:
-            way = f"write it as {{ sql = '''{sql}''' }}" if sql else 'set date_format = "%Y%m%d"'
+            way = f"write it as {{ sql = '''{sql}''' }}" if "(" in sql else f'set date_format = "{sql or "%Y%m%d"}"'
             return (
                 f"{where}: {expression} holds numbers such as {value:.10g}, not dates; they look like {meaning}: {way}"
             )

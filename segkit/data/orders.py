@@ -19,7 +19,8 @@ from segkit.data.databases import copy_databases
 from segkit.data.engines.engine import check_engine, engine_address, open_engine
 from segkit.data.ledger import create_views
 from segkit.data.source_files import digest_files, parquet_files
-from segkit.data.views import connect
+from segkit.data.views import check_parts, connect, fit_formats
+from segkit.data.whole_orders import complete_lines
 from segkit.runtime.errors import InputError
 from segkit.runtime.interrupts import temporary_folder
 from segkit.runtime.memory import engine_memory
@@ -86,7 +87,7 @@ class Orders:
     @cached_property
     def quarantine(self) -> pd.DataFrame:
         """Return the lines that broke the contract: source columns as text, then ``reason``; sorted."""
-        found = [row[0] for row in self.connection.execute("DESCRIBE raw_orders").fetchall()]
+        found = self._source_columns()
         listed = ", ".join(f"{quote(name)}::VARCHAR AS {quote(name)}" for name in found if name != "reason")
         reasons = ", ".join(sql_text(reason) for reason in canonical.BREACHES)
         none = "" if self.ledger["reason"].isin(canonical.BREACHES).any() else " LIMIT 0"  # spares a scan
@@ -94,13 +95,18 @@ class Orders:
             f'SELECT {listed}, "=reason" AS reason FROM judged_orders WHERE "=reason" IN ({reasons}) ORDER BY ALL{none}'
         ).df()
 
+    def _source_columns(self) -> list[str]:
+        """Return the columns of the source itself, without what segkit put beside them."""
+        found = [row[0] for row in self.connection.execute("DESCRIBE raw_orders").fetchall()]
+        return [name for name in found if not name.startswith("=")]
+
     @cached_property
     def duplicates(self) -> int:
         """Return how many lines repeat another one in every source column; they are kept.
 
         Lines are grouped by a hash first, so that only the few that may be alike are compared in full.
         """
-        found = [quote(row[0]) for row in self.connection.execute("DESCRIBE raw_orders").fetchall()]
+        found = [quote(name) for name in self._source_columns()]
         key = f"hash({', '.join(found)})"
         return self.connection.execute(f"""
             WITH twins AS (SELECT {key} AS twin FROM raw_orders GROUP BY twin HAVING count(*) > 1)
@@ -213,6 +219,11 @@ def read_orders(
     try:
         copies = copy_databases(named, Path(folder))
         files = {name: [copies[name]] if name in copies else parquet_files(named[name], found[name]) for name in named}
+        check_parts(card, named, found, files)
+        card = fit_formats(card, files)
+        if "raw_orders" in files:
+            where = f"{card.path.name}: [orders]"
+            files["raw_orders"] = complete_lines(card.tables["orders"], files["raw_orders"], where)
 
         def open_views(known: dict | None = None) -> tuple:
             other = open_engine(address) if address else None

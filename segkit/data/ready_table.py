@@ -12,9 +12,11 @@ from segkit.data.cards.datasets import way_to_get
 from segkit.data.cards.locate import locate_files
 from segkit.data.cards.sections import KINDS, FileSource, ReadyTable
 from segkit.data.contacts import contact_columns
+from segkit.data.convert import sql_text
 from segkit.data.databases import copy_databases
+from segkit.data.numbers import missing_number
 from segkit.data.source_files import digest_files, parquet_files, scan
-from segkit.data.wrong_sql import explain_parquet
+from segkit.data.wrong_sql import explain_parquet, explain_sql
 from segkit.runtime.errors import InputError
 from segkit.runtime.interrupts import temporary
 from segkit.runtime.spelling import nearest, quote
@@ -83,14 +85,14 @@ def read_ready(card: Card) -> ReadyRows:
     ready = card.ready
     if ready is None:
         raise InputError(f"{card.name} has order lines, not a ready table with one row per customer")
-    paths = locate_files(ready.file, card.folder, way_to_get(card))
-    where = ready.file.name if ready.file.in_database else paths[0].name
+    paths = locate_files(ready, card.folder, way_to_get(card))
+    where = ready.name if ready.in_database else paths[0].name
     with (
         temporary() as folder,
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
-        copies = list(copy_databases({"rows": ready.file}, folder).values())
-        files = copies or parquet_files(ready.file, paths)
+        copies = list(copy_databases({"rows": ready}, folder).values())
+        files = copies or parquet_files(ready, paths)
         try:
             connection.execute(f"CREATE VIEW rows AS FROM {scan(files)}")
         except duckdb.Error as error:
@@ -101,13 +103,13 @@ def read_ready(card: Card) -> ReadyRows:
         ledger, quarantine = _check_ids(connection, ready, where)
         left_out = contact_columns(connection, "customers", [name for name in used if name not in ready.outcomes])
         listed = ", ".join(quote(name) for name in used)
-        found = connection.execute(f'SELECT "=id" AS customer_id, {listed} FROM customers ORDER BY 1').df()
+        found = connection.execute(f'SELECT "=id", {listed} FROM customers ORDER BY 1').df()
         inputs = digest_files(copies or paths)
-    found = found.set_index("customer_id")
+    found = found.set_index("=id").rename_axis("customer_id")
     kinds, inferred = {}, {}
     for name in [name for name in used if name not in (*left_out, *ready.outcomes)]:
         if name in ready.kinds:
-            _check_kind(found[name], ready.kinds[name], ready.file, where)
+            _check_kind(found[name], ready.kinds[name], ready, where)
             kinds[name] = ready.kinds[name]
         else:
             kind, why = infer_kind(found[name])
@@ -132,6 +134,11 @@ def _used_columns(ready: ReadyTable, types: dict[str, str], where: str) -> list[
             there = f"It has: {', '.join(types)}{alone}"
             raise InputError(f"{where} has no column {name!r}{nearest(name, types) or '.'} {there}")
     chosen = ready.columns if ready.columns is not None else tuple(types)
+    if clash := [name for name in chosen if name.lower() == "customer_id" and name != ready.id]:
+        raise InputError(
+            f"{where} has a column {clash[0]!r} beside its id {ready.id!r}: take it for the id, or leave it out by "
+            "naming the `columns` to use"
+        )
     if ready.columns is not None and (unused := [name for name in ready.kinds if name not in ready.columns]):
         raise InputError(f"[features.kinds] `{unused[0]}` is not among the `columns` of [features]")
     return [name for name in types if name != ready.id and (name in chosen or name in ready.outcomes)]
@@ -141,12 +148,20 @@ def _create_customers(connection, ready: ReadyTable, types: dict[str, str], used
     integer = as_sql.identifier_is_integer(connection, "rows", quote(ready.id), types[ready.id])
     identifier = as_sql.identifier(quote(ready.id), types[ready.id], integer)
     texts = [name for name in used if types[name] == "VARCHAR"]
-    numeric = [name for name in texts if _is_numeric_text(connection, name, ready.file.decimal)]
+    numeric = [name for name in texts if _is_numeric_text(connection, name, ready.mark(name))]
     listed = [f'({identifier})::VARCHAR AS "=id"']
     for name in used:
-        number = as_sql.number(quote(name), "VARCHAR", ready.file.decimal)
+        number = as_sql.number(quote(name), "VARCHAR", ready.mark(name))
         listed.append(f"{number if name in numeric else _plain(name, types[name])} AS {quote(name)}")
-    connection.execute(f"CREATE TABLE customers AS SELECT {', '.join(listed)} FROM rows")
+    for reason, condition in ready.exclude.items():
+        as_sql.check_line_expression(condition, f"[features.exclude] {reason}")
+    tests = " ".join(f"WHEN ({sql}) THEN {sql_text(reason)}" for reason, sql in ready.exclude.items())
+    reason = f"CASE {tests} END" if tests else "NULL"
+    try:
+        connection.execute(f'CREATE TABLE judged AS SELECT {", ".join(listed)}, {reason} AS "=reason" FROM rows')
+    except duckdb.Error as error:
+        raise InputError(f"[features.exclude]: {explain_sql(str(error), reason, types)}") from None
+    connection.execute('CREATE TABLE customers AS SELECT * EXCLUDE ("=reason") FROM judged WHERE "=reason" IS NULL')
 
 
 def _plain(name: str, kind: str) -> str:
@@ -160,7 +175,7 @@ def _plain(name: str, kind: str) -> str:
 
 def _is_numeric_text(connection, name: str, decimal: str) -> bool:
     """Return whether every text of a column is a number, so that it was only stored as text; 01067 is a code."""
-    written = as_sql.missing_text(quote(name))
+    written = missing_number(quote(name))
     number = as_sql.number(quote(name), "VARCHAR", decimal)
     filled, numbers = connection.execute(f"SELECT count({written}), count({number}) FROM rows").fetchone()
     coded = f"SELECT count(*) FROM rows WHERE regexp_matches({written}, '^0[0-9]')"
@@ -191,7 +206,9 @@ def _check_ids(connection, ready: ReadyTable, where: str) -> tuple[pd.DataFrame,
         'SELECT * EXCLUDE ("=id"), \'missing_id\' AS reason FROM customers WHERE "=id" IS NULL ORDER BY ALL'
     ).df()
     connection.execute('DELETE FROM customers WHERE "=id" IS NULL')
-    rows = {"kept": total - missing} | ({"missing_id": missing} if missing else {})
+    excluded = 'SELECT "=reason", count(*) FROM judged WHERE "=reason" IS NOT NULL GROUP BY 1 ORDER BY 1'
+    rows = {"kept": total - missing, **dict(connection.execute(excluded).fetchall())}
+    rows |= {"missing_id": missing} if missing else {}
     ledger = pd.DataFrame({"reason": list(rows), "rows": list(rows.values())})
     return ledger.assign(orders=0, customers=[total - missing] + [0] * (len(rows) - 1), amount=0.0), quarantine
 

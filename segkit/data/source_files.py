@@ -1,19 +1,21 @@
 """A file of any format as parquet, which the engine reads lazily.
 
-Parquet is read where it lies. CSV and Excel are turned into parquet once, in a cache keyed by their content, so that
-every later scan reads only the columns it needs.
+Parquet is read where it lies. CSV, JSON and Excel are turned into parquet once, in a cache keyed by their content, so
+that every later scan reads only the columns it needs.
 """
 
 import hashlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from segkit.data.cards.sections import FileSource
-from segkit.data.convert import convert_csv, convert_excel, sql_text
+from segkit.data.convert import convert_csv, sql_text
+from segkit.data.json_records import convert_json
+from segkit.data.workbooks import convert_excel
 from segkit.runtime.disk import ROOT
 from segkit.runtime.errors import InputError
 
@@ -21,8 +23,9 @@ CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
 
 _CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
 _EXCEL_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
-ENDINGS = (".parquet", *_EXCEL_ENDINGS, *_CSV_ENDINGS)
-_READER = "2"  # part of the cache key: raise it when the same file would be read differently
+_JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
+ENDINGS = (".parquet", *_EXCEL_ENDINGS, *_CSV_ENDINGS, *_JSON_ENDINGS)
+_READER = "3"  # part of the cache key: raise it when the same file would be read differently
 
 
 def parquet_files(file: FileSource, paths: list[Path]) -> list[Path]:
@@ -35,13 +38,13 @@ def parquet_files(file: FileSource, paths: list[Path]) -> list[Path]:
         the way out.
     """
     for path in paths:
-        _check_format(path)
-    ending = _ending(paths[0])
-    if any(_ending(path) != ending for path in paths):
+        check_format(path)
+    ending = file_ending(paths[0])
+    if any(file_ending(path) != ending for path in paths):
         raise InputError(f"{file.source} matches files of different kinds; make the pattern narrower")
     if ending == ".parquet":
         return paths
-    convert = convert_excel if ending in _EXCEL_ENDINGS else convert_csv
+    convert = {".csv": convert_csv, ".json": convert_json}.get(ending, convert_excel)
     return [_cached(path, file, convert) for path in paths]
 
 
@@ -86,25 +89,27 @@ def scan(paths: list[Path]) -> str:
     return f"read_parquet([{listed}]{', union_by_name = true' if len(paths) > 1 else ''})"
 
 
-def _ending(path: Path) -> str:
+def file_ending(path: Path) -> str:
+    """Return what kind of file it is, by its name: .csv, .json, .parquet, or the ending of an Excel file."""
     name = path.name.lower()
     for ending in ENDINGS:
         if name.endswith(ending):
-            return ".csv" if ending in _CSV_ENDINGS else ending
-    raise InputError(f"{path.name}: segkit reads CSV (.csv, .csv.gz, .tsv), parquet and Excel files")
+            return ".csv" if ending in _CSV_ENDINGS else ".json" if ending in _JSON_ENDINGS else ending
+    raise InputError(f"{path.name}: segkit reads CSV (.csv, .csv.gz, .tsv), parquet, JSON and Excel files")
 
 
-def _check_format(path: Path) -> None:
+def check_format(path: Path) -> None:
     """Refuse an empty file and one whose first bytes aren't those of its ending."""
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
         raise InputError(f"{path.name} is empty (0 bytes); export it again")
-    ending = _ending(path)
+    ending = file_ending(path)
     found = _recognise(head)
     allowed = {
         ".parquet": {"parquet"},
-        ".csv": {"text", "gzip"} if path.name.lower().endswith(".gz") else {"text"},
+        ".csv": {"text"},
+        ".json": {"text"},
     }.get(ending, {"an Excel workbook (zip)", "an old Excel workbook"})
     if path.name.lower().endswith(".gz"):
         allowed = {"gzip"}
@@ -139,7 +144,12 @@ def _recognise(head: bytes) -> str:
 
 
 def _cached(path: Path, file: FileSource, convert) -> Path:
-    options = f"{_READER} {digest_file(path)} {file.sheet} {file.separator} {file.encoding}"
+    read = (file.sheet, file.sheets, file.header_row, file.rows_below, file.records, file.separator, file.encoding)
+    return cached(f"{_READER} {digest_file(path)} {read}", lambda draft: convert(path, file, draft))
+
+
+def cached(options: str, make: Callable[[str], None]) -> Path:
+    """Return the parquet file that ``make(draft)`` wrote for these options, now or before."""
     folder = CACHE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +160,7 @@ def _cached(path: Path, file: FileSource, convert) -> Path:
         handle, draft = tempfile.mkstemp(dir=folder, suffix=".draft")
         os.close(handle)
         try:
-            convert(path, file, draft)
+            make(draft)
             os.replace(draft, target)
         finally:
             Path(draft).unlink(missing_ok=True)

@@ -1,12 +1,16 @@
 """A connection of the engine that sees the files of one card and nothing else."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from segkit.data import columns as as_sql
 from segkit.data.canonical import IDS, TIMES
 from segkit.data.cards.card import Card
+from segkit.data.cards.sections import REQUIRED, TableSource
 from segkit.data.convert import sql_text
 from segkit.data.explain import explain_numeric_date
 from segkit.data.source_files import scan
@@ -46,6 +50,59 @@ def connect(files: dict[str, list[Path]], folder: str, memory: str | None, threa
     return connection
 
 
+def fit_formats(card: Card, files: dict[str, list[Path]]) -> Card:
+    """Return the card without what a known export may have and these files don't."""
+    tables = dict(card.tables)
+    for name, table in card.tables.items():
+        if table.from_format and f"raw_{name}" in files:
+            tables[name] = _fit_format(name, table, _schema(files[f"raw_{name}"]))
+    return replace(card, tables=tables)
+
+
+def _schema(paths: list[Path]) -> set[str]:
+    return {column.lower() for path in paths for column in pq.read_schema(path).names}
+
+
+def _fit_format(name: str, table: TableSource, there: set[str]) -> TableSource:
+    def found(sql) -> bool:
+        return all(column.lower() in there for column in re.findall(r'"([^"]+)"', sql or ""))
+
+    def optional(column: str) -> bool:
+        return f"columns.{column}" in table.from_format and column not in REQUIRED[name]
+
+    columns = {column: sql for column, sql in table.columns.items() if found(sql) or not optional(column)}
+    changed: dict = {"columns": columns}
+    if name == "orders":
+        for key in ("order_discount", "order_refund", "line_refund", "currency_column"):
+            if key in table.from_format and not found(getattr(table, key)):
+                changed[key] = None
+        if "status" in table.from_format and table.status and not found(table.status.column):
+            changed["status"] = None
+        changed["exclude"] = {
+            reason: sql for reason, sql in table.exclude.items()
+            if f"exclude.{reason}" not in table.from_format or found(sql)
+        }  # fmt: skip
+        if "totals" in table.from_format:
+            changed["totals"] = {key: sql for key, sql in table.totals.items() if found(sql)}
+    return replace(table, **changed)
+
+
+def check_parts(card: Card, named: dict, found: dict[str, list[Path]], files: dict[str, list[Path]]) -> None:
+    """Refuse files of one pattern of which one lacks a column that the card uses: its rows would seem empty."""
+    for name, paths in files.items():
+        table = card.tables.get(name.removeprefix("raw_"))
+        if len(paths) < 2 or table is None or len(paths) != len(found.get(name, ())):
+            continue
+        used = {sql[1:-1].lower() for sql in table.columns.values() if re.fullmatch('"[^"]+"', sql)}
+        schemas = [{column.lower() for column in pq.read_schema(path).names} for path in paths]
+        for path, schema in zip(found[name], schemas, strict=True):
+            if lacking := sorted((used & set().union(*schemas)) - schema):
+                raise InputError(
+                    f"{path.name} has no column {lacking[0]!r}, which other files of {named[name].source} have; leave "
+                    "it out of the pattern, or export it again"
+                )
+
+
 def describe_table(connection, card: Card, name: str, relation: str) -> dict[str, str]:
     """Return the type of each source expression of a table; refuse times that can't be."""
     table, where = card.tables[name], f"{card.path.name}: [{name}.columns]"
@@ -58,7 +115,11 @@ def describe_table(connection, card: Card, name: str, relation: str) -> dict[str
             said = explain_query(str(error), [*card.sources, *others])
             raise InputError(f"{card.path.name}: [{name}] sql: {said}") from None
     types = as_sql.column_types(connection, relation, table.columns, where)
-    if table.time_zone and not as_sql.is_time_zone(table.time_zone):
+    if name == "orders" and table.line_refund:
+        given = {"line_refund": table.line_refund}
+        types |= as_sql.column_types(connection, relation, given, f"{card.path.name}: [orders]")
+    known = table.time_zone in (None, as_sql.AS_WRITTEN) or as_sql.is_time_zone(table.time_zone)
+    if not known:
         raise InputError(
             f'{card.path.name}: [{name}]: unknown time_zone {table.time_zone!r}; write it as in "Europe/Paris"'
         )
@@ -89,4 +150,15 @@ def integer_ids(card: Card, connection, types: dict[str, dict[str, str]], relati
         for column in set(IDS) & set(table.columns):
             expression, kind = table.columns[column], types[name][column]
             integers[column] &= as_sql.identifier_is_integer(connection, relations[name], expression, kind)
+    if card.tables["orders"].order_key:
+        integers["order_id"] = False
     return integers
+
+
+def folds_case(card: Card, connection, types: dict[str, dict[str, str]]) -> bool:
+    """Return whether customers' ids are told apart without regard to case: as the card says, or as e-mail addresses."""
+    table, kind = card.tables["orders"], types["orders"]["customer_id"]
+    if table.fold_case is not None or kind != "VARCHAR":
+        return bool(table.fold_case)
+    address = f"contains({table.columns['customer_id']}, '@')"
+    return connection.execute(f"SELECT 1 FROM all_orders WHERE {address} LIMIT 1").fetchone() is not None

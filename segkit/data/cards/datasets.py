@@ -54,7 +54,7 @@ def way_to_get(card: Card) -> str:
 
 def _files(card: Card) -> list[FileSource]:
     files = [table.file for table in card.tables.values() if table.file] + list(card.sources.values())
-    return files + ([card.ready.file] if card.ready else [])
+    return files + ([card.ready] if card.ready else [])
 
 
 def _describe(card: Card) -> list[str]:

@@ -42,14 +42,21 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
     check_local(source)
     if source.startswith("package:"):
         package, _, inside = source.removeprefix("package:").partition("/")
-        spec = importlib.util.find_spec(package)
+        # Of a name without dots, the package is found without running any of it.
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
         if spec is None or not spec.submodule_search_locations:
             raise InputError(f"{source} needs the Python package {package}; install it with `pip install {package}`")
-        pattern = Path(spec.submodule_search_locations[0], inside)
+        pattern = Path(list(spec.submodule_search_locations)[0], inside)
     else:
-        pattern = folder / Path(source).expanduser()
-    if pattern.is_file():
-        return [pattern]
+        try:
+            pattern = folder / Path(source).expanduser()
+        except RuntimeError:
+            raise InputError(f"there is no file {source}: there is no user of that name") from None
+    try:
+        if pattern.is_file():
+            return [pattern]
+    except OSError:
+        raise InputError(f"there is no file {source[:100]}...: no file has so long a name") from None
     paths = sorted(Path(found) for found in glob(str(pattern), recursive=True) if Path(found).is_file())
     if not paths and pattern.is_dir():
         raise InputError(f"{source} is a folder; name the files in it by a pattern, such as {source}/*.parquet")

@@ -3,14 +3,33 @@
 A misspelt key is an error with the right spelling beside it, never a setting that is silently ignored.
 """
 
-from dataclasses import dataclass, field
+import codecs
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
 
 from segkit.runtime.errors import InputError
 from segkit.runtime.spelling import nearest, quote
 
 KINDS = ("money", "count", "share", "number", "category", "binary", "days")
+TO_DECIDE = "TO DECIDE"  # the value of a key that its owner still has to choose
 
 # Canonical columns of each table: required first, then optional. `None` stands for columns of any name.
 REQUIRED = {
@@ -35,33 +54,161 @@ OPTIONAL = {
     "customers": None,
     "campaigns": ("responded_at",),
 }
-
-_FILE_KEYS = ("source", "table", "sheet", "separator", "encoding", "decimal")
-_TABLE_KEYS = (*_FILE_KEYS, "sql", "columns", "date_format", "time_zone")
-_READY_KEYS = (*_FILE_KEYS, "id", "columns", "kinds", "outcomes")
-CARD_KEYS = ("title", "currency", "licence", "citation", "engine")
-SECTIONS = (*REQUIRED, "features", "sources", "fetch", "custom_features", "defaults")
-_FETCH_KEYS = ("url", "sha256", "member", "member_sha256", "path")
-_CUSTOM_KEYS = ("sql", "kind", "family", "unit", "definition")
-_RESERVED = (*REQUIRED, *(f"raw_{name}" for name in REQUIRED), "all_orders", "judged_orders")  # names of views
 DATABASES = ("postgresql://", "postgres://")
-_ENCODINGS = ("utf-8", "utf-16", "latin-1")
+_NUMBERS = ("quantity", "amount", "unit_price", "discount", "coupon_discount")
+_RESERVED = (*REQUIRED, *(f"raw_{name}" for name in REQUIRED), "all_orders", "judged_orders", "contacts")  # views
+_CONFIG = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True)
-class FileSource:
+class Sql(str):
+    """An SQL expression, as opposed to the name of a column."""
+
+
+def as_sql(given) -> Sql:
+    """Return SQL of what a card gives for a column: its name in quotes, or ``{ sql = "..." }``.
+
+    Examples
+    --------
+    >>> as_sql("Order No"), as_sql({"sql": "1"})
+    ('"Order No"', '1')
+    """
+    if isinstance(given, Sql):
+        return given
+    if isinstance(given, str) and given.strip():
+        return Sql(quote(given))
+    if isinstance(given, dict) and set(given) == {"sql"} and isinstance(given["sql"], str) and given["sql"].strip():
+        return condition(given["sql"])
+    raise ValueError(f'must be a column in quotes or {{ sql = "..." }}, not {given!r}')
+
+
+def _or_none(given) -> Sql | None:
+    """Return SQL as `as_sql` does; None for false, which overrules what a format gives."""
+    return None if given is False or given is None else as_sql(given)
+
+
+def condition(given) -> Sql:
+    """Return SQL that a card gives; what a comment at its end could swallow stands on a line of its own."""
+    if not isinstance(given, str) or not given.strip():
+        raise ValueError(f"must be an SQL condition in quotes, not {given!r}")
+    return Sql(f"({given}\n)" if "--" in given and not isinstance(given, Sql) else given)
+
+
+def _names(given):
+    if isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
+        return tuple(given)
+    raise ValueError(f'needs a list of columns or words, such as ["age", "visits"], not {given!r}')
+
+
+def _formats(given):
+    listed = [given] if isinstance(given, str) else given
+    if isinstance(listed, list | tuple) and all(
+        isinstance(one, str) and ("%" in one or one == "excel") for one in listed
+    ):
+        return tuple(listed)
+    raise ValueError(
+        "must be a format in quotes or a list of them, such as "
+        f'["%d.%m.%Y %H:%M", "%Y-%m-%d"], or "excel" for the numbers of a spreadsheet, not {given!r}'
+    )
+
+
+def _section(about: str) -> PydanticCustomError:
+    return PydanticCustomError("section", "{about}", {"about": about})
+
+
+Expression = Annotated[Sql, PlainValidator(as_sql)]
+Optional = Annotated[Sql | None, PlainValidator(_or_none)]
+Condition = Annotated[Sql, PlainValidator(condition)]
+Names = Annotated[tuple[str, ...], PlainValidator(_names)]
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Section:
+    """A part of a card whose keys are known."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, given):
+        if isinstance(given, Mapping):
+            known = [one.alias or name for name, one in cls.__pydantic_fields__.items() if name != "from_format"]
+            for key in given:
+                if key not in known:
+                    listed = ", ".join(known)
+                    raise _section(f"has no key `{key}`{nearest(key, known) or '.'} Known: {listed}")
+        return given
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class FileSource(Section):
     """One or many files of the same shape: a path or pattern, and how to read it where that can't be seen.
 
     `source` is relative to the card, absolute, or ``package:NAME/path`` inside an installed Python package; or it is
     the address of a PostgreSQL database, and `table` says which of its tables (or views) is read.
+
+    `header_row` counts from 1; `rows_below` are between header and data; `records` names the list of a JSON record
+    that has a row per entry. Cells of `fill_down` stand on an order's first line only.
     """
 
-    source: str
+    source: str = ""
     table: str | None = None
     sheet: str | None = None
+    sheets: Names = ()
+    header_row: Annotated[StrictInt, Field(ge=1, le=1000)] | None = None
+    rows_below: StrictInt = 0
+    records: str = ""
     separator: str | None = None
     encoding: str = "utf-8"
-    decimal: str = "."
+    decimal: str | dict[str, str] = "."
+    fill_down: Names = ()
+    format: str = ""
+
+    @field_validator("source")
+    @classmethod
+    def _has_no_password(cls, source: str) -> str:
+        check_address(source)
+        if "\0" in source:
+            raise ValueError("holds a character that no path has")
+        return source
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str) -> str:
+        try:
+            known = codecs.lookup(encoding)._is_text_encoding and "idna" not in encoding
+        except (LookupError, ValueError):
+            known = False
+        if not known:
+            raise ValueError(f"is one of utf-8, utf-16, cp1252 (Western Windows), latin-1, not {encoding!r}")
+        return encoding
+
+    @field_validator("decimal")
+    @classmethod
+    def _is_a_mark(cls, decimal):
+        marks = decimal.values() if isinstance(decimal, dict) else [decimal]
+        if wrong := [mark for mark in marks if mark not in (".", ",", ".,")]:
+            raise ValueError(
+                f'is "." or ",", ".," where both are marks of decimals, or {{ amount = ",", quantity = "." }}, '
+                f"not {wrong[0]!r}"
+            )
+        return decimal
+
+    @field_validator("separator")
+    @classmethod
+    def _is_one_character(cls, separator: str | None) -> str | None:
+        if separator is not None and len(separator) != 1:
+            raise ValueError(f"is one character, not {separator!r}")
+        return separator
+
+    @model_validator(mode="after")
+    def _fits_together(self):
+        if self.in_database and not self.table:
+            raise _section('reads a database and needs table = "schema.name" beside `source`')
+        if self.table and not self.in_database:
+            raise _section(
+                '`table` goes with the address of a database as `source`, such as "postgresql://reader@localhost/shop"'
+            )
+        if self.sheet and self.sheets:
+            raise _section("has both sheet and sheets; keep one of them")
+        return self
 
     @property
     def in_database(self) -> bool:
@@ -73,215 +220,315 @@ class FileSource:
         """Return what messages call it."""
         return self.table if self.table else Path(self.source).name
 
+    def mark(self, column: str) -> str:
+        """Return the decimal mark of a column whose numbers are stored as text: ``.``, ``,`` or ``.,`` for either."""
+        return self.decimal if isinstance(self.decimal, str) else self.decimal.get(column, ".")
 
-@dataclass(frozen=True)
-class TableSource:
+
+@dataclass(frozen=True, config=_CONFIG)
+class Status(Section):
+    """What the words of a column mean for the lines that have them, in any case; `others` for words not listed."""
+
+    column: Expression
+    sale: Names = ()
+    returned: Names = Field(default=(), alias="return")
+    not_a_sale: Names = ()
+    others: Literal["sale", "return", "not_a_sale"] | None = None
+
+    @model_validator(mode="after")
+    def _each_word_once(self):
+        words = [word.strip().lower() for word in (*self.sale, *self.returned, *self.not_a_sale)]
+        if twice := [word for word in words if words.count(word) > 1]:
+            raise _section(f"lists {twice[0]!r} twice; a word means one thing")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class TableSource(FileSource):
     """Where one canonical table comes from: a file or a query, and an SQL expression per canonical column."""
 
-    file: FileSource | None
-    sql: str | None
-    columns: dict[str, str]
-    exclude: dict[str, str] = field(default_factory=dict)
-    date_format: tuple[str, ...] = ()  # tried in order
-    time_zone: str | None = None
+    name_of_table: ClassVar[str] = ""
+    sql: str | None = None
+    columns: dict[str, Optional] = Field(default_factory=dict)
+    date_format: Annotated[tuple[str, ...], PlainValidator(_formats)] = ()  # tried in order
+    time_zone: str | None = None  # "as written": whatever the offset
+    fold_case: StrictBool | None = None
+    from_format: Names = ()  # keys that no card has: they came with the format, and may be missing in the file
+
+    exclude: ClassVar[dict[str, str]] = {}
+    status: ClassVar[Status | None] = None
+
+    @field_validator("columns")
+    @classmethod
+    def _without_refused(cls, columns: dict) -> dict:
+        return {name: sql for name, sql in columns.items() if sql is not None}
+
+    @model_validator(mode="after")
+    def _columns_are_known(self):
+        name, where = self.name_of_table, f"[{self.name_of_table}.columns]"
+        if bool(self.source) == bool((self.sql or "").strip()):
+            raise _section('needs either source = "FILE" or sql = "SELECT ..."')
+        known = (*REQUIRED[name], *(OPTIONAL[name] or ()))
+        for column in self.columns if OPTIONAL[name] is not None else ():
+            if column not in known:
+                listed = ", ".join(known)
+                raise _section(f"{where} has no key `{column}`{nearest(column, known) or '.'} Known: {listed}")
+        missing = [column for column in REQUIRED[name] if column not in self.columns]
+        if name == "orders" and not {"amount", "unit_price"} & set(self.columns) and not self.order_total:
+            missing.append("amount (or unit_price)")
+        if missing:
+            raise _section(
+                f"{where} lacks {', '.join(missing)}; name the source column for each, "
+                'or give an expression, such as quantity = { sql = "1" }'
+            )
+        if {"amount", "unit_price"} <= set(self.columns):
+            raise _section(f"{where} has both amount and unit_price; keep one of them")
+        return self
 
     @property
-    def decimal(self) -> str:
-        """Return the decimal mark of numbers that are stored as text."""
-        return self.file.decimal if self.file else "."
+    def file(self) -> "TableSource | None":
+        """Return itself where its rows lie in files, None where they are a query."""
+        return self if self.source else None
 
 
-@dataclass(frozen=True)
-class ReadyTable:
+@dataclass(frozen=True, config=_CONFIG)
+class OrdersTable(TableSource):
+    """Order lines: what else an export needs, in words.
+
+    Attributes
+    ----------
+    placeholders : tuple of str
+        Customer ids, in any case, that stand for nobody.
+    order_key : tuple of str
+        What makes an order number unique: order_id, date, customer_id, or columns of the file.
+    order_total, order_discount, order_refund : SQL
+        Money of a whole order, on any of its lines: the first is spread over the lines (by price x quantity where
+        there is a unit price, else evenly), the others are taken off in proportion.
+    line_refund : SQL
+        Money that was given back for the line, above zero: taken off it.
+    discount_is : str
+        Whether the line's discount is money, money below zero, money per piece, a rate from 0 to 1, or a percentage.
+    take_off_discount : bool
+        Whether the amounts still include the line's discount.
+    signed_by : str
+        ``quantity`` where amounts have no sign of their own.
+    currency_column : SQL
+        The currency of each line; lines in another one than the card's are left out.
+    totals : dict
+        What the export states of a whole order: subtotal or total, with shipping and tax where it includes them.
+    """
+
+    name_of_table: ClassVar[str] = "orders"
+    exclude: dict[str, Condition] = Field(default_factory=dict)
+    placeholders: Names = ()
+    order_key: Names = ()
+    order_total: Optional = None
+    order_discount: Optional = None
+    order_refund: Optional = None
+    line_refund: Optional = None
+    discount_is: Literal["money", "negative", "per piece", "rate", "percent"] = "money"
+    take_off_discount: StrictBool = False
+    signed_by: Literal["quantity"] | None = None
+    currency_column: Optional = None
+    status: Status | None = None
+    totals: dict[Literal["subtotal", "total", "shipping", "tax"], Expression] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _money_is_clear(self):
+        if self.order_total and "amount" in self.columns:
+            raise _section("has both order_total and an amount in [orders.columns]; keep one of them")
+        if isinstance(self.decimal, dict) and (others := set(self.decimal) - set(_NUMBERS)):
+            raise _section(f"`decimal` has {min(others)!r}; it goes by {', '.join(_NUMBERS)}")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class ProductsTable(TableSource):
+    name_of_table: ClassVar[str] = "products"
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class CustomersTable(TableSource):
+    name_of_table: ClassVar[str] = "customers"
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class CampaignsTable(TableSource):
+    name_of_table: ClassVar[str] = "campaigns"
+
+
+def _kind(given):
+    if given not in KINDS:
+        raise ValueError(f"is {given!r}{nearest(given, KINDS) or '.'} Known: {', '.join(KINDS)}")
+    return given
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class ReadyTable(FileSource):
     """A table with one row per customer: its file, its id, and what is known about its columns."""
 
-    file: FileSource
-    id: str
-    columns: tuple[str, ...] | None
-    kinds: dict[str, str]
-    outcomes: tuple[str, ...]
+    id: str = ""
+    columns: Names | None = None
+    kinds: dict[str, Annotated[str, BeforeValidator(_kind)]] = Field(default_factory=dict)
+    outcomes: Names = ()
+    exclude: dict[str, Condition] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_an_id(self):
+        for key in ("source", "id"):
+            if not getattr(self, key):
+                raise _section(f"lacks `{key}`")
+        return self
 
 
-def check_keys(section: dict, known, path: Path, where: str) -> None:
-    """Refuse a key that isn't known, with the nearest that is."""
-    for key in section:
-        if key not in known:
-            listed = ", ".join(known)
-            raise InputError(f"{path.name}: {where} has no key `{key}`{nearest(key, known) or '.'} Known: {listed}")
+@dataclass(frozen=True, config=_CONFIG)
+class CustomFeature(Section):
+    sql: Condition
+    kind: Annotated[str, BeforeValidator(_kind)] = "number"
+    family: str = "value"
+    unit: str = ""
+    definition: str = ""
 
 
-def read_section(content: dict, name: str, path: Path) -> dict:
-    """Return a part of the card that must be a section."""
-    section = content.get(name, {})
-    if not isinstance(section, dict):
-        raise InputError(f"{path.name}: `{name}` must be a section, written as [{name}], not {section!r}")
-    return section
+@dataclass(frozen=True, config=_CONFIG)
+class Fetch(Section):
+    """Where a public dataset is published, and its checksums."""
+
+    url: str
+    sha256: str
+    path: str
+    member: str | None = None
+    member_sha256: str | None = None
 
 
-def read_text(section: dict, key: str, path: Path, where: str, default=None):
-    """Return a text of the card; `default` where it isn't given."""
-    text = section.get(key, default)
-    if text is not default and not isinstance(text, str):
-        raise InputError(f"{path.name}: {where} needs text in quotes for `{key}`, not {text!r}")
-    return text
+def _file(given):
+    return {"source": given} if isinstance(given, str) else given
 
 
-def _names(section: dict, key: str, path: Path, where: str) -> tuple[str, ...]:
-    names = section.get(key, [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InputError(f'{path.name}: {where} needs a list of columns for `{key}`, such as ["age", "visits"]')
-    return tuple(names)
+@dataclass(frozen=True, config=_CONFIG)
+class CardFile(Section):
+    """All of a card."""
+
+    title: str = ""
+    currency: str = ""
+    licence: str = ""
+    citation: str = ""
+    engine: str = ""
+    orders: OrdersTable | None = None
+    products: ProductsTable | None = None
+    customers: CustomersTable | None = None
+    campaigns: CampaignsTable | None = None
+    features: ReadyTable | None = None
+    sources: dict[str, Annotated[FileSource, BeforeValidator(_file)]] = Field(default_factory=dict)
+    fetch: Fetch | None = None
+    custom_features: dict[str, CustomFeature] = Field(default_factory=dict)
+    defaults: dict = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sections_go_together(self):
+        if (self.orders is None) == (self.features is None):
+            raise _section("has either [orders] (one row per order line) or [features] (one row per customer)")
+        if self.features and (also := [name for name in REQUIRED if getattr(self, name)]):
+            raise _section(f"has [{also[0]}], which does not go with [features]")
+        lower = [name.lower() for name in self.sources]
+        for name, file in self.sources.items():
+            if name.lower() in _RESERVED or not name.isidentifier() or lower.count(name.lower()) > 1:
+                raise _section(f"[sources] `{name}` can't name a file; take another plain name")
+            if not file.source:
+                raise _section(f'[sources] `{name}` must be a file in quotes or {{ source = "..." }}')
+        for name in self.custom_features:
+            if not name.strip() or name.lower() == "customer_id":
+                raise _section(f"[custom_features] `{name}` can't name a feature; take another plain name")
+        return self
 
 
-def _read_formats(section: dict, path: Path, where: str) -> tuple[str, ...]:
-    """Return the formats of dates, which a card gives as a text or as a list of texts."""
-    given = section.get("date_format", [])
-    formats = [given] if isinstance(given, str) else given
-    if not isinstance(formats, list) or not all(isinstance(one, str) and "%" in one for one in formats):
-        raise InputError(
-            f"{path.name}: {where} needs a format in quotes, or a list of them, for `date_format`, such as "
-            f'["%d.%m.%Y %H:%M", "%Y-%m-%d"], not {given!r}'
-        )
-    return tuple(formats)
+_READER = TypeAdapter(CardFile)
 
 
-def _read_file(section: dict, path: Path, where: str) -> FileSource:
-    texts = {key: read_text(section, key, path, where) for key in _FILE_KEYS if key in section}
-    if texts.get("encoding", "utf-8") not in _ENCODINGS:
-        raise InputError(
-            f"{path.name}: {where} `encoding` is one of {', '.join(_ENCODINGS)}, not {texts['encoding']!r}"
-        )
-    if texts.get("decimal", ".") not in (".", ","):
-        raise InputError(f'{path.name}: {where} `decimal` is "." or ",", not {texts["decimal"]!r}')
-    if len(texts.get("separator", ";")) != 1:
-        raise InputError(f"{path.name}: {where} `separator` is one character, not {texts['separator']!r}")
-    file = FileSource(**texts)
-    if file.in_database:
-        check_address(file, f"{path.name}: {where}")
-        if not file.table:
-            raise InputError(f'{path.name}: {where} reads a database and needs table = "schema.name" beside `source`')
-    elif file.table:
-        raise InputError(
-            f"{path.name}: {where} `table` goes with the address of a database as `source`, such as "
-            '"postgresql://reader@localhost/shop"'
-        )
-    return file
+def read_sections(content: dict, card: str) -> CardFile:
+    """Return the sections of a card, every key and value of it checked.
+
+    Raises
+    ------
+    InputError
+        One line with the card's name, the section, the key, and the nearest right one.
+
+    Examples
+    --------
+    >>> read_sections({"orders": {"sorce": "a.csv"}}, "shop.toml")
+    Traceback (most recent call last):
+    segkit.InputError: shop.toml: [orders] has no key `sorce`; did you mean `source`? Known: source, table, ...
+    """
+    try:
+        return _READER.validate_python(content)
+    except ValidationError as refused:
+        errors = refused.errors(include_url=False, include_input=False)
+    missing = [str(error["loc"][-1]) for error in errors if error["type"] == "missing"]
+    raise InputError(f"{card}: {_explain(errors[0], missing)}")
 
 
-def check_address(file: FileSource, where: str) -> None:
-    """Refuse an address with a password, without ever showing it."""
-    parts = urlsplit(file.source)
-    if parts.password is not None or "password" in parse_qs(parts.query):
-        raise InputError(
-            f"{where} `source` holds a password, and cards are shared: write "
-            f'"postgresql://{parts.username or "reader"}@..." and put the password into ~/.pgpass or PGPASSWORD'
-        )
-
-
-def _read_expressions(section: dict, path: Path, where: str) -> dict[str, str]:
-    """Return SQL by name: a plain text is a source column, ``{ sql = "..." }`` an expression over them."""
-    expressions = {}
-    for name, given in section.items():
-        if isinstance(given, str):
-            expressions[name] = quote(given)
-        elif isinstance(given, dict) and set(given) == {"sql"} and isinstance(given["sql"], str):
-            expressions[name] = given["sql"]
-        else:
-            raise InputError(
-                f'{path.name}: {where} `{name}` must be a column in quotes or {{ sql = "..." }}, not {given!r}'
-            )
-    return expressions
-
-
-def read_table(section, name: str, path: Path) -> TableSource:
-    """Return where a canonical table comes from, every key and column name checked."""
-    where = f"[{name}]"
-    section = read_section({name: section}, name, path)
-    check_keys(section, (*_TABLE_KEYS, "exclude") if name == "orders" else _TABLE_KEYS, path, where)
-    if ("source" in section) == ("sql" in section):
-        raise InputError(f'{path.name}: {where} needs either source = "FILE" or sql = "SELECT ..."')
-    columns = _read_expressions(read_section(section, "columns", path), path, f"[{name}.columns]")
-    optional = OPTIONAL[name]
-    if optional is not None:
-        check_keys(columns, (*REQUIRED[name], *optional), path, f"[{name}.columns]")
-    missing = [column for column in REQUIRED[name] if column not in columns]
-    if name == "orders" and not {"amount", "unit_price"} & set(columns):
-        missing.append("amount (or unit_price)")
-    if missing:
-        raise InputError(
-            f"{path.name}: [{name}.columns] lacks {', '.join(missing)}; name the source column for each, "
-            'or give an expression, such as quantity = { sql = "1" }'
-        )
-    if {"amount", "unit_price"} <= set(columns):
-        raise InputError(f"{path.name}: [{name}.columns] has both amount and unit_price; keep one of them")
-    exclude = read_section(section, "exclude", path)
-    for reason, condition in exclude.items():
-        if not isinstance(condition, str):
-            raise InputError(f"{path.name}: [{name}.exclude] `{reason}` must be an SQL condition in quotes")
-    return TableSource(
-        file=_read_file(section, path, where) if "source" in section else None,
-        sql=read_text(section, "sql", path, where),
-        columns=columns,
-        exclude=exclude,
-        date_format=_read_formats(section, path, where),
-        time_zone=read_text(section, "time_zone", path, where),
+def _explain(error: dict, missing: list[str]) -> str:
+    """Return one of pydantic's errors in the words of a card."""
+    *section, key = error["loc"] or ("",)
+    kind, about = error["type"], error.get("ctx", {})
+    if kind == "section":
+        said = about["about"]
+        return said if said.startswith("[") else f"{_place(error['loc'])} {said}"
+    where = _place(section)
+    if kind == "missing" and section[:1] == ["custom_features"]:
+        return f'{where} must be {{ sql = "...", kind = "...", family = "..." }}'
+    if kind == "missing":
+        return f"{where} lacks {', '.join(missing)}"
+    if kind == "value_error":
+        said = str(about["error"])
+        needs = said.startswith("needs a list of columns")
+        return f"{where} {said.replace('columns', f'columns for `{key}`', 1)}" if needs else f"{where} `{key}` {said}"
+    if kind == "string_type":
+        return f"{where} needs text in quotes for `{key}`"
+    if kind in ("dict_type", "dataclass_type", "dataclass_exact_type"):
+        if section == ["custom_features"]:
+            return f'{where} {key} must be {{ sql = "...", kind = "...", family = "..." }}'
+        if section == ["sources"]:
+            return f'{where} `{key}` must be a file in quotes or {{ source = "..." }}'
+        return f"{where} `{key}` must be a section, written as [{'.'.join(map(str, error['loc']))}]"
+    said = {"bool_type": "is true or false", "int_type": "is a whole number"}.get(kind)
+    said = said or (
+        f"is one of {about['expected']}" if "expected" in about else error["msg"][:1].lower() + error["msg"][1:]
     )
+    return f"{where} `{key}`: {said}"
 
 
-def read_ready_table(section, path: Path) -> ReadyTable:
-    """Return what [features] says of a table with one row per customer."""
-    where = "[features]"
-    section = read_section({"features": section}, "features", path)
-    check_keys(section, _READY_KEYS, path, where)
-    for key in ("source", "id"):
-        if key not in section:
-            raise InputError(f"{path.name}: {where} lacks `{key}`")
-    kinds = read_section(section, "kinds", path)
-    for column, kind in kinds.items():
-        if kind not in KINDS:
-            raise InputError(
-                f"{path.name}: [features.kinds] `{column}` is {kind!r}{nearest(kind, KINDS) or '.'} "
-                f"Known: {', '.join(KINDS)}"
-            )
-    return ReadyTable(
-        file=_read_file(section, path, where),
-        id=read_text(section, "id", path, where),
-        columns=_names(section, "columns", path, where) if "columns" in section else None,
-        kinds=kinds,
-        outcomes=_names(section, "outcomes", path, where),
-    )
+def _place(loc) -> str:
+    """Return what messages call a section of a card.
+
+    Examples
+    --------
+    >>> _place(()), _place(("orders", "columns")), _place(("sources", "sends"))
+    ('the card', '[orders.columns]', '[sources] sends')
+    """
+    parts = [str(part) for part in loc]
+    if parts[:1] in (["sources"], ["custom_features"]) and len(parts) > 1:
+        return f"[{parts[0]}] {parts[1]}"
+    return f"[{'.'.join(parts)}]" if parts else "the card"
 
 
-def read_sources(content: dict, path: Path) -> dict[str, FileSource]:
-    """Return the files that the queries of a card name."""
-    sources = {}
-    for name, given in read_section(content, "sources", path).items():
-        if name in _RESERVED or not name.isidentifier():
-            raise InputError(f"{path.name}: [sources] `{name}` can't name a file; take another plain name")
-        section = {"source": given} if isinstance(given, str) else given
-        if not isinstance(section, dict) or "source" not in section:
-            raise InputError(f'{path.name}: [sources] `{name}` must be a file in quotes or {{ source = "..." }}')
-        check_keys(section, _FILE_KEYS, path, f"[sources] {name}")
-        sources[name] = _read_file(section, path, f"[sources] {name}")
-    return sources
+def check_address(source: str) -> None:
+    """Refuse an address with a password, without ever showing it.
 
-
-def read_custom_features(section: dict, path: Path) -> dict[str, dict]:
-    """Return the card's own features; their SQL is checked where they are computed."""
-    for name, feature in read_section({"custom_features": section}, "custom_features", path).items():
-        where = f"[custom_features] {name}"
-        if not isinstance(feature, dict) or not isinstance(feature.get("sql"), str):
-            raise InputError(f'{path.name}: {where} must be {{ sql = "...", kind = "...", family = "..." }}')
-        check_keys(feature, _CUSTOM_KEYS, path, where)
-        if feature.get("kind", "number") not in KINDS:
-            raise InputError(f"{path.name}: {where} `kind` is one of {', '.join(KINDS)}, not {feature['kind']!r}")
-    return section
-
-
-def read_fetch(content: dict, path: Path) -> dict[str, str]:
-    """Return where a public dataset is published and what its checksums are."""
-    section = read_section(content, "fetch", path)
-    check_keys(section, _FETCH_KEYS, path, "[fetch]")
-    if section and (missing := [key for key in ("url", "sha256", "path") if key not in section]):
-        raise InputError(f"{path.name}: [fetch] lacks {', '.join(missing)}")
-    return {key: read_text(section, key, path, "[fetch]") for key in section}
+    Examples
+    --------
+    >>> check_address("postgresql://me:secret@host/shop")
+    Traceback (most recent call last):
+    segkit.InputError: holds a password, and cards are shared: write "postgresql://me@..." and put the password ...
+    """
+    if source.startswith(DATABASES):
+        parts = urlsplit(source)
+        secret = parts.password is not None or any("pass" in key.lower() for key in parse_qs(parts.query, True))
+        user = parts.username or "reader"
+    else:
+        secret, user = re.search(r"passw(or)?d\s*=|://[^/@\s]*:[^/@\s]*@", source, re.IGNORECASE), "reader"
+    if secret:
+        raise InputError(
+            f'holds a password, and cards are shared: write "postgresql://{user}@..." and put the password into '
+            "~/.pgpass or PGPASSWORD"
+        )

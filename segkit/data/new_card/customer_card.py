@@ -1,6 +1,7 @@
 """The card of a file with one row per customer."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from segkit.data.cards.card import Card
@@ -10,14 +11,15 @@ from segkit.data.new_card.look import Look
 from segkit.data.ready_table import read_ready
 
 
-def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path) -> str:
-    """Return the card of a file with one row per customer."""
-    ready = ReadyTable(source, customers.name, None, {}, ())
+def draft_customers(name: str, shown: str, source: FileSource, customers: Look, folder: Path, known=None) -> list[str]:
+    """Return the lines of the card of a file with one row per customer; `known` is its format, if it has one."""
+    exclude = known.section.get("exclude", {}) if known else {}
+    ready = ReadyTable(**asdict(source), id=customers.name, exclude=exclude)
     rows = read_ready(Card(name, folder / f"{name}.toml", name, "", "", "", {}, ready, {}, {}, {}, {}))
     lines = head_lines(name, "One row of the file is one customer.")
     lines += [
         "[features]",
-        *file_lines(shown, source),
+        *file_lines(shown, source, known.name if known else ""),
         f"id = {toml_text(customers.name)}    # different in every row; {customers}",
     ]
     listed = ", ".join(toml_text(column) for column in rows.kinds)
@@ -32,4 +34,4 @@ def draft_customers(name: str, shown: str, source: FileSource, customers: Look, 
         seen = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
         key = column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else toml_text(column)
         lines.append(f"{key} = {toml_text(kind)}    # {rows.inferred[column]}; e.g. {seen}")
-    return "\n".join(lines) + "\n"
+    return lines

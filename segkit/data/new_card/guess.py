@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from segkit.data.columns import boolean
-from segkit.data.dates import date_formats, is_read, undecided
+from segkit.data.columns import boolean, is_number, number
+from segkit.data.dates import date_choices, date_formats, is_read
 from segkit.data.new_card.look import Look
 from segkit.data.new_card.money import Money, settle_money
+from segkit.data.new_card.people import choose_customer
+from segkit.data.new_card.status import status_columns
 from segkit.data.new_card.synonyms import PRODUCT_NAMES, SYNONYMS, name_score
 from segkit.runtime.spelling import quote
 
@@ -16,22 +18,29 @@ _NUMBERS = ("quantity", "amount", "unit_price", "discount", "coupon_discount")
 
 @dataclass
 class Guess:
-    """Column by role, why, and the candidates that lost with the reason; and the column with names of products."""
+    """Column by role, and the candidates that lost with the reason; the column with names of products; the rest.
+
+    `date_choices` are pairs of formats and what they mean, where the dates don't tell which holds; `customer` is why
+    an id was taken though another is named more like it; `stati` are the words of columns that say what is no sale.
+    """
 
     roles: dict[str, Look] = field(default_factory=dict)
     names: Look | None = None
     rejected: dict[str, str] = field(default_factory=dict)
     date_formats: tuple[str, ...] = ()
-    other_formats: list[str] = field(default_factory=list)  # that would fit too, day and month the other way round
-    money: Money = Money({}, ())
+    date_choices: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+    money: Money = field(default_factory=Money)
+    customer: str = ""
+    stati: dict[str, list[str]] = field(default_factory=dict)
+    key: list[str] = field(default_factory=list)
 
 
-def guess_roles(connection, looks: list[Look], decimal: str = ".") -> Guess:
+def guess_roles(connection, looks: list[Look]) -> Guess:
     """Return the likeliest column for each role of an order line; each column plays one role at most.
 
     Names decide between columns that could play a role; whether a column could is decided by what is in it: a date
-    that can be read, numbers (with that `decimal` mark) where a number is needed, no gaps where the contract allows
-    none; and what an amount and a discount are, by what they add up to.
+    that can be read, numbers where a number is needed, no gaps where the contract allows none; and what an amount and
+    a discount are, by what they add up to.
     """
     guess = Guess()
     scores = []
@@ -53,14 +62,56 @@ def guess_roles(connection, looks: list[Look], decimal: str = ".") -> Guess:
             guess.roles[role] = look
             taken.add(look.name)
     _guess_by_content(connection, guess, looks, taken)
-    _settle_amount(connection, guess, looks, decimal)
+    guess.customer = choose_customer(connection, looks, guess.roles)
+    guess.money = settle_money(connection, looks, guess.roles)
     _guess_names(connection, guess, looks)
     for look in (*guess.roles.values(), *filter(None, [guess.names])):
         guess.rejected.pop(look.name, None)
-    if (when := guess.roles.get("ordered_at")) is not None and not when.is_date and when.dates_share < 0.95:
-        guess.date_formats, _ = date_formats(connection, _texts(when))
-        guess.other_formats = undecided(connection, _texts(when), guess.date_formats)
+    find_dates(connection, guess)
+    free = [look for look in looks if look not in guess.roles.values() or look is guess.roles.get("is_return")]
+    guess.stati = status_columns(connection, free)
+    _returns_by_word(connection, guess)
     return guess
+
+
+def find_dates(connection, guess: Guess) -> None:
+    """Find the formats in which the dates of the orders are written, and whether that is certain."""
+    if (when := guess.roles.get("ordered_at")) is not None and not when.is_date:
+        of_digits = when.low is not None and when.whole and 19e6 < when.low < 21e6
+        if of_digits or (when.type == "VARCHAR" and when.dates_share < 0.95):
+            guess.date_formats, _ = date_formats(connection, _texts(when))
+            guess.date_choices = date_choices(connection, _texts(when), guess.date_formats)
+        elif when.high is not None and when.low > 20_000 and when.high < 80_000:
+            guess.date_formats = ("excel",)
+
+
+def line_money(guess: Guess) -> str:
+    """Return SQL of a line's money as its columns say it; NULL where none was found."""
+    quantity, price, amount = (guess.roles.get(role) for role in ("quantity", "unit_price", "amount"))
+    if amount is None and (price is None or quantity is None):
+        return "NULL"
+    return " * ".join(
+        number(quote(one.name), one.type, one.mark, True) for one in ([amount] if amount else [quantity, price])
+    )
+
+
+def _returns_by_word(connection, guess: Guess) -> None:
+    """Let a column of returns say so in words where their amounts are not negative, and keep it out of the stati else."""
+    back = guess.roles.get("is_return")
+    if back is None:
+        return
+    yes = boolean(quote(back.name), back.type, "false")
+    negative = connection.execute(
+        f"SELECT avg((({line_money(guess)}) < 0)::INTEGER) FROM sample WHERE {yes}"
+    ).fetchone()[0]
+    if negative is not None and negative < 0.5:
+        del guess.roles["is_return"]
+        words = connection.execute(
+            f"SELECT DISTINCT coalesce(trim({quote(back.name)}::VARCHAR), '') FROM sample"
+        ).fetchall()
+        guess.stati = {back.name: sorted(row[0] for row in words), **guess.stati}
+    else:
+        guess.stati.pop(back.name, None)
 
 
 def _unfit(connection, role: str, look: Look) -> str:
@@ -77,14 +128,14 @@ def _unfit(connection, role: str, look: Look) -> str:
         if not look.is_money_like:
             return _not_all("numbers", look.numbers_share, look.no_number, look)
         if role == "discount" and not look.whole and look.high is not None and look.low >= 0 and look.high <= 1:
-            return "it runs from 0 to 1: a rate, while discounts are money (price x quantity x rate)"
+            return "it runs from 0 to 1: a rate"
         if role in ("discount", "coupon_discount") and look.negative_share > 0.05:
-            return "it is negative, while discounts are money >= 0; turn the sign in an expression"
+            return "it is negative"
         return ""
     if role == "is_return":
         read = boolean(quote(look.name), look.type, "false")
         unread = connection.execute(f"SELECT max({quote(look.name)}) FROM sample WHERE ({read}) IS NULL").fetchone()[0]
-        return "" if unread is None else f"it holds {unread}, not yes and no; say which are returns in an expression"
+        return "" if unread is None else f"it holds {unread}, not yes and no"
     if role in ("channel", "category", "country") and look.distinct > 1000:
         return f"it has {look.distinct:,} different values"
     if role == "product_id" and look.low is not None and not look.is_text and not look.whole:
@@ -113,7 +164,11 @@ def _is_time(connection, look: Look) -> bool:
         return True
     if look.is_text or look.type == "VARCHAR":
         return date_formats(connection, _texts(look))[1] > 0.95
-    return look.low is not None and look.whole and (5e8 < look.low < 5e15 or 19e6 < look.low < 21e6)
+    if look.low is None or not is_number(look.type):
+        return False
+    return (look.whole and (5e8 < look.low < 5e15 or 19e6 < look.low < 21e6)) or (
+        look.low > 20_000 and look.high < 80_000
+    )
 
 
 def _texts(look: Look) -> str:
@@ -125,38 +180,11 @@ def _texts(look: Look) -> str:
 def _guess_by_content(connection, guess: Guess, looks: list[Look], taken: set[str]) -> None:
     """Give the time of the order to the only column with dates where no name says it."""
     if "ordered_at" not in guess.roles:
-        dates = [look for look in looks if look.name not in taken and _is_time(connection, look) and not look.whole]
+        dates = [look for look in looks if look.name not in taken and not is_number(look.type)]
+        dates = [look for look in dates if _is_time(connection, look)]
         if len(dates) == 1:
             guess.roles["ordered_at"] = dates[0]
             taken.add(dates[0].name)
-
-
-def _settle_amount(connection, guess: Guess, looks: list[Look], decimal: str) -> None:
-    """Keep either the amount of a line or its unit price; an amount that repeats within orders is an order's total."""
-    roles, order = guess.roles, guess.roles.get("order_id")
-    named = [look for look in looks if name_score(look.name, SYNONYMS["amount"])]
-    totals = {look.name for look in named if order is not None and _repeats(connection, look, order)}
-    for name in totals - {look.name for role, look in roles.items() if role != "amount"}:
-        guess.rejected[name] = "is the same on all lines of an order: an order's total, not a line's amount"
-    if "amount" in roles and roles["amount"].name in totals:
-        del roles["amount"]
-    guess.money = settle_money(connection, looks, roles, totals, decimal)
-    by_name = {look.name: look for look in looks}
-    for role, name in zip(("amount", "discount"), guess.money.used, strict=False):
-        roles[role] = by_name[name]
-    if {"amount", "unit_price"} <= set(roles):
-        price = roles.pop("unit_price")
-        guess.rejected[price.name] = f"could be unit_price, but {roles['amount'].name} is the amount already"
-
-
-def _repeats(connection, amount: Look, order: Look) -> bool:
-    """Return whether a column is the same on all lines of nearly every order of some lines."""
-    same, orders = connection.execute(
-        "SELECT count(*) FILTER (amounts = 1), count(*) FROM "
-        f"(SELECT count(DISTINCT {quote(amount.name)}) AS amounts FROM sample "
-        f"GROUP BY {quote(order.name)} HAVING count(*) > 2)"
-    ).fetchone()
-    return orders > 0 and same > 0.9 * orders
 
 
 def _guess_names(connection, guess: Guess, looks: list[Look]) -> None:

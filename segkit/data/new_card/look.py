@@ -6,6 +6,8 @@ import duckdb
 
 from segkit.data.columns import is_number, missing_text, number
 from segkit.data.contacts import contact_name
+from segkit.data.new_card.synonyms import SYNONYMS, name_score
+from segkit.data.numbers import missing_number
 from segkit.runtime.spelling import quote
 
 SAMPLE_ROWS = 200_000  # the first ones: enough to see a column's nature, and the same each time
@@ -22,8 +24,9 @@ class Look:
     filled_share: float
     distinct: int
     examples: tuple[str, ...]
-    numbers_share: float  # can be read as numbers, with the decimal mark that most of them have
-    comma_share: float  # are texts with a decimal comma
+    numbers_share: float  # can be read as numbers, with the decimal mark that most of them fit
+    mark: str  # that decimal mark
+    other_marks: tuple[str, ...]  # that fit as well, and give other numbers
     percent_share: float  # are numbers with a percent sign
     dates_share: float  # can be read as dates without being told the format
     whole: bool
@@ -36,11 +39,6 @@ class Look:
     def is_date(self) -> bool:
         """Return whether the column is a date already."""
         return self.type.startswith(("TIMESTAMP", "DATE"))
-
-    @property
-    def has_commas(self) -> bool:
-        """Return whether its numbers are written with a decimal comma, all of them or those that aren't whole."""
-        return self.comma_share > 0 and self.is_money_like
 
     @property
     def is_text(self) -> bool:
@@ -74,31 +72,53 @@ class Look:
         return f"{self.kind}, {self.distinct:,} different{empty}{shown}"
 
 
-def look_at_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Look]:
-    """Return a look at each column of `relation`, over its first rows."""
+def look_at_columns(connection: duckdb.DuckDBPyConnection, relation: str, separator: str = "") -> list[Look]:
+    """Return a look at each column of `relation`, over its first rows; `separator` is that of its file."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {relation} LIMIT {SAMPLE_ROWS}")
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE sample").fetchall()}
     rows, all_rows = (connection.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in ("sample", relation))
-    return [_look(connection, name, kind, rows, all_rows) for name, kind in types.items()]
+    return [_look(connection, name, kind, rows, all_rows, separator) for name, kind in types.items()]
 
 
-def _look(connection, name: str, kind: str, rows: int, all_rows: int) -> Look:
+def _decimal_mark(connection, column: str, units: bool, separator: str) -> tuple[str, tuple[str, ...]]:
+    """Return the mark with which most texts of a column are numbers, and others that read them as other numbers.
+
+    It is "" for a column of words.
+
+    Three digits behind a mark in every text may be thousands or decimals. Behind a comma they are thousands where the
+    file's own separator is the comma, as in English; otherwise nothing tells.
+    """
+    written = f"regexp_matches({column}, '[0-9]') AND NOT regexp_matches({column}, '[A-Za-z]{{9}}|-.*-|:')"
+    some = f"SELECT coalesce(avg(({written} AND length({column}) < 25)::INTEGER), 0) FROM sample WHERE {column} <> ''"
+    if connection.execute(some).fetchone()[0] < 0.2:
+        return "", ()
+    marks = (".", ",", ".,")
+    counts = ", ".join(f"count({number(column, 'VARCHAR', mark, units)})" for mark in marks)
+    sums = ", ".join(f"sum({number(column, 'VARCHAR', mark, units)})" for mark in marks)
+    *counted, dots, commas, _ = connection.execute(f"SELECT {counts}, {sums} FROM sample").fetchone()
+    if counted[0] < counted[1] or counted[0] < counted[2]:
+        return marks[counted.index(max(counted))], ()
+    if counted[0] > counted[1] or dots == commas or not counted[0]:
+        return ".", ()
+    return (".", ()) if separator == "," and dots > commas else (".", (",",))
+
+
+def _look(connection, name: str, kind: str, rows: int, all_rows: int, separator: str) -> Look:
     column = quote(name)
     written = missing_text(f"{column}::VARCHAR")
-    commas, points, percents = 0, 0, 0
+    mark, others, percents, units = ".", (), 0, bool(name_score(name, SYNONYMS["quantity"]))
     if kind == "VARCHAR":
-        commas, points, percents = connection.execute(
-            "SELECT count(*) FILTER (regexp_full_match(shown, '-?[0-9.]+,[0-9]+')), "
-            "count(*) FILTER (regexp_full_match(shown, '-?[0-9,]*[.][0-9]+')), "
-            "count(*) FILTER (regexp_full_match(shown, '-?[0-9.,]+ ?%')) "
-            f"FROM (SELECT trim({written}) AS shown FROM sample)"
-        ).fetchone()
-    # a spreadsheet writes 12,50 but 12: whole numbers belong to those with a comma
-    decimal = "," if commas > points else "."
-    value = number(column, kind, decimal) if is_number(kind) or kind == "VARCHAR" else "NULL::DOUBLE"
+        mark, others = _decimal_mark(connection, column, units, separator)
+        percents = connection.execute(
+            f"SELECT count(*) FILTER (regexp_full_match(trim({column}), '-?[0-9.,]+ ?%')) FROM sample"
+        ).fetchone()[0]
+    value = number(column, kind, mark, units) if is_number(kind) or (kind == "VARCHAR" and mark) else "NULL::DOUBLE"
+    if kind == "VARCHAR":
+        blank = missing_number(column)
+        written = f"CASE WHEN ({blank}) IS NULL AND trim({column}) NOT IN ('-', '–') THEN NULL ELSE {written} END"
     filled, distinct, numbers, dates, whole, low, high, negative, no_number = connection.execute(f"""
         SELECT count(shown), count(DISTINCT shown), count(value),
-            count(TRY_CAST(shown AS TIMESTAMP)) FILTER (NOT regexp_full_match(shown, '[0-9.]+')),
+            count(*) FILTER (TRY_CAST(shown AS TIMESTAMP) > TIMESTAMP '1900-01-01' AND NOT regexp_full_match(shown, '[0-9.]+')),
             coalesce(bool_and(value = floor(value)), false), min(value), max(value), count(*) FILTER (value < 0),
             max(shown) FILTER (value IS NULL)
         FROM (SELECT {written} AS shown, {value} AS value FROM sample)
@@ -119,7 +139,8 @@ def _look(connection, name: str, kind: str, rows: int, all_rows: int) -> Look:
         distinct,
         tuple(" ".join(example[0].split())[:40] for example in examples),
         numbers / known,
-        commas / known if decimal == "," else 0.0,
+        mark or ".",
+        others,
         percents / known,
         dates / known,
         whole,

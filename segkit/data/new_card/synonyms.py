@@ -5,12 +5,18 @@ case, without accents, words joined by ``_``.
 """
 
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
+
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
+NOBODY = _words(_WORDS["nobody"])  # ids that stand for nobody
+STATUS = {key: _words(words) for key, words in _WORDS["status"].items()}
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "ordered_at": _words(
@@ -34,7 +40,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "customer_id": _words(
         """
         customer_id customer_number customer_no customer_nr customer_key customer cust_id client_id user_id
-        user_pseudo_id distinct_id member_id household_id household_key account_id buyer_id shopper_id
+        customer_unique_id clientnum client_number client_num user_pseudo_id distinct_id member_id household_id household_key account_id buyer_id shopper_id
         loyalty_id card_id kunden_id kundennummer kunden_nr kundennr kunde id_client numero_client code_client
         client id_cliente codigo_cliente cliente_id cliente customer_email billing_email email user
         """
@@ -108,15 +114,10 @@ PRODUCT_NAMES = _words(
     """
 )
 CURRENCY_COLUMNS = _words("currency currency_code waehrung wahrung devise moneda")
-CURRENCIES = _words(
-    """
-    EUR USD GBP CHF SEK NOK DKK PLN CZK HUF RON BGN ISK TRY UAH CAD AUD NZD JPY CNY KRW INR SGD HKD TWD THB IDR MYR
-    PHP VND BRL MXN ARS CLP COP PEN ZAR NGN KES EGP MAD AED SAR ILS
-    """
+CUSTOMER_IDS = (
+    *SYNONYMS["customer_id"],
+    *_words("respondent_id respondent response_id contact_id person_id visitor_id participant_id id"),
 )
-CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "zł": "PLN", "₹": "INR", "₩": "KRW", "₺": "TRY", "₪": "ILS", "R$": "BRL"}
-
-CUSTOMER_IDS = (*SYNONYMS["customer_id"], *_words("respondent_id respondent response_id contact_id person_id id"))
 
 
 def plain_name(column: str) -> str:
