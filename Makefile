@@ -52,5 +52,5 @@ lock: ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --quiet --output-file requirements.lock
 	$(BIN)/python -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
-	  print(*extras['spark'], *extras['postgres'], sep='\n')" | $(BIN)/uv pip compile - --constraint requirements.lock \
+	  print(*extras['spark'], *extras['postgres'], *extras['browser'], sep='\n')" | $(BIN)/uv pip compile - --constraint requirements.lock \
 	  --generate-hashes --universal --python-version 3.11 --no-emit-index-url --quiet --output-file requirements-engines.lock
