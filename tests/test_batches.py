@@ -72,8 +72,8 @@ MODELS = {
 }  # fmt: skip
 
 
-def test_the_example_of_the_front_page_loads_a_run_and_gives_its_segments(tmp_path, monkeypatch):
-    example = re.search("```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+def test_the_example_of_the_page_on_scale_loads_a_run_and_gives_its_segments(tmp_path, monkeypatch):
+    example = re.search("```python\n(.*?)```", (ROOT / "docs" / "scale.md").read_text(encoding="utf-8"), re.DOTALL)[1]
     model, table, run = segmentation("kmeans", k=4), shop(500, seed=3), tmp_path / "reports" / "my-shop" / "2026-10"
     model.save(run / "model")
     (run / "tables").mkdir()
