@@ -128,8 +128,9 @@ def run_one(what: str, table: str, peer: str | None) -> dict:
 
 
 def _sampled(X: np.ndarray):
-    from segkit.preprocessing.prepare import fit_matrix
     from segkit.reporting.study.study_choosing import COMPARED
+
+    from segkit.preprocessing.prepare import fit_matrix
     from segkit.runtime.seeds import sample_customers
 
     features = pd.DataFrame(X, index=[f"c{i:07}" for i in range(len(X))]).add_prefix("f")
@@ -149,10 +150,11 @@ def _candidates(X: np.ndarray) -> str:
 
 def _evidence(X: np.ndarray) -> str:
     """Valleys, resamples, nulls and verdict of every candidate within the limits, as a study asks for."""
-    from segkit import compare_segmentations
-    from segkit.runtime.parameters import Parameters
     from segkit.validation.families import candidate_recipe
     from segkit.validation.gather import gather_evidence
+
+    from segkit import compare_segmentations
+    from segkit.runtime.parameters import Parameters
     from segkit.validation.selection import BASELINES, broken_limits
 
     table, matrix, features = _sampled(X)
@@ -184,6 +186,7 @@ def _gap(X: np.ndarray) -> str:
 def _stability(X: np.ndarray) -> str:
     from segkit.clustering.methods import METHODS
     from segkit.validation.families import candidate_recipe
+
     from segkit.validation.stability import resample_stability
 
     table, matrix, _ = _sampled(X)
@@ -195,8 +198,9 @@ def _stability(X: np.ndarray) -> str:
 
 
 def _map(X: np.ndarray) -> str:
-    from segkit.preprocessing.map import lay_out
     from segkit.reporting.study.study_segments import MAP_CUSTOMERS
+
+    from segkit.preprocessing.map import lay_out
     from segkit.runtime.seeds import sample_customers
 
     table, matrix, _ = _sampled(X)
@@ -208,6 +212,7 @@ def _map(X: np.ndarray) -> str:
 def _distance_to_full(X: np.ndarray) -> str:
     """K-means of 5 and 8 segments on the sample and on everybody: agreement on everybody, sums of squares, sizes."""
     from segkit.clustering.methods import METHODS
+
     from segkit.validation.agreement import adjusted_rand, contingency
 
     table, matrix, features = _sampled(X)
@@ -231,6 +236,7 @@ def _evidence_distance(X: np.ndarray) -> str:
     """Stability and valleys of k-means as a study looks for them, on samples, and on everybody."""
     from segkit.clustering.methods import METHODS
     from segkit.validation.families import candidate_recipe
+
     from segkit.validation.separation import separated_pairs
     from segkit.validation.stability import resample_stability
 

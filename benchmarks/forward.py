@@ -20,9 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from segkit.clustering.grid import Candidate
 from segkit.clustering.methods import METHODS
+from segkit.validation.forward.evaluate import propose_by_forward
+from segkit.validation.forward.horizon import Past, judge_labels, look_back, refit_candidates
+from segkit.validation.predictive_evidence import learning_recipe
+from segkit.validation.resampling import resample_rows
+
 from segkit.clustering.outcome_models import stable_outcomes
 from segkit.clustering.predictive import fit_predictive, predictive_grid
 from segkit.data.cards.card import read_card
@@ -31,11 +35,7 @@ from segkit.preprocessing.prepare import fit_matrix
 from segkit.runtime.parameters import Parameters
 from segkit.runtime.seeds import stream
 from segkit.validation.compare import RULES
-from segkit.validation.forward.evaluate import propose_by_forward
-from segkit.validation.forward.horizon import Past, judge_labels, look_back, refit_candidates
 from segkit.validation.forward.skill import GROUPS, INTERVAL, REPLICATES, ForwardSkill
-from segkit.validation.predictive_evidence import learning_recipe
-from segkit.validation.resampling import resample_rows
 
 VALUE_FAMILIES = ("value", "lifecycle", "trend")
 MONTHS = ["2017-09", "2017-10", "2017-11", "2017-12"]  # earlier, models of the past have less than 90 days of orders

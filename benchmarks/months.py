@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from segkit.clustering.grid import Candidate
 from shoppers import KINDS as SHOPPER_KINDS
 from shoppers import MOVES, write_shop
 
 from segkit.clustering.assign import assign_customers
 from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
 from segkit.data.cards.card import read_card
 from segkit.data.orders import read_orders
 from segkit.data.periods import last_day_counted

@@ -13,17 +13,17 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-
 from segkit.clustering.grid import Candidate
 from segkit.reporting.study.study_opening import Study, open_study
-from segkit.segments.naming.names import name_segments
-from segkit.segments.profile import profile_segments, size_segments
-from segkit.validation.agreement import match_labels
 from segkit.validation.confidence import cross_labels
 from segkit.validation.families import candidate_recipe
 from segkit.validation.predictive_evidence import learning_recipe
 from segkit.validation.resampling import resample_rows
 from segkit.validation.trial import predict_segments
+
+from segkit.segments.naming.names import name_segments
+from segkit.segments.profile import profile_segments, size_segments
+from segkit.validation.agreement import match_labels
 
 
 def find_recipe(study: Study) -> tuple:

@@ -20,11 +20,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from segkit.clustering.grid import Candidate
 
 from segkit import open_study
 from segkit.clustering.assign import assign_customers
 from segkit.clustering.freeze import fit_segmentation
-from segkit.clustering.grid import Candidate
 from segkit.clustering.segmentation import Segmentation
 from segkit.preprocessing.prepare import fit_matrix
 from segkit.scoring.arrow.batches import assign_batches

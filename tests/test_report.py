@@ -2,10 +2,10 @@
 
 import nbformat
 import pytest
+from segkit.reporting.study.study_opening import open_study
 
 from segkit.reporting import run_chain as report
 from segkit.reporting.run_chain import NotebookFailed, _building, _chain, _execute, _export, _take_place
-from segkit.reporting.study.study_opening import open_study
 
 
 def test_a_run_takes_its_place_in_one_step_and_the_older_one_goes(tmp_path):

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from segkit.reporting.results import write_tables
+from segkit.reporting.study.study_opening import open_study
 from shoppers import MOVES, write_shop
 
 from segkit.monitoring.drift import feature_drift
 from segkit.monitoring.previous_month import run_digest
 from segkit.reporting.finished_runs import finished_months, month_before, stale_months
-from segkit.reporting.results import write_tables
 from segkit.reporting.series_page import write_series
-from segkit.reporting.study.study_opening import open_study
 from segkit.runtime.errors import InputError
 from segkit.runtime.tables.files import describe_tables, write_json
 from segkit.runtime.tables.schema import TABLES

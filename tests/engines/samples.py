@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from segkit.clustering.grid import Candidate
 
 from segkit import fit_segmentation, open_study
-from segkit.clustering.grid import Candidate
 from segkit.clustering.segmentation import Segmentation
 from segkit.data.cards.card import Card, read_card
 
