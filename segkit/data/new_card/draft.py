@@ -152,8 +152,9 @@ def _draft(connection, name: str, export: Export, folder: Path):
             f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with commas "
             "or semicolons between the columns"
         )
-    if known is not None and (look := export.look(str(known.section.get("id", "")))):
-        return (draft_customers(name, shown, export.source, look, folder, known), False), {}
+    if known is not None and (look := export.look(known.id)):
+        of_answers = known if known.table == "features" else None
+        return (draft_customers(name, shown, export.source, look, folder, of_answers), False), {}
     guess = guess_roles(connection, looks)
     customers = _customer_id(connection, looks, guess)
     if customers is not None:

@@ -36,7 +36,7 @@ def placeholder_lines(connection, customer: Look, order: Look | None) -> list[st
     listed = ", ".join(map(sql_text, NOBODY))
     of = f"count(DISTINCT {quote(order.name)})" if order is not None else "count(*)"
     ids = (
-        f"SELECT regexp_replace({written}, '\\.0$', '') AS id, {of} AS orders, count(*) AS lines FROM rows GROUP BY id"
+        f"SELECT regexp_replace({written}, '\\.0$', '') AS id, {of} AS orders, count(*) AS lines FROM rows GROUP BY 1"
     )
     # a number may be a customer's; that of nobody has many times the orders of others
     usual = f"(SELECT quantile_cont(orders, 0.95) FROM ids WHERE NOT list_contains([{listed}], lower(id)))"
