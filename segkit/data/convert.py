@@ -63,7 +63,8 @@ def convert_csv(path: Path, file: FileSource, target: str) -> None:
             held = connection.execute(f"SELECT {checks} FROM (FROM {reader}{below})").fetchone()
             exact = {name for name, holds in zip(guessed, held, strict=True) if holds}
         columns = ", ".join(
-            f"TRY_CAST({quote(name)} AS {guessed[name]}) AS {quote(name)}" if name in exact else quote(name) for name in names
+            f"TRY_CAST({quote(name)} AS {guessed[name]}) AS {quote(name)}" if name in exact else quote(name)
+            for name in names
         )
         connection.execute(f"COPY (SELECT {columns} FROM {reader}{below}) TO {sql_text(target)} (FORMAT parquet)")
     except duckdb.Error as error:

@@ -238,15 +238,16 @@ def _pattern_of(given: list[str]) -> str:
 
 def _source(file: str, table: str, folder: Path) -> tuple[FileSource, list[Path]]:
     """Return what is to be looked at, and the files that it means; of a database none."""
+    if not file.startswith(DATABASES):
+        check_local(file)
+    try:
+        check_address(file)
+    except InputError as error:
+        raise InputError(f"new-card: the address {error}") from None
     if file.startswith(DATABASES):
-        try:
-            check_address(file)
-        except InputError as error:
-            raise InputError(f"new-card: the address {error}") from None
         if not table:
             raise InputError("new-card: of a database, say which table or view to look at: --table SCHEMA.NAME")
         return FileSource(file, table), []
-    check_local(file)
     if table:
         raise InputError(f"--table goes with the address of a database, postgresql://..., not with {file}")
     path = Path(file).expanduser().absolute()

@@ -8,6 +8,7 @@ from segkit.data.new_card.synonyms import STATUS, plain_name
 from segkit.runtime.spelling import quote
 
 _MOST_WORDS = 40
+STATUS_NAMES = STATUS["names"]
 
 
 def plain_word(word: str) -> str:
@@ -46,11 +47,11 @@ def status_columns(connection, looks: list[Look], relation: str = "sample") -> d
         column = f"coalesce(trim({quote(look.name)}::VARCHAR), '')"
         query = f"SELECT {column} AS word FROM {relation} GROUP BY 1 ORDER BY count(*) DESC, 1"
         words = [row[0] for row in connection.execute(query).fetchall()]
-        named = set(plain_name(look.name).split("_")) & set(STATUS["names"])
+        named = set(plain_name(look.name).split("_")) & set(STATUS_NAMES)
         known = all(meaning(word) for word in words if word)
         if telling_words(words) and (named or known):
             found[look.name] = words
-    rank = {name: place for place, name in enumerate(STATUS["names"])}
+    rank = {name: place for place, name in enumerate(STATUS_NAMES)}
     return dict(sorted(found.items(), key=lambda one: _rank(one, rank)))
 
 
