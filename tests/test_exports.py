@@ -9,6 +9,7 @@ import pytest
 from test_sources import write_workbook
 
 from segkit.data.cards.card import read_card
+from segkit.data.check import check_dataset
 from segkit.data.new_card.card_text import open_questions
 from segkit.data.new_card.draft import draft_card
 from segkit.data.orders import read_orders
@@ -412,3 +413,34 @@ def test_a_table_of_customers_needs_an_id_however_it_is_called(tmp_path):
         draft(tmp_path, answers)
     text = draft(tmp_path, answers.assign(CLIENTNUM=range(700, 800), Customer_Age=answers["age"]))
     assert 'id = "CLIENTNUM"' in text
+
+
+def test_a_check_tells_what_to_doubt(tmp_path):
+    lines = shop().astype({"customer_id": str})
+    lines["customer_id"] = lines["customer_id"].str.zfill(2).replace({"01": "1", "09": "guest"})
+    lines.loc[40:44, "customer_id"] = "01"
+    lines["phase"] = "paid"
+    text = draft(tmp_path, lines)
+    lines.loc[::9, "phase"] = "void"
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    shown = check_dataset(decided(tmp_path, text.replace("placeholders", "# placeholders")))
+    assert "2 customer ids differ only in case or leading zeros and may be 1 customers, such as 01 and 1" in shown
+    assert "customers called guest may be nobody: name them under placeholders" in shown
+    assert "50.0% of 150 orders have one line" in shown
+    assert "phase is not used and has the words void: say under [orders.status]" in shown
+
+
+def test_an_expression_that_reads_other_lines_is_refused_as_the_cards(tmp_path):
+    text = draft(tmp_path, shop())
+    for sql, named in (("sum(unit_price) OVER ()", "OVER"), ("max(unit_price)", "max"), ("unnest([1, 2])", "unnest")):
+        changed = re.sub('^unit_price = "unit_price"', f'unit_price = {{ sql = "{sql}" }}', text, flags=re.M)
+        with pytest.raises(
+            InputError, match=rf"\[orders.columns\] unit_price reads other lines than its own \({named}\)"
+        ):
+            figures(tmp_path, changed)
+
+
+def test_a_comment_may_end_an_expression(tmp_path):
+    sql = '{ sql = "quantity -- pieces" }\nis_return = { sql = "quantity < 0 -- sent back" }'
+    text = re.sub('^quantity = "quantity"', lambda _: f"quantity = {sql}", draft(tmp_path, shop()), flags=re.M)
+    assert figures(tmp_path, text)[0] == total(shop())

@@ -6,6 +6,7 @@ import pandas as pd
 
 from segkit.data.canonical import BREACHES
 from segkit.data.cards.card import Card
+from segkit.data.doubts import doubts
 from segkit.data.orders import Orders, read_orders
 from segkit.data.ready_table import ReadyRows, read_ready
 from segkit.data.reconcile import reconcile
@@ -70,6 +71,7 @@ def _describe_orders(orders: Orders, wanted: Mapping[str, Sequence[str]]) -> lis
         lines += found.tell()
     lines += [f"left out   customers.{name}: {why}" for name, why in orders.left_out.items()]
     lines += [f"warning    {warning}" for warning in tell_dirty_lines(orders)]
+    lines += [f"look at    {doubt}" for doubt in doubts(orders)]
     missing = _missing(orders.columns, wanted)
     if missing:
         lines += ["", "not there, and what it would add"]

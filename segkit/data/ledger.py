@@ -99,7 +99,7 @@ def check_currencies(card: Card, connection) -> None:
     written = f"upper(trim(({column})::VARCHAR))"
     found = connection.execute(
         f"SELECT {written} AS currency, count(*) FROM raw_orders WHERE coalesce({written}, '') <> '' "
-        "GROUP BY currency ORDER BY 2 DESC, 1"
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     if len(found) > 1:
         listed = ", ".join(f"{name} on {rows:,} lines" for name, rows in found[:5])
@@ -147,7 +147,7 @@ def _tell_cleaned(found: pd.DataFrame, texts: dict[str, str], where: str) -> lis
 def _explain_status(connection, status, where: str) -> str:
     rows = connection.execute(
         f'SELECT {canonical.written_status(status)} AS word, count(*), sum("=amount")::DOUBLE FROM judged_orders '
-        "WHERE \"=reason\" = 'unknown_status' GROUP BY word ORDER BY 2 DESC, 1 LIMIT 8"
+        "WHERE \"=reason\" = 'unknown_status' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8"
     ).fetchall()
     listed = ", ".join(f"{word!r} ({lines:,} lines, {money or 0:,.2f})" for word, lines, money in rows)
     return (

@@ -31,6 +31,8 @@ class Format:
         The date of the format, and where it is described.
     asked : tuple of dict
         What only the shop can answer: ``key``, ``column``, ``question``, ``choices`` (``line``, ``means``).
+    id : str
+        The column that differs in every row, of customers and answers.
     categories, skus : tuple of str
         Columns that may stand for a product's category, and those with article numbers.
     """
@@ -45,6 +47,7 @@ class Format:
     asked: tuple[dict, ...] = ()
     categories: tuple[str, ...] = ()
     skus: tuple[str, ...] = ()
+    id: str = ""
 
 
 @cache
@@ -62,7 +65,7 @@ def known_formats() -> dict[str, Format]:
         found[path.stem] = Format(
             path.stem, given["title"], given["table"], tuple(given["header"]), given["section"],
             given["made"], given["about"], tuple(given.get("asked", ())), tuple(given.get("categories", ())),
-            tuple(given.get("skus", ())),
+            tuple(given.get("skus", ())), given.get("id", given["section"].get("id", "")),
         )  # fmt: skip
     return found
 

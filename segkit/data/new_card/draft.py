@@ -152,8 +152,9 @@ def _draft(connection, name: str, export: Export, folder: Path):
             f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with commas "
             "or semicolons between the columns"
         )
-    if known is not None and (look := export.look(str(known.section.get("id", "")))):
-        return (draft_customers(name, shown, export.source, look, folder, known), False), {}
+    if known is not None and (look := export.look(known.id)):
+        of_answers = known if known.table == "features" else None
+        return (draft_customers(name, shown, export.source, look, folder, of_answers), False), {}
     guess = guess_roles(connection, looks)
     customers = _customer_id(connection, looks, guess)
     if customers is not None:
@@ -237,15 +238,16 @@ def _pattern_of(given: list[str]) -> str:
 
 def _source(file: str, table: str, folder: Path) -> tuple[FileSource, list[Path]]:
     """Return what is to be looked at, and the files that it means; of a database none."""
+    if not file.startswith(DATABASES):
+        check_local(file)
+    try:
+        check_address(file)
+    except InputError as error:
+        raise InputError(f"new-card: the address {error}") from None
     if file.startswith(DATABASES):
-        try:
-            check_address(file)
-        except InputError as error:
-            raise InputError(f"new-card: the address {error}") from None
         if not table:
             raise InputError("new-card: of a database, say which table or view to look at: --table SCHEMA.NAME")
         return FileSource(file, table), []
-    check_local(file)
     if table:
         raise InputError(f"--table goes with the address of a database, postgresql://..., not with {file}")
     path = Path(file).expanduser().absolute()

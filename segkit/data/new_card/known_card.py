@@ -80,7 +80,7 @@ def _currency(connection, export: Export, section: dict):
         return 'currency = ""                   # to be filled in, such as "EUR"; shown beside amounts'
     written = f"upper(trim({quote(look.name)}::VARCHAR))"
     found = connection.execute(
-        f"SELECT {written} AS code, count(*) FROM rows WHERE {written} <> '' GROUP BY code ORDER BY 2 DESC, 1"
+        f"SELECT {written} AS code, count(*) FROM rows WHERE {written} <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     if len(found) == 1:
         return f"currency = {toml_text(found[0][0])}                # as column {look.name} says"

@@ -140,7 +140,7 @@ def _currency(connection, looks: list[Look], roles: dict[str, Look]) -> tuple[st
         if plain_name(look.name) in CURRENCY_COLUMNS and look.distinct:
             written = f"upper(trim({quote(look.name)}::VARCHAR))"
             found = connection.execute(
-                f"SELECT {written} AS code, count(*) FROM rows WHERE {written} <> '' GROUP BY code ORDER BY 2 DESC, 1"
+                f"SELECT {written} AS code, count(*) FROM rows WHERE {written} <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
             if len(found) > 1:
                 return "", f"{look.name} has {len(found)}, which are never summed", (look.name, found)

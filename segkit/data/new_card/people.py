@@ -35,9 +35,7 @@ def placeholder_lines(connection, customer: Look, order: Look | None) -> list[st
     written = f"trim({quote(customer.name)}::VARCHAR)"
     listed = ", ".join(map(sql_text, NOBODY))
     of = f"count(DISTINCT {quote(order.name)})" if order is not None else "count(*)"
-    ids = (
-        f"SELECT regexp_replace({written}, '\\.0$', '') AS id, {of} AS orders, count(*) AS lines FROM rows GROUP BY id"
-    )
+    ids = f"SELECT regexp_replace({written}, '\\.0$', '') AS id, {of} AS orders, count(*) AS lines FROM rows GROUP BY 1"
     # a number may be a customer's; that of nobody has many times the orders of others
     usual = f"(SELECT quantile_cont(orders, 0.95) FROM ids WHERE NOT list_contains([{listed}], lower(id)))"
     often = f"(NOT regexp_full_match(id, '-?[0-9]+') OR orders > {_MUCH} * coalesce({usual}, 0))"

@@ -8,6 +8,7 @@ from segkit.data.new_card.synonyms import STATUS, plain_name
 from segkit.runtime.spelling import quote
 
 _MOST_WORDS = 40
+STATUS_NAMES = STATUS["names"]
 
 
 def plain_word(word: str) -> str:
@@ -44,13 +45,13 @@ def status_columns(connection, looks: list[Look], relation: str = "sample") -> d
         if look.type not in ("VARCHAR", "BOOLEAN") or not 1 < look.distinct + (look.filled_share < 1) <= _MOST_WORDS:
             continue
         column = f"coalesce(trim({quote(look.name)}::VARCHAR), '')"
-        query = f"SELECT {column} AS word FROM {relation} GROUP BY word ORDER BY count(*) DESC, word"
+        query = f"SELECT {column} AS word FROM {relation} GROUP BY 1 ORDER BY count(*) DESC, 1"
         words = [row[0] for row in connection.execute(query).fetchall()]
-        named = set(plain_name(look.name).split("_")) & set(STATUS["names"])
+        named = set(plain_name(look.name).split("_")) & set(STATUS_NAMES)
         known = all(meaning(word) for word in words if word)
         if telling_words(words) and (named or known):
             found[look.name] = words
-    rank = {name: place for place, name in enumerate(STATUS["names"])}
+    rank = {name: place for place, name in enumerate(STATUS_NAMES)}
     return dict(sorted(found.items(), key=lambda one: _rank(one, rank)))
 
 
@@ -67,7 +68,7 @@ def status_lines(connection, name: str, words: list[str], money: str) -> list[st
     unknown, counts = [], {}
     column = f"coalesce(trim({quote(name)}::VARCHAR), '')"
     rows = connection.execute(
-        f"SELECT {column} AS word, count(*), avg((({money}) < 0)::INTEGER) FROM sample GROUP BY word"
+        f"SELECT {column} AS word, count(*), avg((({money}) < 0)::INTEGER) FROM sample GROUP BY 1"
     ).fetchall()
     for word, lines, negative in rows:
         counts[word] = lines
