@@ -33,10 +33,9 @@ test: .venv/built ## every check that needs no server
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 900 notebooks/0*.ipynb
-	$(BIN)/segkit report complete-journey --month 2017-12 --out .venv/test-reports
 
-test-engines: .venv/engines ## the checks that need Java 17 and PostgreSQL's server
-	$(BIN)/python -m pytest tests/engines --numprocesses 0 -rP --durations 10
+test-engines: .venv/engines ## the checks that need Java 17, PostgreSQL's server and chromium
+	$(BIN)/python -m pytest tests/engines tests/browser --numprocesses 0 -rP --durations 10
 
 .venv/engines: .venv/built requirements-engines.lock
 	@echo "adding the engines to the environment in .venv/"

@@ -141,6 +141,7 @@ def new_card(
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",
     table: Annotated[str, typer.Option(metavar="SCHEMA.NAME", help="The table of the database to look at.")] = "",
+    notebooks: Annotated[bool, typer.Option("--notebooks", help="Copy the notebooks too, for the shop to edit.")] = False,
     debug: Debug = False,
 ) -> None:
     """Look at exports, guess which column is what, and write a commented card to finish."""
@@ -155,6 +156,11 @@ def new_card(
     print(
         f"Wrote {path.resolve()}: read its comments, correct what is wrong{asked}, then try\n  segkit check {path.stem}"
     )
+    if notebooks:
+        from segkit.reporting.own_notebooks import copy_notebooks
+
+        folder = copy_notebooks(path)
+        print(f"Copied the notebooks to {folder}: segkit report {path.stem} --notebooks {folder} runs them")
 
 
 @app.command(epilog="Example: segkit formats")

@@ -9,6 +9,7 @@ import pytest
 from shops import SMALL, two_kinds, write_orders
 
 from segkit import InputError
+from segkit.reporting.own_notebooks import copy_notebooks
 from segkit.reporting.run_chain import run_report
 from segkit.runtime.tables.files import read_table
 from segkit.scoring.score import score_customers
@@ -120,3 +121,15 @@ def test_copies_that_lack_what_a_report_needs_are_refused_by_name(tmp_path):
     edit(tmp_path / "copies", "04_name", "run.save(map=places, ", "run.save(")
     with pytest.raises(InputError, match="loads map, which no notebook"):
         run_report(str(card), month="2025-12", out=tmp_path / "out", notebooks=tmp_path / "copies", **SMALL)
+
+
+def test_copies_for_a_shop_open_with_its_card_and_are_never_written_over(tmp_path):
+    (tmp_path / "data").mkdir()
+    card = write_orders(tmp_path / "data", two_kinds())
+    folder = copy_notebooks(card)
+    assert folder == tmp_path / "notebooks" / "shop"
+    copied = json.loads((folder / "02_features.ipynb").read_text())
+    assert f'dataset: str = "{card}"' in "".join("".join(cell["source"]) for cell in copied["cells"])
+    assert not any(cell.get("outputs") for cell in copied["cells"])
+    with pytest.raises(InputError, match="is there already"):
+        copy_notebooks(card)

@@ -170,7 +170,7 @@ def _find_card(dataset: str | Path) -> Path:
     if text.endswith(".toml"):
         path = Path(dataset)
         try:
-            there = path.is_file() and not path.name.startswith(".")
+            there = path.is_file()
         except (OSError, ValueError):  # a name that no file can have
             there = False
         if not there:
