@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (headers are as long as platforms make them)
 """Known exports: recognised by their header whatever its order, and read with the quirks that they have."""
 
 import io
@@ -159,7 +160,7 @@ def test_what_a_card_says_overrules_its_format(tmp_path):
     with read_orders(read_card(tmp_path / "shop.toml")) as orders:
         rows = orders.ledger.set_index("reason")
         assert (rows.loc["sale", "amount"], rows.loc["gift", "rows"], orders.first_day) == (130, 1, date(2025, 3, 2))
-        assert "category" in orders.columns["orders"] and "country" not in orders.columns["orders"]
+        assert {"category", "country"} & set(orders.columns["orders"]) == {"category"}
     (tmp_path / "shop.toml").write_text(card.format("shopfy") + more)
     with pytest.raises(InputError, match=r"\[orders\] `format` is 'shopfy'; did you mean `shopify`\? Known: "):
         read_card(tmp_path / "shop.toml")

@@ -151,4 +151,4 @@ def open_questions(text: str) -> list[str]:
             below = lines[place + 1 :]
             last = next((at for at, one in enumerate(below) if not one.startswith("#   ")), len(below))
             found.append("\n".join([f"{key}: {asked}", *(f"  {one[4:]}" for one in below[:last])]))
-    return found
+    return sorted(found, key=lambda question: not question.startswith("category"))  # it is what makes segments tell

@@ -113,7 +113,7 @@ def draft_card(file, name: str, folder: Path = CARDS, table: str = "") -> str:
         others = [export for export in exports if export is not main]
         if others and not is_orders:
             raise InputError(
-                f"none of {', '.join(export.name for export in exports)} has order lines: give the file with the orders "
+                f"none of {', '.join(export.name for export in exports)} has order lines: give the file with them "
                 "too, or one file of customers alone"
             )
         for other in others:
@@ -149,8 +149,8 @@ def _draft(connection, name: str, export: Export, folder: Path):
     looks = look_at_columns(connection, "rows", export.separator)
     if len(looks) == 1:
         raise InputError(
-            f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with commas "
-            "or semicolons between the columns"
+            f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with "
+            "commas or semicolons between the columns"
         )
     if known is not None and (look := export.look(known.id)):
         of_answers = known if known.table == "features" else None
