@@ -241,3 +241,11 @@ def test_a_known_survey_is_read_without_the_rows_that_are_no_answers(tmp_path, n
     if name == "qualtrics":
         assert rows.table["Q1"].tolist() == [4, 2]
         assert rows.ledger.set_index("reason")["rows"].to_dict() == {"kept": 2, "preview": 1, "unfinished": 1}
+
+
+def test_the_currency_is_the_shops_to_say_whatever_the_totals_agree_with(tmp_path):
+    mixed = SHOPIFY.replace("partially_refunded,USD", "partially_refunded,EUR").replace(",90.00,95.00", ",91.00,96.00")
+    questions = open_questions(draft(tmp_path, mixed.strip().encode()))
+    assert any(
+        'currency = "USD"    # on 5 lines; ' in one and 'currency = "EUR"    # on 1 lines; ' in one for one in questions
+    )

@@ -119,7 +119,7 @@ def _category(connection, export: Export, section: dict) -> list:
         return []
     choices.append(("category = false", "none"))
     asked = "the export has no category, and segments say more with one"
-    return ["[orders.columns]", Decision("category", asked, tuple(choices), money=False)]
+    return ["[orders.columns]", Decision("category", asked, tuple(choices))]
 
 
 def _status(connection, export: Export, section: dict) -> list:
