@@ -9,7 +9,9 @@ from segkit.runtime.errors import InputError
 
 
 def describe_datasets(folder: Path | None = None) -> str:
-    """Return a paragraph per card of `folder`, by default of the shop's own and the project's: name, title, tables, whether the files are there, how to get those that aren't.
+    """Return a paragraph per card: name, title, tables, whether the files are there, how to get those that aren't.
+
+    Of the cards in `folder`, by default of the shop's own and those of the project.
 
     A card that can't be read is listed with its error, so that one bad card doesn't hide the others.
 
