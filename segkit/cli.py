@@ -135,8 +135,8 @@ def new_card(
         list[str],
         typer.Argument(
             metavar="FILE ...",
-            help="A CSV, parquet, JSON or Excel file of order lines, or of customers; several of one shop, such as orders "
-            "and customers; a folder of files, or a pattern in quotes; or postgresql://user@host/database.",
+            help="A CSV, parquet, JSON or Excel file of order lines, or of customers; several of one shop, such as "
+            "orders and customers; a folder of files, or a pattern in quotes; or postgresql://user@host/database.",
         ),
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",

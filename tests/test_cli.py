@@ -229,8 +229,10 @@ def test_a_place_that_cannot_be_written_to_is_named_before_any_work(monkeypatch,
 
 
 def test_a_pattern_that_the_shell_filled_in_is_told_what_to_do(monkeypatch, capsys, shop):
+    for name in ("a.csv", "b.csv"):
+        (shop / name).write_text("order_id,order_date,customer_id,price\n1,2024-01-31,7,2.50\n")
     message = refused(monkeypatch, capsys, shop, "new-card", shop / "a.csv", shop / "b.csv")
-    assert f"takes one FILE, not 2; name many by their folder, {shop}, or by a pattern in quotes" in message
+    assert "a.csv and b.csv have the same columns, so they are parts of one table: name them by their folder" in message
 
 
 def test_check_prints_the_ledger_and_writes_nothing(monkeypatch, capsys, shop):

@@ -1,6 +1,7 @@
 """The SQL of the canonical tables: each column by its card, each line's reason, one row per key of the others."""
 
 import re
+from collections.abc import Collection
 
 from segkit.data import columns as as_sql
 from segkit.data.cards.sections import OPTIONAL, REQUIRED, TableSource
@@ -37,7 +38,12 @@ _LATEST = "TIMESTAMP '2200-01-01'"  # a date beyond is a slip of the keyboard, o
 
 
 def canonical_columns(
-    name: str, table: TableSource, types: dict[str, str], integers: dict[str, bool], fold: bool = False
+    name: str,
+    table: TableSource,
+    types: dict[str, str],
+    integers: dict[str, bool],
+    fold: bool = False,
+    clean: Collection[str] = (),
 ) -> dict[str, str]:
     """Return SQL by canonical column of a table, in a fixed order; orders have `amount` and `is_return` in any case.
 
@@ -51,6 +57,8 @@ def canonical_columns(
         By id, whether it is a whole number in every table.
     fold : bool
         Whether customers' ids are told apart without regard to case.
+    clean : collection of str
+        Columns of numbers stored as text of which none needs more than its decimal mark to be read.
     """
     sql = {}
     for column, expression in table.columns.items():
@@ -62,11 +70,11 @@ def canonical_columns(
         elif name == "customers":
             sql[column] = as_sql.attribute(expression, kind)
         elif column in ("quantity", "unit_price"):
-            sql[column] = as_sql.number(expression, kind, table.mark(column), column == "quantity")
+            sql[column] = as_sql.number(expression, kind, table.mark(column), column == "quantity", column in clean)
         elif column == "discount" and name == "orders" and table.discount_is == "percent" and kind == "VARCHAR":
             sql[column] = as_sql.money(f"rtrim({expression}, ' %')", kind, table.mark(column))
         elif column in MONEY:
-            sql[column] = as_sql.money(expression, kind, table.mark(column))
+            sql[column] = as_sql.money(expression, kind, table.mark(column), column in clean)
         elif column in _WORDS:
             sql[column] = as_sql.word(expression, kind)
         else:
@@ -194,7 +202,9 @@ def _destroyed(column: str, kind: str, integers: dict[str, bool]) -> str:
     """Return SQL for whether an id was cut off by a spreadsheet or by a float; "" where it can't be."""
     if integers[column]:
         return f'abs("={column}") > {_MOST_DIGITS}' if kind in ("DOUBLE", "FLOAT") else ""
-    return f'coalesce(regexp_full_match("={column}", {sql_text(_DESTROYED)}), false)' if kind == "VARCHAR" else ""
+    return (
+        f'coalesce(regexp_matches("={column}", {sql_text(f"^(?:{_DESTROYED})$")}), false)' if kind == "VARCHAR" else ""
+    )
 
 
 def reject_reasons(

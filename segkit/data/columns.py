@@ -203,23 +203,30 @@ def _strptime(written: str, date_format: str, time_zone: str | None) -> str:
     return parsed
 
 
-def number(expression: str, kind: str, mark: str = ".", units: bool = False) -> str:
-    """Return SQL for a finite number as DOUBLE, NULL where it isn't one; see `plain_number`."""
+def number(expression: str, kind: str, mark: str = ".", units: bool = False, clean: bool = False) -> str:
+    """Return SQL for a finite number as DOUBLE, NULL where it isn't one; see `plain_number`.
+
+    Texts that are known to be `clean` are digits with a decimal mark, or no numbers.
+    """
     if is_number(kind):
         cast = f"({expression})::DOUBLE"
         return cast if not kind.startswith(("FLOAT", "DOUBLE")) else f"CASE WHEN isfinite({expression}) THEN {cast} END"
-    read = _read_number(expression, mark, units, "DOUBLE")
+    read = _read_number(expression, mark, units, "DOUBLE", clean)
     return f"CASE WHEN isfinite({read}) THEN {read} END"
 
 
-def money(expression: str, kind: str, mark: str = ".") -> str:
+def money(expression: str, kind: str, mark: str = ".", clean: bool = False) -> str:
     """Return SQL for money, exact to a hundredth of the smallest coin, NULL where it isn't a number."""
-    return f"TRY_CAST({expression} AS {MONEY})" if is_number(kind) else _read_number(expression, mark, False, MONEY)
+    return (
+        f"TRY_CAST({expression} AS {MONEY})" if is_number(kind) else _read_number(expression, mark, False, MONEY, clean)
+    )
 
 
-def _read_number(expression: str, mark: str, units: bool, kind: str) -> str:
+def _read_number(expression: str, mark: str, units: bool, kind: str, clean: bool) -> str:
     text = f"trim(({expression})::VARCHAR)"
     quick, plain = quick_number(text, mark), plain_number(text, mark, units)
+    if clean:
+        return f"TRY_CAST({quick} AS {kind})"
     return f"coalesce(TRY_CAST({quick} AS {kind}), TRY_CAST({plain} AS {kind}))"
 
 

@@ -1,6 +1,7 @@
 """The canonical tables as views of an engine, and the ledger of what became of every line."""
 
 from datetime import date, timedelta
+from functools import partial
 
 import duckdb
 import pandas as pd
@@ -32,22 +33,22 @@ def create_views(card: Card, as_of: date | None, connection, known: dict | None)
             until = f" WHERE coalesce({ordered_at} < {limit}, true)" if limit else ""
             connection.execute(f"CREATE VIEW raw_orders AS FROM all_orders{until}")
     integers = integer_ids(card, connection, types, relations)
-    fold = folds_case(card, connection, types)
-    sql = {
-        name: canonical.canonical_columns(name, table, types[name], integers, fold)
-        for name, table in card.tables.items()
-    }
+    canonical_of = partial(canonical.canonical_columns, integers=integers, fold=folds_case(card, connection, types))
+    sql = {name: canonical_of(name, table, types[name]) for name, table in card.tables.items()}
     reasons = canonical.reject_reasons(card.tables["orders"], types["orders"], integers, card.currency)
     try:
         connection.execute(f"CREATE VIEW judged_orders AS {canonical.judged_orders(sql['orders'], reasons)}")
-        notes: list[str] = []
+        notes, clean = [], []
         if known is None:
             check_currencies(card, connection)
-            ledger, days, notes = _read_ledger(card, connection, as_of, _cleaned_numbers(card, connection, types))
+            texts = _cleaned_numbers(card, connection, types)
+            ledger, days, notes, clean = _read_ledger(card, connection, as_of, texts)
         else:
-            ledger, days = known["ledger"], {}
+            ledger, days, clean = known["ledger"], {}, known["seen"].get("clean", [])
     except duckdb.Error as error:
         raise blame(connection, card, "orders", error) from None
+    if clean:  # which spares every later scan
+        sql["orders"] = canonical_of("orders", card.tables["orders"], types["orders"], clean=clean)
     found = set(ledger.loc[ledger["rows"] > 0, "reason"])
     connection.execute(f"CREATE VIEW orders AS {canonical.kept_orders(sql['orders'], reasons, found, limit)}")
     columns = {"orders": [name for name in sql["orders"] if name not in ("unit_price", *canonical.UNITS)]}
@@ -70,9 +71,8 @@ def create_views(card: Card, as_of: date | None, connection, known: dict | None)
         for name in left_out:
             connection.execute(f"ALTER TABLE customers DROP COLUMN {quote(name)}")
         columns["customers"] = [name for name in columns["customers"] if name not in left_out]
-    return known or {
-        "ledger": ledger, "seen": {"days": days, "columns": columns, "left_out": left_out, "notes": notes}
-    }  # fmt: skip
+    seen = {"days": days, "columns": columns, "left_out": left_out, "notes": notes, "clean": clean}
+    return known or {"ledger": ledger, "seen": seen}
 
 
 def _repeated_keys(connection, name: str) -> list[str]:
@@ -158,10 +158,10 @@ def _explain_status(connection, status, where: str) -> str:
 
 def _read_ledger(
     card: Card, connection, as_of: date | None, texts: dict[str, str]
-) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
-    """Return ledger, first and last kept day and day of a sale, notes; refuse what breaks the contract too often.
+) -> tuple[pd.DataFrame, dict[str, str], list[str], list[str]]:
+    """Return ledger, first and last kept day and day of a sale, notes, clean numbers.
 
-    `texts` is SQL by column of the numbers that were cleaned.
+    What breaks the contract too often is refused. `texts` is SQL by column of the numbers that were cleaned.
     """
     cleaned = "".join(
         f', count({text}) AS "cleaned {name}", min({text}) AS "example {name}"'
@@ -209,4 +209,5 @@ def _read_ledger(
     days = {"first": kept["first_day"].min(), "last": kept["last_day"].max()}
     if "sale" in kept.index:
         days |= {"first_sale": kept.loc["sale", "first_day"], "last_sale": kept.loc["sale", "last_day"]}
-    return ledger.reset_index(), days, notes
+    clean = [name for name in texts if not found[f"cleaned {name}"].any()]
+    return ledger.reset_index(), days, notes, clean

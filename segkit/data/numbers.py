@@ -44,9 +44,9 @@ def plain_number(text: str, mark: str = ".", units: bool = False) -> str:
     ['12.50', '12.50', '1234.50', None, '0.125']
     """
     if mark == ".,":
-        either = "[^0-9]*[1-9][0-9]{0,2}[.,][0-9]{3}[^0-9]*"
+        either = "^[^0-9]*[1-9][0-9]{0,2}[.,][0-9]{3}[^0-9]*$"
         tries = f"coalesce({plain_number(text, '.', units)}, {plain_number(text, ',', units)})"
-        return f"CASE WHEN NOT regexp_full_match({text}, '{either}') THEN {tries} END"
+        return f"CASE WHEN NOT regexp_matches({text}, '{either}') THEN {tries} END"
     other = "," if mark == "." else "."
     without = f"regexp_replace({text}, {sql_text(f'{_SIGN}|{_UNIT}$' if units else _SIGN)}, '')"
     bare = f"trim(translate({without}, {sql_text(_ODD)}, {sql_text(_PLAIN)}))"
@@ -55,7 +55,7 @@ def plain_number(text: str, mark: str = ".", units: bool = False) -> str:
     ways = rf"[-+]? ?{number}|{number} ?-|\( ?{number} ?\)"
     kept = f"replace(regexp_replace({bare}, '[^0-9{mark}]', '', 'g'), ',', '.')"
     sign = f"CASE WHEN regexp_matches({bare}, '[-(]') THEN '-' ELSE '' END"
-    return f"CASE WHEN regexp_full_match({bare}, {sql_text(ways)}) THEN {sign} || {kept} END"
+    return f"CASE WHEN regexp_matches({bare}, {sql_text(f'^(?:{ways})$')}) THEN {sign} || {kept} END"
 
 
 def quick_number(text: str, mark: str) -> str:

@@ -60,7 +60,7 @@ def reconcile(orders) -> Reconciliation | None:
         kind = as_sql.column_types(orders.connection, "raw_orders", {"line_refund": table.line_refund}, "[orders]")
         back += f" + abs(coalesce({as_sql.money(table.line_refund, kind['line_refund'], table.mark('amount'))}, 0))"
     stated = ", ".join(f"max({sql}) AS {name}" for name, sql in sums.items())
-    kept = ", ".join(f"'{reason}'" for reason in KEPT)
+    kept = ", ".join(f"'{reason}'" for reason in (*KEPT, "zero_amount"))  # what was given back in full counts too
     by_order = f"""
         SELECT "=order_id"::VARCHAR AS "order", sum("=amount" + {back})::DOUBLE AS own, {stated}
         FROM judged_orders WHERE "=reason" IN ({kept}) GROUP BY "=order_id"

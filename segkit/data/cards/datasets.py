@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from segkit.data.cards.card import CARDS, Card, list_cards, read_card
+from segkit.data.cards.card import CARDS, Card, cards_folder, list_cards, read_card
 from segkit.data.cards.locate import locate_files
 from segkit.data.cards.sections import FileSource
 from segkit.runtime.errors import InputError
 
 
-def describe_datasets(folder: Path = CARDS) -> str:
+def describe_datasets(folder: Path | None = None) -> str:
     """Return a paragraph per card: name, title, tables, whether the files are there, how to get those that aren't.
+
+    Of the cards in `folder`, by default of the shop's own and those of the project.
 
     A card that can't be read is listed with its error, so that one bad card doesn't hide the others.
 
@@ -18,7 +20,8 @@ def describe_datasets(folder: Path = CARDS) -> str:
     >>> print(describe_datasets().splitlines()[0])
     complete-journey  The Complete Journey
     """
-    paths = list_cards(folder)
+    folders = [folder] if folder else dict.fromkeys((cards_folder(), CARDS))
+    paths = [path for one in folders for path in list_cards(one)]
     if not paths:
         return f"no cards in {folder.name}/; `segkit new-card FILE` writes one"
     width = max(len(path.stem) for path in paths)

@@ -57,6 +57,7 @@ OPTIONAL = {
 DATABASES = ("postgresql://", "postgres://")
 _NUMBERS = ("quantity", "amount", "unit_price", "discount", "coupon_discount")
 _RESERVED = (*REQUIRED, *(f"raw_{name}" for name in REQUIRED), "all_orders", "judged_orders", "contacts")  # views
+_PREFIX = "^([A-Za-z]{2,})[-_. ]?[0-9]"
 _CONFIG = ConfigDict(extra="forbid")
 
 
@@ -66,6 +67,8 @@ class Sql(str):
 
 def as_sql(given) -> Sql:
     """Return SQL of what a card gives for a column: its name in quotes, or ``{ sql = "..." }``.
+
+    ``{ prefix_of = "..." }`` is the word that an article number begins with.
 
     Examples
     --------
@@ -78,6 +81,8 @@ def as_sql(given) -> Sql:
         return Sql(quote(given))
     if isinstance(given, dict) and set(given) == {"sql"} and isinstance(given["sql"], str) and given["sql"].strip():
         return condition(given["sql"])
+    if isinstance(given, dict) and set(given) == {"prefix_of"} and isinstance(given["prefix_of"], str):
+        return Sql(f"nullif(regexp_extract({quote(given['prefix_of'])}::VARCHAR, '{_PREFIX}', 1), '')")
     raise ValueError(f'must be a column in quotes or {{ sql = "..." }}, not {given!r}')
 
 

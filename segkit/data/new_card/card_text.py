@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from segkit.data.cards.sections import TO_DECIDE, FileSource
 from segkit.runtime.errors import InputError
 
+MONEY_KEYS = ("order_discount", "order_refund", "take_off_discount", "unit_price")
 _AGREE = 0.9  # of the orders whose stated totals agree with an answer, to take it without asking
 _LEAD = 0.02  # before the other answers, which agree where nothing depends on them
 
@@ -15,14 +16,13 @@ _LEAD = 0.02  # before the other answers, which agree where nothing depends on t
 class Decision:
     """What the file can't answer: the key, what is asked, and the lines that answer it, each with what it means.
 
-    Where `money` is meant and all answers give the same figures, or the totals that the export states speak for one,
-    nothing is asked.
+    What the lines' money is (`MONEY_KEYS`) is not asked where all answers give the same figures, or where the totals
+    that the export states speak for one.
     """
 
     key: str
     asked: str
     choices: tuple[tuple[str, str], ...]
-    money: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _try(lines: list, place: int, choice: str, figures: Callable[[str], Figures]
 def _settled(line: Decision, found: list[Figures | str]) -> str | None:
     """Return the line that answers a question by itself, with the reason; None where it is to be asked."""
     read = [one for one in found if isinstance(one, Figures)]
-    if not line.money or len(read) < len(found) or not found:
+    if line.key not in MONEY_KEYS or len(read) < len(found) or not found:
         return None
     if len({(one.told, one.days) for one in read}) == 1:
         return f"{line.choices[0][0]}    # all answers give the same here"
@@ -151,4 +151,4 @@ def open_questions(text: str) -> list[str]:
             below = lines[place + 1 :]
             last = next((at for at, one in enumerate(below) if not one.startswith("#   ")), len(below))
             found.append("\n".join([f"{key}: {asked}", *(f"  {one[4:]}" for one in below[:last])]))
-    return found
+    return sorted(found, key=lambda question: not question.startswith("category"))  # it is what makes segments tell

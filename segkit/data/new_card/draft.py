@@ -104,6 +104,7 @@ def draft_card(file, name: str, folder: Path = CARDS, table: str = "") -> str:
         duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection,
     ):
         exports = [_open(connection, number, *one, copied) for number, one in enumerate(_sources(given, table, folder))]
+        _refuse_parts(exports)
         main, lines, guess = None, [], None
         for export in exports:
             drafted, roles = _draft(connection, name, export, folder)
@@ -113,13 +114,24 @@ def draft_card(file, name: str, folder: Path = CARDS, table: str = "") -> str:
         others = [export for export in exports if export is not main]
         if others and not is_orders:
             raise InputError(
-                f"none of {', '.join(export.name for export in exports)} has order lines: give the file with the orders "
+                f"none of {', '.join(export.name for export in exports)} has order lines: give the file with them "
                 "too, or one file of customers alone"
             )
         for other in others:
             body += join_lines(connection, other, main, guess, _shown_path(other.source, folder))
     card = folder / f"{name}.toml"
     return fill_in(body, lambda text: _figures(text, card))
+
+
+def _refuse_parts(exports: list[Export]) -> None:
+    """Refuse files of which two have the same columns: parts of one table are one source."""
+    for place, one in enumerate(exports):
+        for other in exports[:place]:
+            if {look.name for look in one.looks} == {look.name for look in other.looks}:
+                raise InputError(
+                    f"{other.name} and {one.name} have the same columns, so they are parts of one table: name them by "
+                    f"their folder, {Path(one.source.source).parent}, or by a pattern in quotes"
+                )
 
 
 def _figures(text: str, path: Path) -> Figures:
@@ -149,8 +161,8 @@ def _draft(connection, name: str, export: Export, folder: Path):
     looks = look_at_columns(connection, "rows", export.separator)
     if len(looks) == 1:
         raise InputError(
-            f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with commas "
-            "or semicolons between the columns"
+            f"{export.name} has only one column, {looks[0].name!r}: if another separator is meant, export it with "
+            "commas or semicolons between the columns"
         )
     if known is not None and (look := export.look(known.id)):
         of_answers = known if known.table == "features" else None

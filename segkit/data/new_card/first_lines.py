@@ -26,8 +26,9 @@ def columns_to_fill(connection, looks: list[Look]) -> tuple[tuple[str, ...], str
         cell = f"nullif(trim({quote(look.name)}::VARCHAR), '')"
         fits, orders = connection.execute(f"""
             SELECT count(*) FILTER (filled = 1 AND first IS NOT NULL), count(*) FROM (
-                SELECT count({cell}) AS filled, arg_min(struct_pack(c := {cell}), rowid).c AS first
-                FROM sample WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1 AND count({cell}) > 0)""").fetchone()
+                SELECT count({cell}) AS filled, arg_min(struct_pack(c := {cell}), rowid).c AS first FROM sample
+                WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1 AND count({cell}) > 0)
+        """).fetchone()
         if orders >= _FEWEST and fits >= _SHARE * orders:
             filled.append(look.name)
     return tuple(filled), order.name
@@ -41,8 +42,9 @@ def _empty_together(connection, order: Look, gaps: list[Look]) -> tuple[str, ...
     if first:
         return ()
     checks = ", ".join(
-        f"avg(({empty(look)})::INTEGER) FILTER ({empty(order)}), avg(({empty(look)})::INTEGER) FILTER (NOT {empty(order)})"
+        f"avg(({empty(look)})::INTEGER) FILTER ({where})"
         for look in gaps
+        for where in (empty(order), f"NOT {empty(order)}")
     )
     shares = connection.execute(f"SELECT {checks} FROM sample").fetchone()
     below, above = shares[::2], shares[1::2]

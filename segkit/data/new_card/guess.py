@@ -96,7 +96,7 @@ def line_money(guess: Guess) -> str:
 
 
 def _returns_by_word(connection, guess: Guess) -> None:
-    """Let a column of returns say so in words where their amounts are not negative, and keep it out of the stati else."""
+    """Let a column of returns say so in words where their amounts are not negative; else its words are no status."""
     back = guess.roles.get("is_return")
     if back is None:
         return

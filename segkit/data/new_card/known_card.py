@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 from segkit.data.cards.known_exports import Format
-from segkit.data.cards.sections import FileSource
+from segkit.data.cards.sections import FileSource, as_sql
 from segkit.data.contacts import contact_name
-from segkit.data.convert import sql_text
 from segkit.data.new_card.card_text import Decision, file_lines, head_lines, toml_list, toml_text
 from segkit.data.new_card.guess import Guess, find_dates
 from segkit.data.new_card.look import Look
@@ -17,7 +16,6 @@ from segkit.runtime.errors import InputError
 from segkit.runtime.spelling import quote
 
 MOST_CATEGORIES = 60
-_PREFIX = "^([A-Za-z]{2,})[-_. ]?[0-9]"  # of an article number that begins with a word
 
 
 @dataclass
@@ -109,18 +107,19 @@ def _category(connection, export: Export, section: dict) -> list:
         look = export.look(column)
         if look is None:
             continue
-        prefix = f"regexp_extract({quote(look.name)}::VARCHAR, {sql_text(_PREFIX)}, 1)"
+        prefix = as_sql({"prefix_of": look.name})
         found, filled, rows = connection.execute(
-            f"SELECT count(DISTINCT prefix), count(*) FILTER (prefix <> ''), count(*) FROM (SELECT {prefix} AS prefix FROM sample)"
+            "SELECT count(DISTINCT prefix), count(*) FILTER (prefix <> ''), count(*) "
+            f"FROM (SELECT {prefix} AS prefix FROM sample)"
         ).fetchone()
         if 1 < found <= MOST_CATEGORIES and filled > 0.7 * rows:
-            sql = f"nullif({prefix}, '')"
-            choices.append((f"category = {{ sql = '''{sql}''' }}", f"what {look.name} begins with, {found} different"))
+            line = f"category = {{ prefix_of = {toml_text(look.name)} }}"
+            choices.append((line, f"what {look.name} begins with, {found} different"))
     if not choices:
         return []
     choices.append(("category = false", "none"))
     asked = "the export has no category, and segments say more with one"
-    return ["[orders.columns]", Decision("category", asked, tuple(choices), money=False)]
+    return ["[orders.columns]", Decision("category", asked, tuple(choices))]
 
 
 def _status(connection, export: Export, section: dict) -> list:
@@ -166,8 +165,8 @@ def join_lines(connection, other: Export, main: Export, roles: dict[str, Look], 
     share, table, key = max(found, key=lambda one: one[0], default=(0.0, "", None))
     if key is None or share < 0.2:
         raise InputError(
-            f"{other.name} has no column whose values are the customers or the products of {main.name}; leave it out, or "
-            "name the files of one table by a pattern in quotes"
+            f"{other.name} has no column whose values are the customers or the products of {main.name}; leave it out, "
+            "or name the files of one table by a pattern in quotes"
         )
     known = other.known if other.known and other.known.table == table else None
     lines = ["", f"[{table}]", *file_lines(shown, other.source, known.name if known else "")]

@@ -118,7 +118,8 @@ def _look(connection, name: str, kind: str, rows: int, all_rows: int, separator:
         written = f"CASE WHEN ({blank}) IS NULL AND trim({column}) NOT IN ('-', '–') THEN NULL ELSE {written} END"
     filled, distinct, numbers, dates, whole, low, high, negative, no_number = connection.execute(f"""
         SELECT count(shown), count(DISTINCT shown), count(value),
-            count(*) FILTER (TRY_CAST(shown AS TIMESTAMP) > TIMESTAMP '1900-01-01' AND NOT regexp_full_match(shown, '[0-9.]+')),
+            count(CASE WHEN NOT regexp_full_match(shown, '[0-9.]+') THEN TRY_CAST(shown AS TIMESTAMP) END)
+                FILTER (TRY_CAST(shown AS TIMESTAMP) > TIMESTAMP '1900-01-01'),
             coalesce(bool_and(value = floor(value)), false), min(value), max(value), count(*) FILTER (value < 0),
             max(shown) FILTER (value IS NULL)
         FROM (SELECT {written} AS shown, {value} AS value FROM sample)

@@ -27,7 +27,7 @@ class Money:
     """How the lines' money is written in the card.
 
     `reasons` is why, by role; `words` further lines of [orders] and what is to be decided; `price` is what is to be
-    decided of the price; `totals` are the columns that state money of a whole order, `used` further ones that are named.
+    decided of the price; `totals` are the columns that state money of a whole order, `used` further ones.
     """
 
     reasons: dict[str, str] = field(default_factory=dict)

@@ -40,7 +40,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "customer_id": _words(
         """
         customer_id customer_number customer_no customer_nr customer_key customer cust_id client_id user_id
-        customer_unique_id clientnum client_number client_num user_pseudo_id distinct_id member_id household_id household_key account_id buyer_id shopper_id
+        customer_unique_id clientnum client_number client_num user_pseudo_id distinct_id
+        member_id household_id household_key account_id buyer_id shopper_id
         loyalty_id card_id kunden_id kundennummer kunden_nr kundennr kunde id_client numero_client code_client
         client id_cliente codigo_cliente cliente_id cliente customer_email billing_email email user
         """
