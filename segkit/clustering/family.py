@@ -188,7 +188,9 @@ def _own_fit(
         centres, labels = (array, None) if array.ndim == 2 else (None, array)
     if centres is not None and np.shape(centres)[1:] != rows.shape[1:]:
         if labels is None:
-            raise InputError(f"family {name}: its centres have {np.shape(centres)[1]} columns, and X has {rows.shape[1]}")
+            raise InputError(
+                f"family {name}: its centres have {np.shape(centres)[1]} columns, and X has {rows.shape[1]}"
+            )
         centres = None  # of some columns of X alone: labels are what counts
     if centres is None and (labels.ndim != 1 or len(labels) != len(chosen) or labels.dtype.kind not in "iub"):
         raise InputError(

@@ -47,7 +47,9 @@ def test_the_comparing_notebook_tells_the_same_with_other_last_digits(tmp_path, 
     committed = [(cell.source, told(cell)) for cell in notebook.cells if cell.cell_type == "code"]
     shaken = nbformat.v4.new_code_cell(SHAKE.replace("SEED", str(seed)))
     notebook.cells.insert(2, shaken)
-    client = NotebookClient(notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(copies)}})
+    client = NotebookClient(
+        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(copies)}}
+    )
     client.execute()
     again = [(cell.source, told(cell)) for cell in notebook.cells if cell.cell_type == "code" and cell is not shaken]
     other = [source for (source, then), (_, now) in zip(committed, again, strict=True) if then != now]
