@@ -13,7 +13,7 @@ from segkit.monitoring.previous_month import read_run
 from segkit.preprocessing.prepare import fit_matrix
 from segkit.reporting.finished_runs import finished_months, month_before
 from segkit.runtime.errors import InputError
-from segkit.runtime.tables.files import write_json
+from segkit.runtime.tables.files import read_table, write_json, write_table
 from segkit.runtime.tables.schema import TABLES
 
 FIT = {"month": "2026-01", "as_of": "2026-01-31", "parameters": {}, "judged": False, "figures": {}, "verdict": {}}
@@ -123,3 +123,12 @@ def test_tables_of_the_month_before_that_cannot_be_are_refused(run, name, spoil)
 def test_months_in_digits_of_other_scripts_are_no_months(run):
     run.rename(run.with_name("２０２６-01"))
     assert finished_months(run.parent) == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_is_read_as_it_is_written_gaps_included(tmp_path, name):
+    given = {"text": ["a", None], "boolean": [True, None], "integer": [1, None]}
+    columns = {column: given.get(kind.type, [0.5, None]) for column, kind in TABLES[name].columns.items()}
+    for rows in (2, 0):
+        path = write_table(pd.DataFrame(columns).head(rows), name, tmp_path)
+        assert len(read_table(path)) == rows
