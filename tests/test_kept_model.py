@@ -38,7 +38,7 @@ def month(seed: int, day: date):
 def kept():
     first = resample(compare(month(0, date(2020, 1, 31)), FAMILIES[:1], [2, 3]), limits=LIMITS, draws=10)
     first = choose(first, LIMITS)
-    fit = json.loads(json.dumps(record_fit(first, month="2020-01", parameters={})))
+    fit = json.loads(json.dumps(record_fit(first, month="2020-01", as_of=date(2020, 1, 31), parameters={})))
     february = month(1, date(2020, 2, 29))
     return first, kept_candidates(fit_segmentation(first, draws=4), february, fit, why="frozen: nothing has changed")
 
@@ -62,7 +62,7 @@ def test_the_model_itself_comes_back_and_nothing_is_fitted_for_it(kept):
     model = fit_segmentation(chosen)
     assert model is chosen.kept_segmentation
     assert cross_segments(chosen, model) is None
-    assert record_fit(chosen, month="2020-02", parameters={})["month"] == "2020-01"
+    assert record_fit(chosen, month="2020-02", as_of=date(2020, 2, 29), parameters={})["month"] == "2020-01"
     assert choice_rule(chosen) == KEPT_RULE
     assert forward_sentence(chosen).startswith("When the model was fitted, as of 2020-01-31: what these segments")
 

@@ -1,6 +1,7 @@
 """A month that keeps the model of an earlier one: what is known of it, without trying anything else."""
 
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from segkit.validation.selection import OF_BASELINES, forward_sentence
 _RESAMPLED = ("stability", "pairs")
 
 
-def record_fit(candidates: Candidates, *, month: str, parameters: dict) -> dict:
+def record_fit(candidates: Candidates, *, month: str, as_of: date, parameters: dict) -> dict:
     """Return what is known of the chosen candidate when it is fitted, as JSON holds it, for the months that keep it.
 
     Parameters
@@ -27,6 +28,8 @@ def record_fit(candidates: Candidates, *, month: str, parameters: dict) -> dict:
         After `choose`.
     month : str
         Such as ``"2017-09"``.
+    as_of : date
+        Its last day counted.
     parameters : dict
         Those that decided how candidates were tried and judged; a month with others fits anew.
     """
@@ -39,7 +42,7 @@ def record_fit(candidates: Candidates, *, month: str, parameters: dict) -> dict:
         own[name] = {"columns": list(table), "rows": json_rows(table, list(table))}
     return {
         "month": month,
-        "as_of": str(candidates.known_matrix().features.as_of),
+        "as_of": str(as_of),
         "parameters": parameters,
         "judged": candidates.judgement.shares is not None,
         "figures": dict(zip(KEPT_FIGURES, json_rows(chosen.to_frame().T, KEPT_FIGURES)[0], strict=True)),

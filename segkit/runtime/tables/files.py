@@ -133,7 +133,7 @@ def _misfits(table: pd.DataFrame, columns: dict[str, Column]) -> str:
     if missing := [name for name in columns if name not in table]:
         return f"it has no column {', '.join(missing)}"
     for name, column in columns.items():
-        filled = table[name].dropna()
+        filled = table[name].dropna().infer_objects()  # booleans with gaps come back as objects
         fits = pd.api.types.is_string_dtype(filled) if column.type == "text" else _is_number(filled)
         if len(filled) and not fits:
             return f"its column {name} holds no {column.type}"
