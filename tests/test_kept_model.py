@@ -75,3 +75,12 @@ def test_tables_that_show_a_comparison_show_it_beside_the_rules_alone(kept):
         assert tables.segment_flows(each).empty
         assert not tables.shortlist(each).empty
     assert replace(chosen, kept=None).proposed == "kmeans-2"
+
+
+def test_an_interval_without_an_upper_end_is_kept_as_one(kept):
+    first, _ = kept
+    pairs = first.pairs.assign(ratio=1.5, low=[0.2] * len(first.pairs), high=np.inf)
+    fit = record_fit(replace(first, pairs=pairs), month="2020-01", as_of=date(2020, 1, 31), parameters={})
+    assert "Infinity" not in json.dumps(fit)
+    model, february = fit_segmentation(first, draws=4), month(1, date(2020, 2, 29))
+    assert kept_candidates(model, february, json.loads(json.dumps(fit)), why="").pairs["high"].eq(np.inf).all()

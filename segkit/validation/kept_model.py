@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from segkit.clustering.families import BASELINES, FAMILIES
@@ -95,16 +96,19 @@ def kept_candidates(
     table.loc[kept.candidate_id, "reason"] = (
         f"Fitted as of {segmentation.as_of}, and kept: {why.partition(': ')[2] or why}"
     )
-    found = {
-        name: pd.DataFrame(fit[name]["rows"], columns=fit[name]["columns"]).assign(candidate_id=kept.candidate_id)
-        for name in _RESAMPLED
-    }
+    found = {name: _read_rows(**fit[name]).assign(candidate_id=kept.candidate_id) for name in _RESAMPLED}
     timings = pd.DataFrame([{"candidate_id": one.candidate.candidate_id, **one.cost} for one in fitted])
     candidates = Candidates(
         table.reset_index(), labels, timings, _families(kept), (), matrix.transformer, matrix, judgement, **found,
         kept=fit | {"candidate_id": kept.candidate_id}, kept_segmentation=segmentation,
     )  # fmt: skip
     return candidates.filled(judgement.figures())
+
+
+def _read_rows(columns: list[str], rows: list[list]) -> pd.DataFrame:
+    """Return a table of `record_fit`; an interval with a lower end and no upper one goes on without end."""
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(high=table["high"].astype(float).mask(table["high"].isna() & table["low"].notna(), np.inf))
 
 
 def _families(kept: Candidate) -> tuple[Family, ...]:
