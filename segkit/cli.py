@@ -141,9 +141,7 @@ def new_card(
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the card; by default the file's.")] = "",
     table: Annotated[str, typer.Option(metavar="SCHEMA.NAME", help="The table of the database to look at.")] = "",
-    notebooks: Annotated[
-        bool, typer.Option("--notebooks", help="Copy the notebooks too, for the shop to edit.")
-    ] = False,
+    notebooks: Annotated[bool, typer.Option("--notebooks", help="Copy the notebooks too, to be edited.")] = False,
     debug: Debug = False,
 ) -> None:
     """Look at exports, guess which column is what, and write a commented card to finish."""

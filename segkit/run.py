@@ -44,6 +44,7 @@ from segkit.runtime.table_store import SavedTable, find_table, save_table
 NOTEBOOKS = ROOT / "notebooks"
 CHAIN = "SEGKIT_CHAIN"  # names the folder in which the notebooks of one report keep their tables
 PARAMETERS = "parameters.json"  # in that folder
+_OF_ONE_MONTH = ("choice", "way")  # parameters that an earlier month takes from the card, or its notebook
 _NOT_COMPARED = (*SHARED, "previous")  # they say which folder and which month before, which are compared themselves
 
 
@@ -138,7 +139,8 @@ class Run:
     def _study_month(self, label: str) -> EarlierMonth:
         from segkit.monitoring.month_history import from_tables
 
-        given = self.given | {"month": label, "as_of": "", "previous": "", "choice": "", "way": "auto"}
+        own = {name: setting for name, setting in self.given.items() if name not in _OF_ONE_MONTH}
+        given = own | {"month": label, "as_of": "", "previous": ""}
         other = Run(self.card, label, last_day_counted(label), self.parameters, "", self.notebooks, given)
         return from_tables(other, label)
 

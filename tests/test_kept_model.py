@@ -38,7 +38,7 @@ def month(seed: int, day: date):
 def kept():
     first = resample(compare(month(0, date(2020, 1, 31)), FAMILIES[:1], [2, 3]), limits=LIMITS, draws=10)
     first = choose(first, LIMITS)
-    fit = json.loads(json.dumps(record_fit(first, month="2020-01", parameters={})))
+    fit = json.loads(json.dumps(record_fit(first, month="2020-01", as_of=date(2020, 1, 31), parameters={})))
     february = month(1, date(2020, 2, 29))
     return first, kept_candidates(fit_segmentation(first, draws=4), february, fit, why="frozen: nothing has changed")
 
@@ -62,7 +62,7 @@ def test_the_model_itself_comes_back_and_nothing_is_fitted_for_it(kept):
     model = fit_segmentation(chosen)
     assert model is chosen.kept_segmentation
     assert cross_segments(chosen, model) is None
-    assert record_fit(chosen, month="2020-02", parameters={})["month"] == "2020-01"
+    assert record_fit(chosen, month="2020-02", as_of=date(2020, 2, 29), parameters={})["month"] == "2020-01"
     assert choice_rule(chosen) == KEPT_RULE
     assert forward_sentence(chosen).startswith("When the model was fitted, as of 2020-01-31: what these segments")
 
@@ -75,3 +75,12 @@ def test_tables_that_show_a_comparison_show_it_beside_the_rules_alone(kept):
         assert tables.segment_flows(each).empty
         assert not tables.shortlist(each).empty
     assert replace(chosen, kept=None).proposed == "kmeans-2"
+
+
+def test_an_interval_without_an_upper_end_is_kept_as_one(kept):
+    first, _ = kept
+    pairs = first.pairs.assign(ratio=1.5, low=[0.2] * len(first.pairs), high=np.inf)
+    fit = record_fit(replace(first, pairs=pairs), month="2020-01", as_of=date(2020, 1, 31), parameters={})
+    assert "Infinity" not in json.dumps(fit)
+    model, february = fit_segmentation(first, draws=4), month(1, date(2020, 2, 29))
+    assert kept_candidates(model, february, json.loads(json.dumps(fit)), why="").pairs["high"].eq(np.inf).all()

@@ -2,39 +2,18 @@
 
 import hashlib
 import json
-from datetime import timedelta
 
 import pandas as pd
 
 from segkit.data.periods import last_day_counted, next_month
 from segkit.monitoring.migration import migrations
 from segkit.monitoring.previous_month import EarlierMonth
-from segkit.runtime.tables.files import round_significant
 from segkit.segments.profile import sort_ids
-from segkit.validation.candidates import KEPT_FIGURES, Candidates
-from segkit.validation.selection import forward_sentence
+from segkit.validation.candidates import Candidates
+from segkit.validation.kept_model import record_fit
 
 MOST_MOVES = 12  # months that a forecast goes back
 _MOVED = ["from_segment_id", "to_segment_id", "customers"]
-
-
-def fit_record(candidates: Candidates, parameters: dict, label: str, as_of) -> dict:
-    """Return what is known of a model when it is fitted, for the months that keep it; as plain JSON."""
-    chosen, own = candidates.chosen, {}
-    for name in ("stability", "pairs"):
-        table = getattr(candidates, name)
-        table = table[table["candidate_id"] == chosen["candidate_id"]].drop(columns="candidate_id")
-        own[name] = {"columns": list(table), "rows": _records(table, list(table))}
-    return {
-        "month": label,
-        "as_of": str(as_of),
-        "parameters": parameters,
-        "judged": candidates.judgement.shares is not None,
-        "figures": dict(zip(KEPT_FIGURES, _records(chosen.to_frame().T, list(KEPT_FIGURES))[0], strict=True)),
-        "verdict": candidates.verdict,
-        "forward": forward_sentence(candidates),
-        **own,
-    }
 
 
 def moves_so_far(
@@ -85,7 +64,7 @@ def month_history(
         "previous": None if previous is None else {"month": previous.label, "digest": previous.digest},
         "way": way.way,
         "why": way.reason,
-        "fit": previous.fit if way.kept else fit_record(candidates, parameters, label, as_of),
+        "fit": record_fit(candidates, month=label, as_of=as_of, parameters=parameters),
         "used_ids": sort_ids({*used_ids, *segment_ids}),
         "moves": [json.loads(month[_MOVED].to_json(orient="values")) for month in by_month(moves)],
     }
@@ -122,17 +101,3 @@ TRIED = (
 def tried_parameters(parameters) -> dict:
     """Return the parameters behind the candidates."""
     return {name: parameters.as_dict()[name] for name in TRIED}
-
-
-def horizon_before(as_of, horizon_days: int):
-    """Return the day one horizon before."""
-    return as_of - timedelta(days=horizon_days)
-
-
-def _records(table: pd.DataFrame, columns: list[str]) -> list[list]:
-    """Rows as JSON holds them: numbers rounded, null where one is missing."""
-    plain = table[columns].astype(object).where(table[columns].notna(), None)
-    return [
-        [float(round_significant([cell])[0]) if isinstance(cell, float) else cell for cell in row]
-        for row in plain.to_numpy().tolist()
-    ]

@@ -133,7 +133,7 @@ def judge_kept_model(way: Way, previous: EarlierMonth, orders, as_of, parameters
     then = features_by_model(previous, orders, origin) if way.model.as_of <= origin else None
     if then is None:
         return None
-    settings = {"horizon_days": parameters.horizon_days, "judge_value": parameters.judge_value, "seed": parameters.seed}
+    settings = {"horizon_days": parameters.horizon_days, "judge_value": parameters.judge_value}
     return judge_kept(orders, way.model, then, as_of, **settings)
 
 

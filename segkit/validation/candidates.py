@@ -215,8 +215,8 @@ def empty_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def json_number(figure) -> float | None:
-    """Return a figure as JSON holds it: rounded, null where it is missing."""
-    return None if pd.isna(figure) else float(round_significant([figure])[0])
+    """Return a figure as JSON holds it: rounded, null where it is missing or has no end."""
+    return float(round_significant([figure])[0]) if np.isfinite(figure) else None
 
 
 def json_rows(table: pd.DataFrame, columns: Sequence[str]) -> list[list]:

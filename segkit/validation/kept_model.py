@@ -1,7 +1,9 @@
 """A month that keeps the model of an earlier one: what is known of it, without trying anything else."""
 
 from dataclasses import replace
+from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from segkit.clustering.families import BASELINES, FAMILIES
@@ -18,7 +20,7 @@ from segkit.validation.selection import OF_BASELINES, forward_sentence
 _RESAMPLED = ("stability", "pairs")
 
 
-def record_fit(candidates: Candidates, *, month: str, parameters: dict) -> dict:
+def record_fit(candidates: Candidates, *, month: str, as_of: date, parameters: dict) -> dict:
     """Return what is known of the chosen candidate when it is fitted, as JSON holds it, for the months that keep it.
 
     Parameters
@@ -27,6 +29,8 @@ def record_fit(candidates: Candidates, *, month: str, parameters: dict) -> dict:
         After `choose`.
     month : str
         Such as ``"2017-09"``.
+    as_of : date
+        Its last day counted.
     parameters : dict
         Those that decided how candidates were tried and judged; a month with others fits anew.
     """
@@ -39,7 +43,7 @@ def record_fit(candidates: Candidates, *, month: str, parameters: dict) -> dict:
         own[name] = {"columns": list(table), "rows": json_rows(table, list(table))}
     return {
         "month": month,
-        "as_of": str(candidates.known_matrix().features.as_of),
+        "as_of": str(as_of),
         "parameters": parameters,
         "judged": candidates.judgement.shares is not None,
         "figures": dict(zip(KEPT_FIGURES, json_rows(chosen.to_frame().T, KEPT_FIGURES)[0], strict=True)),
@@ -92,16 +96,19 @@ def kept_candidates(
     table.loc[kept.candidate_id, "reason"] = (
         f"Fitted as of {segmentation.as_of}, and kept: {why.partition(': ')[2] or why}"
     )
-    found = {
-        name: pd.DataFrame(fit[name]["rows"], columns=fit[name]["columns"]).assign(candidate_id=kept.candidate_id)
-        for name in _RESAMPLED
-    }
+    found = {name: _read_rows(**fit[name]).assign(candidate_id=kept.candidate_id) for name in _RESAMPLED}
     timings = pd.DataFrame([{"candidate_id": one.candidate.candidate_id, **one.cost} for one in fitted])
     candidates = Candidates(
         table.reset_index(), labels, timings, _families(kept), (), matrix.transformer, matrix, judgement, **found,
         kept=fit | {"candidate_id": kept.candidate_id}, kept_segmentation=segmentation,
     )  # fmt: skip
     return candidates.filled(judgement.figures())
+
+
+def _read_rows(columns: list[str], rows: list[list]) -> pd.DataFrame:
+    """Return a table of `record_fit`; an interval with a lower end and no upper one goes on without end."""
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(high=table["high"].astype(float).mask(table["high"].isna() & table["low"].notna(), np.inf))
 
 
 def _families(kept: Candidate) -> tuple[Family, ...]:
