@@ -103,7 +103,7 @@ ARGUMENTS = ("dataset", "month", "as_of", "source", "out", "self", "settings", "
         (["--month", "2026-03", "--choice", "kmeans-²"], "must be a candidate_id, such as kmeans-5"),
         (["--month", "2026-03", "--choice", "k" * 5000], "must be a candidate_id"),
         (["--month", "2026-03", "--set", "window_days=３６５"], "a whole number from 30 to 3660"),
-        (["--month", "2026-03", "--set", f"min_customers={'9' * 5000}"], "a whole number from 0 to 1e+09"),
+        (["--month", "2026-03", "--set", f"min_customers={'9' * 5000}"], "a whole number from 0 to 1,000,000,000"),
         (["--month", "2026-03", "--set", "max_noise=nan"], "from 0 to 1"),
         (["--month", "2026-03", "--memory", "9" * 5000], "is not an amount"),
         (["--month", "2026-03", "--source", "~nouser-here/orders.csv"], "there is no user of that name"),
