@@ -102,7 +102,7 @@ ARGUMENTS = ("dataset", "month", "as_of", "source", "out", "self", "settings", "
         (["--as-of", "9999-12-31"], "beyond what is counted"),
         (["--month", "2026-03", "--choice", "kmeans-²"], "must be a candidate_id, such as kmeans-5"),
         (["--month", "2026-03", "--choice", "k" * 5000], "must be a candidate_id"),
-        (["--month", "2026-03", "--set", "window_days=３６５"], "a whole number from 30 to 3660"),
+        (["--month", "2026-03", "--set", "window_days=３６５"], "a whole number from 30 to 3,660"),
         (["--month", "2026-03", "--set", f"min_customers={'9' * 5000}"], "a whole number from 0 to 1,000,000,000"),
         (["--month", "2026-03", "--set", "max_noise=nan"], "from 0 to 1"),
         (["--month", "2026-03", "--memory", "9" * 5000], "is not an amount"),
