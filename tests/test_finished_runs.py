@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from segkit.clustering.grid import Candidate
 
-from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import freeze_candidate
 from segkit.monitoring.previous_month import read_run
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.prepare import features_from, prepare
 from segkit.reporting.finished_runs import finished_months, month_before
 from segkit.runtime.errors import InputError
 from segkit.runtime.tables.files import read_table, write_json, write_table
@@ -36,8 +36,8 @@ def run(tmp_path):
     folder = tmp_path / "2026-01"
     (folder / "tables").mkdir(parents=True)
     features = pd.DataFrame({"spend": [1.0, 2.0, 90.0, 99.0]}, index=pd.Index(list("abcd"), name="customer_id"))
-    matrix = fit_matrix(features, pd.DataFrame({"family": "value", "kind": "money"}, index=["spend"]))
-    fit_segmentation(features, matrix, Candidate("kmeans-2", "kmeans", {"k": 2}), seed=0).save(folder / "model")
+    matrix = prepare(features_from(features, {"spend": "money"}))
+    freeze_candidate(matrix, Candidate("kmeans-2", "kmeans", {"k": 2})).save(folder / "model")
     ids = {"customer_id": list("abcd"), "segment_id": ["S1", "S1", "S2", "S2"]}
     given = {"assignments": ids, "features": features.reset_index(), "map": ids | {"x": 0.0, "y": 1.0}}
     given |= {

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from segkit.clustering.grid import Candidate
 from typer.testing import CliRunner
 
 from segkit.cli import app
-from segkit.clustering.freeze import fit_segmentation
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import freeze_candidate
 from segkit.data.cards.card import Card, read_card
 from segkit.data.orders import read_orders
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.preprocessing.prepare import features_from, prepare
 from segkit.runtime.errors import InputError
 from segkit.runtime.tables.files import write_csv
 from segkit.runtime.tables.schema import TABLES
@@ -71,9 +71,8 @@ def run(tmp_path):
     folder = tmp_path / "reports" / "shop" / "2026-01"
     (folder / "tables").mkdir(parents=True)
     features = pd.DataFrame({"customer_id": EVERYBODY, "spend": [9.5, 99.0] * 9})
-    shop, money = features.set_index("customer_id"), {"family": "value", "kind": "money"}
-    matrix = fit_matrix(shop, pd.DataFrame(money, index=["spend"]))
-    fit_segmentation(shop, matrix, Candidate("kmeans-2", "kmeans", {"k": 2}), seed=0).save(folder / "model")
+    matrix = prepare(features_from(features.set_index("customer_id"), {"spend": "money"}))
+    freeze_candidate(matrix, Candidate("kmeans-2", "kmeans", {"k": 2})).save(folder / "model")
     (folder / "model" / "rules.sql").write_text("SELECT 'tampered' FROM features")
     ids = [*["S1"] * 6, "S2", "S0", *["S1"] * 10]
     names = {"S1": "Loyal", "S2": "=HYPERLINK(1)", "S0": "Unsegmented"}
@@ -210,7 +209,7 @@ def test_the_floor_is_fifty_unless_asked_and_never_below_ten_whatever_a_run_says
     write_record(run, handover_floor=12)
     assert handed(run, "klaviyo", floor=None)[1] == []
     for low in (1, 9, -3):
-        with pytest.raises(InputError, match="handover_floor is .*at least 10"):
+        with pytest.raises(InputError, match="handover_floor is .* from 10 to "):
             hand_over(run, floor=low)
     write_record(run, handover_floor=1)
     with pytest.raises(InputError, match=r"run\.json is damaged \(parameter handover_floor is 1"):

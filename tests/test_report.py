@@ -1,43 +1,14 @@
-"""A run is whole or absent, and papermill's leniency is not ours."""
+"""A chain of notebooks is refused, stopped and shown as it should be; papermill's leniency is not ours."""
 
 import nbformat
 import pytest
-from segkit.reporting.study.study_opening import open_study
 
-from segkit.reporting import run_chain as report
-from segkit.reporting.run_chain import NotebookFailed, _building, _chain, _execute, _export, _take_place
-
-
-def test_a_run_takes_its_place_in_one_step_and_the_older_one_goes(tmp_path):
-    place = tmp_path / "2017-09"
-    for text in ("first", "second"):
-        with _building(tmp_path, "2017-09") as building:
-            (building / "report.html").write_text(text)
-            _take_place(building, place)
-        assert (place / "report.html").read_text() == text
-    assert [path.name for path in tmp_path.iterdir()] == ["2017-09"]
-
-
-def fail_while_building(shelf):
-    with _building(shelf, "2017-09") as building:
-        (building / "report.html").write_text("half")
-        raise RuntimeError("the disk is full")
-
-
-def test_a_run_that_fails_leaves_the_older_one_and_nothing_else(tmp_path):
-    place = tmp_path / "2017-09"
-    place.mkdir()
-    (place / "report.html").write_text("whole")
-    with pytest.raises(RuntimeError, match="the disk is full"):
-        fail_while_building(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["2017-09"]
-    assert (place / "report.html").read_text() == "whole"
-
-
-def test_what_a_killed_run_left_is_cleared_away(tmp_path):
-    (tmp_path / ".building-2017-09-999999999").mkdir()
-    with _building(tmp_path, "2017-09") as building:
-        assert [path.name for path in tmp_path.iterdir()] == [building.name]
+from segkit.data.cards.card import read_card
+from segkit.reporting.run_chain import _export, chain_of
+from segkit.runtime.errors import InputError
+from segkit.runtime.notebook_steps import read_step
+from segkit.runtime.parameters import Parameters
+from segkit.runtime.run_step import NotebookFailed, run_step
 
 
 def notebook(path, source: str, tags=("parameters",)):
@@ -57,28 +28,30 @@ KNOWN = 'dataset: str = ""  # a\nmonth: str = ""  # b\nas_of: str = ""  # c\nsou
     [
         (KNOWN, (), "no cell tagged 'parameters'"),
         (KNOWN + "max_segment: int = 3  # e\n", ("parameters",), "unknown parameters: max_segment"),
+        (KNOWN, ("parameters",), "no notebook of .* saves .*: a report needs"),
     ],
 )
-def test_a_notebook_that_papermill_would_run_with_the_wrong_month_is_refused(
-    monkeypatch, tmp_path, source, tags, words
-):
+def test_a_notebook_that_papermill_would_run_with_the_wrong_month_is_refused(tmp_path, source, tags, words):
     notebook(tmp_path / "01_explore.ipynb", source, tags)
-    monkeypatch.setattr(report, "NOTEBOOKS", tmp_path)
-    with pytest.raises(NotebookFailed, match=words):
-        _chain(open_study("complete-journey", month="2017-09"))
+    with pytest.raises(InputError, match=words):
+        chain_of(tmp_path, read_card("complete-journey"), False, Parameters())
+
+
+def executed(path, target):
+    return run_step(read_step(path), target, {"month": "2017-09"})
 
 
 def test_a_notebook_that_stops_is_reported_with_cell_and_error_and_kept(tmp_path):
     notebook(tmp_path / "01_explore.ipynb", KNOWN + "1 / 0")
-    problem = _execute(tmp_path / "01_explore.ipynb", tmp_path / "out.ipynb", {"month": "2017-09"})
-    assert "notebook 01_explore.ipynb, cell 1: ZeroDivisionError: division by zero" in problem
+    with pytest.raises(NotebookFailed, match="notebook 01_explore.ipynb, cell 1: ZeroDivisionError: division by zero"):
+        executed(tmp_path / "01_explore.ipynb", tmp_path / "out.ipynb")
     assert (tmp_path / "out.ipynb").exists()
 
 
 def test_an_executed_notebook_does_not_say_when_or_where(tmp_path):
     notebook(tmp_path / "01_explore.ipynb", KNOWN + "month")
     for name in ("one", "other"):
-        assert _execute(tmp_path / "01_explore.ipynb", tmp_path / f"{name}.ipynb", {"month": "2017-09"}) == ""
+        executed(tmp_path / "01_explore.ipynb", tmp_path / f"{name}.ipynb")
     assert "2017-09" in (tmp_path / "one.ipynb").read_text()
     assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "other.ipynb").read_bytes()
 

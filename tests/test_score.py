@@ -7,33 +7,44 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
+from functools import cache
 
 import pandas as pd
 import pytest
-from segkit.clustering.grid import Candidate
 
-from segkit import cli, fit_segmentation, open_study
+from segkit import cli, open_run
 from segkit.clustering.assign import TOO_LITTLE, assign_customers
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import freeze_candidate
+from segkit.clustering.kmeans import KMEANS
 from segkit.clustering.segmentation import Segmentation
-from segkit.preprocessing.prepare import fit_matrix
+from segkit.data.cards.card import read_card
+from segkit.data.orders import read_orders
+from segkit.features.build import CustomerFeatures, build_features
+from segkit.preprocessing.prepare import prepare
 from segkit.runtime.disk import tell_full_disk
 from segkit.runtime.errors import InputError
 from segkit.scoring.score import score_customers, write_scores
-from segkit.validation.sureness import confidence_rules
+from segkit.validation.stability import Recipe
+from segkit.validation.sureness import resample_rules
+
+
+@cache
+def june() -> CustomerFeatures:
+    with read_orders(read_card("complete-journey"), date(2017, 6, 30)) as orders:
+        return build_features(orders, date(2017, 6, 30), 365)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    study, folder = open_study("complete-journey", "2017-06"), tmp_path_factory.mktemp("run")
-    segmentation = fit_segmentation(
-        study.features, study.matrix, Candidate("kmeans-5", "kmeans", {"k": 5}), seed=0, as_of=study.as_of,
-        recipe=study._built.recipe, window_days=study.days_counted,
-    )  # fmt: skip
-    settings = replace(study.parameters, bootstraps=10)
-    rules = confidence_rules(segmentation, study.features, None, settings)
-    segmentation = replace(segmentation, resampled=rules)
-    segmentation.save(folder / "model")
-    return folder, assign_customers(segmentation, study.features)
+    """A model of June, as a finished run keeps it, and the customers that it assigned."""
+    folder, matrix = tmp_path_factory.mktemp("run"), prepare(june())
+    model, sample = freeze_candidate(matrix, Candidate("kmeans-5", "kmeans", {"k": 5})), KMEANS.sample(matrix)
+    recipe = Recipe(KMEANS, {"k": 5}, model.rule.assign(sample.X)[0])
+    model = replace(model, resampled=tuple(resample_rules(sample, recipe, seed=0, resamples=10)))
+    model.save(folder / "model")
+    return folder, assign_customers(model, june().table)
 
 
 def test_the_same_data_gives_the_same_rows(run):
@@ -72,7 +83,7 @@ def test_a_dataset_without_the_columns_of_the_features_is_refused(run, tmp_path)
 
 def test_a_customer_of_whom_nothing_is_known_is_in_no_segment(run):
     segmentation = Segmentation.load(run[0] / "model")
-    features = open_study("complete-journey", "2017-06").features.head(3).copy()
+    features = june().table.head(3).copy()
     features.loc[features.index[1], [column.feature for column in segmentation.matrix.fitted]] = None
     scored = assign_customers(segmentation, features)
     assert scored["segment_id"].iloc[1] == "S0"
@@ -82,7 +93,7 @@ def test_a_customer_of_whom_nothing_is_known_is_in_no_segment(run):
 
 def test_less_than_half_known_is_too_little_and_half_is_enough(run):
     segmentation = Segmentation.load(run[0] / "model")
-    features = open_study("complete-journey", "2017-06").features.head(1)
+    features = june().table.head(1)
     names = list(dict.fromkeys(column.feature for column in segmentation.matrix.fitted))
     weights = [sum(one.variance for one in segmentation.matrix.fitted if one.feature == name) for name in names]
     for place in range(1, len(names)):
@@ -113,14 +124,11 @@ def lines_columns():
 def little_run(tmp_path):
     """A model of spend, fitted on 100 days of orders of the little shop."""
     card = little_shop(tmp_path, "2026-01-01")
-    study = open_study(card, as_of="2026-04-10", min_segments=1, min_customers=1)
-    spend = study._built.recipe | {"features": ["spend"]}
-    matrix = fit_matrix(study.features[["spend"]], study.dictionary.loc[["spend"]])
-    frozen = fit_segmentation(
-        study.features, matrix, Candidate("kmeans-1", "kmeans", {"k": 1}), seed=0, as_of=study.as_of, recipe=spend,
-        window_days=100,
-    )  # fmt: skip
-    frozen.save(tmp_path / "run" / "model")
+    with read_orders(read_card(card), date(2026, 4, 10)) as orders:
+        features = build_features(orders, date(2026, 4, 10), 100)
+    recipe, dictionary = features.recipe | {"features": ["spend"]}, features.dictionary.loc[["spend"]]
+    spend = replace(features, table=features.table[["spend"]], dictionary=dictionary, recipe=recipe)
+    freeze_candidate(prepare(spend), Candidate("kmeans-1", "kmeans", {"k": 1})).save(tmp_path / "run" / "model")
     return tmp_path
 
 
@@ -140,7 +148,7 @@ def test_orders_that_reach_back_too_few_days_place_nobody(little_run):
 
 def test_a_month_without_orders_is_refused_in_the_words_of_a_report(run):
     said = "has no orders in 2018-09: up to then its orders run from 2017-01-01 to 2018-01-01; name another month"
-    for ask in (score_customers, lambda run, *day: open_study(*day).orders):
+    for ask in (score_customers, lambda _, *day: open_run("01_explore", *day).orders):
         with pytest.raises(InputError, match=said):
             ask(run[0], "complete-journey", "2018-09")
 

@@ -1,12 +1,9 @@
 """What segments bring, whether they are targets, what could be tried."""
 
-from types import SimpleNamespace
-
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from segkit.reporting.study.study_worth import WorthSteps
 
 from segkit.plots.style import use_style
 from segkit.plots.worth import plot_kpis, plot_targets
@@ -14,6 +11,7 @@ from segkit.targeting.criteria import REACHED, judge_targets, place_targets
 from segkit.targeting.handover.audience import reachable_customers
 from segkit.targeting.kpis import KPIS, segment_kpis
 from segkit.targeting.levers import customers_per_arm, rank_levers
+from segkit.targeting.target_tables import kpi_table
 
 WEIGHTS = dict.fromkeys(
     ("weigh_revenue", "weigh_retention", "weigh_response", "weigh_confidence", "weigh_rule", "weigh_reach"), 0.5
@@ -74,13 +72,11 @@ def test_the_reports_table_bounds_a_retention_of_few_and_has_no_returns_where_no
     shop = pd.concat([shop, shop.set_axis([f"d{i:02}" for i in range(20)])])
     halves = pd.concat([halves, halves.set_axis(shop.index[20:])])
     segments = pd.DataFrame({"segment_id": ["S1", "S2"], "segment": ["Loyal", "Away"]})
-    study = SimpleNamespace(kpis=segment_kpis(shop, halves), segments=segments)
-    study._by_name = lambda table: WorthSteps._by_name(study, table)
-    table = WorthSteps.kpi_table.fget(study)
+    table = kpi_table(segment_kpis(shop, halves), segments)
     assert "return_rate" not in table
     assert table["retention"].tolist() == ["over 50 %", "under 50 %"]  # nobody of twenty lost, nobody kept
-    study.kpis = segment_kpis(shop.assign(return_spend_share=0.1), halves)
-    assert WorthSteps.kpi_table.fget(study)["return_rate"].tolist() == pytest.approx([0.1, 0.1])
+    table = kpi_table(segment_kpis(shop.assign(return_spend_share=0.1), halves), segments)
+    assert table["return_rate"].tolist() == pytest.approx([0.1, 0.1])
 
 
 def test_a_shop_without_campaigns_or_discounts_has_no_such_figures(shop, halves):

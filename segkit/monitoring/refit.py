@@ -74,6 +74,8 @@ def keep_or_refit(
     orders,
     parameters,
     *,
+    way: str = "auto",
+    refit_after: int = 6,
     judged_from=None,
 ) -> Way:
     """Return whether to go on with the model of the month before, or to compare candidates anew.
@@ -89,13 +91,16 @@ def keep_or_refit(
     orders : Orders
         Read as of this month.
     parameters : Parameters
-        ``way`` and ``refit_after``, and those that decide how candidates are tried: where these differ from when the
-        model was fitted, it is fitted anew.
+        Where those that decide how candidates are tried differ from when the model was fitted, it is fitted anew.
+    way : str
+        auto, refit (fit anew) or frozen (keep the model).
+    refit_after : int
+        Months after which a model is fitted anew in any case.
     judged_from : date, optional
         The first day as of which the future can be judged.
     """
     if previous is None:
-        advice = advise_way(age_months=None, refit_after=parameters.refit_after)
+        advice = advise_way(age_months=None, refit_after=refit_after)
         return Way(advice.way, advice.reason)
     model, tried = previous.segmentation, tried_parameters(parameters)
     aging = None if by_model is None else model_aging(previous, by_model, orders, parameters.seed)
@@ -104,14 +109,14 @@ def keep_or_refit(
         changed.append("choice")
     advice = advise_way(
         age_months=12 * (features.as_of.year - model.as_of.year) + features.as_of.month - model.as_of.month,
-        refit_after=parameters.refit_after,
+        refit_after=refit_after,
         drift=None if aging is None else aging[aging["feature"] != "segment"],
         mix=None if aging is None else aging[aging["feature"] == "segment"],
         judged_then=previous.fit["judged"],
         judged_now=judged_from is not None and judged_from <= features.as_of,
         same_features=aging is not None,
         changed=tuple(changed),
-        way=parameters.way,
+        way=way,
     )
     kept = advice.way == "frozen"
     return Way(advice.way, advice.reason, model if kept else None, previous.fit if kept else {}, aging)

@@ -98,8 +98,8 @@ def _limits(parameter) -> str:
     kind = {int: "a whole number", float: "a number", str: "a text"}[parameter.type]
     least, most = parameter.metadata["least"], parameter.metadata["most"]
     if least is not None and most is not None:
-        return f"{kind} from {least:g} to {most:g}"
-    return f"{kind} of at least {least:g}" if least is not None else kind
+        return f"{kind} from {least:,} to {most:,}"
+    return f"{kind} of at least {least:,}" if least is not None else kind
 
 
 def read_parameters(*layers: Mapping[str, object]) -> Parameters:

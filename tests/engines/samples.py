@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from segkit.clustering.grid import Candidate
 
-from segkit import fit_segmentation, open_study
+from segkit.clustering.fit import Candidate
+from segkit.clustering.freeze import freeze_candidate
 from segkit.clustering.segmentation import Segmentation
 from segkit.data.cards.card import Card, read_card
+from segkit.data.orders import read_orders
+from segkit.features.build import build_features
+from segkit.preprocessing.prepare import CustomerMatrix, prepare
 
 KMEANS = Candidate("kmeans-5", "kmeans", {"k": 5})
 # Where a copy of the published file may lie: in the project or in a folder beside it.
@@ -28,13 +31,16 @@ def online_retail() -> tuple[Card, date]:
     return read_card("online-retail-ii", copies[0]), date(2010, 11, 30)
 
 
+def june_matrix() -> CustomerMatrix:
+    """Customers of the embedded data as of the end of June, ready for comparing."""
+    with read_orders(read_card("complete-journey"), date(2017, 6, 30)) as orders:
+        return prepare(build_features(orders, date(2017, 6, 30)))
+
+
 def scored_features() -> tuple[pd.DataFrame, Segmentation]:
     """Features of the embedded data and a model of them."""
-    study = open_study("complete-journey", "2017-06")
-    model = fit_segmentation(
-        study.features, study.matrix, KMEANS, seed=0, as_of=study.as_of, recipe=study._built.recipe
-    )
-    return study.features, model
+    matrix = june_matrix()
+    return matrix.features.table, freeze_candidate(matrix, KMEANS)
 
 
 DATASETS = {"complete-journey": complete_journey, "online-retail-ii": online_retail}

@@ -11,10 +11,10 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
-from samples import DATASETS, KMEANS, largest_difference, scored_features
+from samples import DATASETS, KMEANS, june_matrix, largest_difference, scored_features
 
 from segkit.clustering.assign import assign_customers
-from segkit.clustering.freeze import fit_candidate
+from segkit.clustering.freeze import fit_candidate, freeze_candidate
 from segkit.data.cards.card import read_card
 from segkit.data.engines.engine import open_engine
 from segkit.data.orders import read_orders
@@ -81,10 +81,9 @@ def test_starting_says_nothing_unless_it_fails_and_leaves_ctrl_c_alone(home, sai
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A model of June, such as a finished run keeps."""
-    features, model = scored_features()
-    folder = tmp_path_factory.mktemp("run")
-    again = [fit_candidate(features, model.matrix, KMEANS, seed=seed).rule for seed in (1, 2)]
-    replace(model, resampled=tuple(again)).save(folder / "model")
+    folder, matrix = tmp_path_factory.mktemp("run"), june_matrix()
+    again = [fit_candidate(replace(matrix, seed=seed), KMEANS).rule for seed in (1, 2)]
+    replace(freeze_candidate(matrix, KMEANS), resampled=tuple(again)).save(folder / "model")
     return folder
 
 

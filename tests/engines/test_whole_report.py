@@ -17,7 +17,7 @@ SAMPLE = 1_000
 
 
 def asked(orders, day: date) -> dict[str, pd.DataFrame]:
-    """Return every table that notebooks and steps of a study ask of the order lines."""
+    """Return every table that notebooks ask of the order lines."""
     origin = day - timedelta(days=HORIZON)
     recipe = customer_features(orders, origin).recipe
     segments = customer_features(orders.sample, day, recipe=recipe).table["order_count"].clip(upper=3)
