@@ -120,6 +120,7 @@ def test_a_table_passes_over_columns_that_are_not_there_and_shows_no_missing_fig
 
 
 def test_a_figure_gives_the_same_bytes_and_says_what_it_shows():
+    plt.close("all")
     sizes = [figure_block(plots.plot_sizes(SEGMENTS), "Sizes & shares").html for _ in range(2)]
     assert sizes[0] == sizes[1]
     assert 'alt="Sizes &amp; shares"' in sizes[0]
@@ -156,7 +157,7 @@ def test_a_first_month_has_a_series_page_of_its_own_segments(tmp_path):
         (tmp_path / "2025-02" / part).mkdir(parents=True)
     (tmp_path / "2025-02" / "model" / HISTORY).write_text("{}")
     months = {"way": "refit", "why": "Found: there is no month before.", "previous": None, "fitted": "2025-02"}
-    (tmp_path / "2025-02" / "run.json").write_text(json.dumps({"months": months, "days_counted": 30}))
+    (tmp_path / "2025-02" / "run.json").write_text(json.dumps({"month": "2025-02", "as_of": "2025-02-28", "months": months, "days_counted": 30}))
     SEGMENTS.assign(revenue=[1.0, 2.0]).to_parquet(tmp_path / "2025-02" / "tables" / "segments.parquet")
     page = bare(write_series(tmp_path, "Shop", "EUR").read_text().partition("<body")[2])
     assert "Two segments; the largest, Deal hunters, is 87 % of customers." in page

@@ -35,7 +35,8 @@ source: str = ""
 previous: str = ""
 window_days: int = 365
 bootstraps: int = 100
-choice: str = "kmeans-4" """
+choice: str = "kmeans-4"
+way: str = "auto" """
 # A shop's own analysis in one notebook: the whole chain at a tenth of its work.
 OPEN = """\
 from segkit import (
@@ -47,7 +48,7 @@ from segkit import (
 run = open_run("02_short", dataset, month, as_of, source, previous)
 features = build_features(run.rows, run.as_of, window_days)
 by_model = features_by_model(run.previous, run.rows, run.as_of)
-kept = keep_or_refit(run.previous, features, by_model, run.rows, run.parameters)
+kept = keep_or_refit(run.previous, features, by_model, run.rows, run.parameters, way=way)
 features = by_model if kept.kept else features"""
 CHOOSE = """\
 matrix = prepare(features)
