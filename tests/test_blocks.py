@@ -157,8 +157,12 @@ def test_a_first_month_has_a_series_page_of_its_own_segments(tmp_path):
         (tmp_path / "2025-02" / part).mkdir(parents=True)
     (tmp_path / "2025-02" / "model" / HISTORY).write_text("{}")
     months = {"way": "refit", "why": "Found: there is no month before.", "previous": None, "fitted": "2025-02"}
-    (tmp_path / "2025-02" / "run.json").write_text(json.dumps({"month": "2025-02", "as_of": "2025-02-28", "months": months, "days_counted": 30}))
-    SEGMENTS.assign(revenue=[1.0, 2.0]).to_parquet(tmp_path / "2025-02" / "tables" / "segments.parquet")
+    (tmp_path / "2025-02" / "run.json").write_text(
+        json.dumps({"month": "2025-02", "as_of": "2025-02-28", "months": months, "days_counted": 30})
+    )
+    whole = SEGMENTS.assign(revenue=[1.0, 2.0], rule="", rule_precision=1.0, rule_recall=1.0, mean_confidence=1.0)
+    whole["low_confidence_customers"] = 0
+    whole.to_parquet(tmp_path / "2025-02" / "tables" / "segments.parquet")
     page = bare(write_series(tmp_path, "Shop", "EUR").read_text().partition("<body")[2])
     assert "Two segments; the largest, Deal hunters, is 87 % of customers." in page
     assert "Fuel <regulars> 130 13.0 % 1 31.2 %" in page
