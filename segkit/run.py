@@ -219,7 +219,9 @@ class Run:
             **self._made_of(step),
         }
         if not self.in_chain:
-            about["parameters"] = {name: given for name, given in self.given.items() if name not in _NOT_COMPARED}
+            space = vars(sys.modules["__main__"]) if executed is not None else {}
+            set_there = {name: space[name] for name in step.parameters if name in space} if step else {}
+            about["parameters"] = {n: v for n, v in (set_there | self.given).items() if n not in _NOT_COMPARED}
         for name, content in tables.items():
             save_table(self.store / self.step, name, content, about)
 
