@@ -35,7 +35,8 @@ test: .venv/built ## every check that needs no server
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 900 notebooks/0*.ipynb
 
 test-engines: .venv/engines ## the checks that need Java 17, PostgreSQL's server and chromium
-	$(BIN)/python -m pytest tests/engines tests/browser --numprocesses 0 -rP --durations 10
+	$(BIN)/python -m pytest tests/engines --numprocesses 0 -rP --durations 10
+	$(BIN)/python -m pytest tests/browser --numprocesses 0 -rP
 
 .venv/engines: .venv/built requirements-engines.lock
 	@echo "adding the engines to the environment in .venv/"
