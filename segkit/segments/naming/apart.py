@@ -1,16 +1,18 @@
 """Names beside each other: who is owed a word that another has, and two of one name told apart."""
 
+import re
 from collections import Counter
 
 from segkit.segments.naming.vocabulary import BIG, TOP
 
 MOST_WORDS = 4
-# The figures in which two or three segments of one name are compared: feature, word for more, word for less.
+# The figures in which two or three segments of one name are compared: feature, word for more, word for less, and what
+# a name must not say already, since "lower-spend big spenders" contradicts itself.
 _COMPARED = (
-    ("spend", "Higher-spend", "Lower-spend"),
-    ("order_count", "More-frequent", "Less-frequent"),
-    ("days_since_last_order", "Less-recent", "More-recent"),
-    ("lines_per_order", "Bigger-basket", "Smaller-basket"),
+    ("spend", "Higher-spend", "Lower-spend", "spend|light"),
+    ("order_count", "More-frequent", "Less-frequent", "regulars|occasional|one-time|repeat"),
+    ("days_since_last_order", "Less-recent", "More-recent", "lapsed|new"),
+    ("lines_per_order", "Bigger-basket", "Smaller-basket", "basket"),
 )
 # Standard deviations that should lie between two of them. Where nowhere so much does, less will do: their intervals
 # leave no doubt about the order, and a number instead of the word would say nothing.
@@ -35,7 +37,7 @@ def owed_words(found, names):
     list
         ``(segment_id, (word, row))``; the intervals of the two figures don't overlap.
     """
-    nouns = {one: next((word for word, _ in found[one] if word.theme == "noun"), None) for one in names}
+    nouns = {one: next((word for word, _ in found[one] if word.theme.endswith("noun")), None) for one in names}
     said = {one: names[one].lower().split() for one in names}
     called = [(nouns[one], word, row) for one in names for word, row in found[one] if word.text.lower() in said[one]]
     return [
@@ -95,14 +97,17 @@ def _compared(name, members, profile):
     if not 2 <= len(members) <= 3 or len(name.split()) >= MOST_WORDS:
         return {}
     for least in (LEAST_APART, 0.0):
-        for feature, more, less in _COMPARED:
+        for feature, more, less, said in _COMPARED:
+            top = bool(least) and feature == "spend" and name.endswith(BIG) and len(members) == 2
+            if re.search(said, name) and not top:
+                continue
             own = profile[(profile["feature"] == feature) & profile["segment_id"].isin(members)]
             rows = list(own.sort_values("centre", kind="stable").itertuples(index=False))
             steps = list(zip(rows, rows[1:], strict=False))
             if len(steps) + 1 == len(members) and all(
                 low.high < high.low and high.effect_sd - low.effect_sd >= least for low, high in steps
             ):
-                if least and feature == "spend" and name.endswith(BIG) and len(rows) == 2:
+                if top:
                     return {rows[1].segment_id: TOP.text}
                 return {rows[-1].segment_id: more, rows[0].segment_id: less}
     return {}

@@ -13,7 +13,7 @@ from segkit.segments.naming.words import UNSEGMENTED, choose_names, find_words, 
 __all__ = ["name_segments"]
 
 
-def name_segments(profile, sizes, currency="", window_days=365, lasting=None):
+def name_segments(profile, sizes, currency="", window_days=365, lasting=None, blurred=()):
     """Return names, descriptions and suggestions for all segments, and the figures behind the names.
 
     Parameters
@@ -29,6 +29,8 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None):
         Days of orders behind the features.
     lasting : dict, optional
         segment_id to the name that it keeps from the month before; the others get names beside these.
+    blurred : collection of str
+        Segments whose borders move when customers are drawn anew: two such names differ by more than an adjective.
 
     Returns
     -------
@@ -54,8 +56,8 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None):
     0         S1  light buyers   spend     9.0    454.5  evidence
     1         S2  big spenders   spend   900.0    454.5  evidence
     """
-    found = find_words(profile, sizes)
-    chosen = choose_names(found, profile, sizes, lasting)
+    found = find_words(profile, sizes, window_days)
+    chosen = choose_names(found, profile, sizes, lasting, blurred)
     rows, ways = [], {}
     ranked = sizes.sort_values(["revenue", "customers", "segment_id"], ascending=[False, False, True])
     for segment_id in ranked["segment_id"]:  # the one that brings most has the first choice of an action

@@ -9,16 +9,20 @@ from segkit.features.dictionary import FEATURES
 from segkit.segments.naming.apart import MOST_WORDS, owed_words, tell_apart
 from segkit.segments.naming.vocabulary import (
     BIG,
+    LIGHT,
     MIDDLE,
     MIDDLE_REACH,
+    NOT_WITH,
     NOTHING_DIFFERS,
     NOUNS,
+    ONE_TIME_SHARE,
     PLAIN_NOUN,
     PLAIN_NOUN_WITHOUT_ORDERS,
     READING,
     TOP,
     UNSEGMENTED_NAME,
     WEIGHT,
+    WITHOUT_LIGHT,
     WORDS,
     composed_word,
     given_words,
@@ -32,7 +36,7 @@ _BUILT_IN = {feature.name for feature in FEATURES}  # what the vocabulary passes
 _STRONGEST_FIRST = ("taste", "place", "timing", "other")
 
 
-def find_words(profile, sizes):
+def find_words(profile, sizes, window_days=365):
     """Every word that is true of each segment, strongest first.
 
     Parameters
@@ -41,6 +45,8 @@ def find_words(profile, sizes):
         As `profile_segments` returns it.
     sizes : DataFrame
         ``segment_id, customers, revenue``.
+    window_days : int
+        Days of orders behind the features.
 
     Returns
     -------
@@ -53,29 +59,37 @@ def find_words(profile, sizes):
     )
     usable = usable[usable["customers"] >= KNOWN_SHARE * usable["customers_of"]]
     top = sizes["segment_id"][sizes["revenue"] == sizes["revenue"].max()].tolist()
+    mean = sizes["revenue"].sum() / sizes["customers"].sum() if sizes["revenue"].notna().all() else None
     known_features = {word.feature for word in (*WORDS, *NOUNS)}
     found = {}
-    for segment_id in sizes["segment_id"]:
-        own = list(usable[usable["segment_id"] == segment_id].itertuples(index=False))
+    for size in sizes.itertuples(index=False):
+        own = list(usable[usable["segment_id"] == size.segment_id].itertuples(index=False))
         vocabulary = [*NOUNS, *WORDS]
         for row in own:
             if row.feature not in known_features:
                 word = composed_word(row.feature, row.level)
                 of_the_analyst = row.feature not in _BUILT_IN and not row.level
                 vocabulary += [word] if word else given_words(row.feature, row.kind) if of_the_analyst else []
-        true = [(word, row) for word in vocabulary for row in own if _holds(word, row)]
-        stayed = segment_id in top or not _overdue(profile, segment_id)
+        habits = profile[(profile["segment_id"] == size.segment_id) & (profile["level"] == "")].set_index("feature")
+        true = [
+            (word, row)
+            for word in vocabulary
+            for row in own
+            if _holds(word, row)
+            and _ordered_enough(word, row, habits, window_days)
+            and _spend_as_said(word, row, size, mean)
+        ]
+        stayed = size.segment_id in top or not _overdue(habits)
         true = [pair for pair in true if not (stayed and pair[0].lapsed)]
-        found[segment_id] = sorted(_one_per_theme(true), key=_rank)
+        found[size.segment_id] = sorted(_without_contradiction(_one_per_theme(true)), key=_rank)
     return found
 
 
-def _overdue(profile, segment_id):
+def _overdue(habits):
     """Whether more days have passed than usual between two orders of the segment's customers, where that is known."""
-    own = profile[(profile["segment_id"] == segment_id) & (profile["level"] == "")].set_index("feature")
-    if not {"days_since_last_order", "mean_gap_days"} <= set(own.index):
+    if not {"days_since_last_order", "mean_gap_days"} <= set(habits.index):
         return True
-    since, gap = own.loc["days_since_last_order"], own.loc["mean_gap_days"]
+    since, gap = habits.loc["days_since_last_order"], habits.loc["mean_gap_days"]
     return not (gap["customers"] >= KNOWN_SHARE * since["customers"] and since["centre"] < gap["centre"])
 
 
@@ -86,6 +100,38 @@ def _holds(word, row):
         and row.effect * word.sign > 0
         and word.least <= row.centre <= word.most
     )
+
+
+def _ordered_enough(word, row, habits, window_days):
+    """Whether the segment's orders make the word true: one order is no habit, and who comes twice a year no regular."""
+    if "order_count" not in habits.index:
+        return True
+    orders = habits.loc["order_count"]
+    if word.text == "One-time":  # days between orders are known of whoever ordered twice
+        again = habits["customers"].get("mean_gap_days")
+        return again is not None and again <= (1 - ONE_TIME_SHARE) * orders["customers"]
+    needed = max(word.orders, 2) if row.kind == "share" else word.orders
+    if orders["centre"] < needed or (needed > 2 and orders["low"] < needed):
+        return False
+    gap = habits["centre"].get("mean_gap_days", float("nan"))
+    return word.gap >= (gap if gap == gap else window_days / orders["centre"])
+
+
+def _spend_as_said(word, row, size, mean):
+    """Whether most big spenders spend more than the mean customer, and light buyers bring less per head."""
+    if word.feature != "spend" or mean is None:
+        return True
+    own = size.revenue / size.customers
+    return min(own, row.centre) > mean if word.sign > 0 else own < mean
+
+
+def _without_contradiction(pairs):
+    """The words without those that contradict a stronger one or say the same again."""
+    texts = {word.text for word, _ in pairs}
+    gone = {"Growing", "Cooling", "Repeat"} & texts if texts & {"Lapsed", "One-time"} else set()
+    if texts & WITHOUT_LIGHT:
+        gone |= {LIGHT}
+    return [pair for pair in pairs if pair[0].text not in gone]
 
 
 def _one_per_theme(true):
@@ -107,14 +153,14 @@ def _rank(pair):
     return -_strength(pair), pair[0].text
 
 
-def choose_names(found, profile, sizes, lasting=None):
+def choose_names(found, profile, sizes, lasting=None, blurred=()):
     """A unique name for each segment, from the words that are true of it.
 
-    A name is the noun for what they spend, where that differs, and the strongest other word. More words come only
-    where two segments would share a name, then the one with the strongest further word takes it, and so on; or where
-    a segment is owed a word that another of its noun is called by (`owed_words`). A short name rests on fewer
-    comparisons and so outlasts a resample or another month. Where words run out, the order of the segments in a
-    figure tells them apart, and only if nothing does a number.
+    A name is a noun and one mark, which "big spenders" and "light buyers" bear already. One more comes only where two
+    segments would share a name, then the one with the strongest further word takes it; where a segment is owed a word
+    that another of its noun is called by (`owed_words`); or where two segments with a blurred border would differ by
+    one adjective alone. A short name rests on fewer comparisons and so outlasts a resample or another month. Where
+    words run out, the order of the segments in a figure tells them apart, and only if nothing does a number.
 
     Parameters
     ----------
@@ -124,6 +170,8 @@ def choose_names(found, profile, sizes, lasting=None):
         As for `find_words`.
     lasting : dict, optional
         Segment id to the name that it keeps; the others get names beside these.
+    blurred : collection of str
+        Segments whose borders move when customers are drawn anew.
 
     Returns
     -------
@@ -134,10 +182,11 @@ def choose_names(found, profile, sizes, lasting=None):
     segments = [name for name in sizes["segment_id"] if name != UNSEGMENTED]
     lasting = {} if lasting is None else lasting
     free = [segment for segment in segments if segment not in lasting]
-    found, count = dict(found), dict.fromkeys(segments, 1)
+    found, count = dict(found), {segment: _marks(found[segment]) for segment in segments}
+    shortest = dict(count)
     while True:
         names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments} | lasting
-        shared = _shared(names, free)
+        shared = _shared(names, free) or _one_adjective_apart(names, free, blurred)
         longer = [(segment, pair) for segment in shared if (pair := _further(found[segment], count[segment]))]
         longer = longer or [
             (segment, pair)
@@ -151,8 +200,8 @@ def choose_names(found, profile, sizes, lasting=None):
         found[segment] = taken + [other for other in found[segment] if other not in taken]
         count[segment] += 1
     for segment in _shared(names, free):
-        count[segment] = 1  # more words did not tell them apart, and leave no room for one that does
-        names[segment] = _phrase(_picked(found[segment], 1), plain)
+        count[segment] = shortest[segment]  # more words did not tell them apart, and leave no room for one that does
+        names[segment] = _phrase(_picked(found[segment], count[segment]), plain)
     middle = _in_the_middle(profile, segments)
     middle = {segment: middle[segment] for segment in free if segment in middle and not _picked(found[segment], 1)}
     names |= dict.fromkeys(middle, f"{said(MIDDLE)} {plain}")
@@ -181,30 +230,61 @@ def _in_the_middle(profile, segments):
     return {row.segment_id: row for row in spend[between & near].itertuples(index=False)}
 
 
+def _one_adjective_apart(names, free, blurred):
+    """Segments with a blurred border whose name is another such name without one of its words."""
+    words = {segment: names[segment].casefold().split() for segment in names if segment in blurred}
+    return [
+        one
+        for one in words
+        for other in words
+        if one in free and len(words[other]) == len(words[one]) + 1 and set(words[one]) < set(words[other])
+    ]
+
+
+def _noun(pairs):
+    """The stronger of what they spend and how often they come."""
+    return next((pair for pair in pairs if pair[0].theme.endswith("noun")), None)
+
+
+def _marks(pairs):
+    """How many marks a name has to begin with: big and light are marks, and who has gone or is new is told always."""
+    noun = _noun(pairs)
+    bare = noun is None or noun[0].text not in (BIG, LIGHT)
+    return int(bare or any(word.theme == "stage" for word, _ in pairs))
+
+
 def _modifiers(pairs):
-    big = any(word.text == BIG for word, _ in pairs)  # whose orders are large too: that says "big" twice
-    return [(word, row) for word, row in pairs if word.theme != "noun" and not (big and word.text == "Big-ticket")]
+    noun = _noun(pairs)
+    without = NOT_WITH.get(noun[0].text, ()) if noun else ()
+    marks = [pair for pair in pairs if not pair[0].theme.endswith("noun") and pair[0].text not in without]
+    return sorted(marks, key=lambda pair: pair[0].theme != "stage")  # a stable sort: strongest first but for the stage
 
 
 def _picked(pairs, count):
-    noun = [pair for pair in pairs if pair[0].theme == "noun"]
-    return sorted(_modifiers(pairs)[:count], key=lambda pair: READING.index(pair[0].theme)) + noun
+    noun = _noun(pairs)
+    return sorted(_modifiers(pairs)[:count], key=lambda pair: READING.index(pair[0].theme)) + ([noun] if noun else [])
 
 
 def _further(pairs, count):
     """The next word a name could take, if there is one and room for it."""
-    modifiers = _modifiers(pairs)
-    noun_words = 2 if any(pair[0].theme == "noun" for pair in pairs) else 1
-    return modifiers[count] if count < len(modifiers) and noun_words + count < MOST_WORDS else None
+    modifiers, noun = _modifiers(pairs), _noun(pairs)
+    noun_words = len(noun[0].text.split()) if noun else 1
+    return modifiers[count] if count < min(len(modifiers), 2) and noun_words + count < MOST_WORDS else None
 
 
 def _phrase(picked, plain):
-    words = [said(word) for word, _ in picked]
-    if not words:
-        words = [NOTHING_DIFFERS.lower()]
-    if not picked or picked[-1][0].theme != "noun":
-        words.append(plain)
-    return " ".join(words)
+    if not picked:
+        return f"{NOTHING_DIFFERS.lower()} {plain}"
+    *marks, (last, _) = picked
+    words = [said(word) for word, _ in marks]
+    if last.theme.endswith("noun"):
+        return " ".join([*words, last.text])
+    named_alone = [word for word, _ in picked if word.alone]
+    if not named_alone:
+        return " ".join([*words, said(last), plain])
+    kept = next((word for word in named_alone if word.theme == "stage"), named_alone[-1])
+    rest = [said(word) for word, _ in picked if word is not kept]
+    return " ".join([*rest, kept.alone.lower()])
 
 
 def list_words(chosen, profile):
