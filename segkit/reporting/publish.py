@@ -42,7 +42,8 @@ def write_tables(load: Load, rows, folder: Path) -> dict[str, dict[str, Column]]
     about = {feature: column_of(row) for feature, row in present.iterrows()}
     assignments = load("assignments")
     medians = features.table.select_dtypes("number").groupby(assignments["segment_id"]).median()
-    sized = load("segments").drop(columns=["action", "caution"])
+    sized = load("segments").drop(columns=["lever", "action", "caution"], errors="ignore")
+    sized = sized.assign(border=sized["border"] if "border" in sized else None)
     tables = {
         "ledger": rows.ledger,
         "quarantine": rows.quarantine,

@@ -1,49 +1,132 @@
-"""Sentences of the report that answer first: who brings the revenue, what the segments are, whether to use them."""
+"""Sentences of the report that answer first: what to do, how far to trust the segments, how they were chosen."""
 
 import pandas as pd
 
-from segkit.runtime.text import number_word, percent
+from segkit.runtime.labels import label_of
+from segkit.runtime.text import money, number_word, percent
+from segkit.segments.naming.descriptions import figure, unsaid
+from segkit.targeting.levers import LEVERS
 from segkit.validation.selection import DISSOLVES
 from segkit.validation.verdict import CORRELATION_ALONE, STABLE
 
-MOST_NAMED = 3  # segments in the headline
+MOST_WORDS = 40  # on how far to trust the segments
 BASELINES = ("rfm", "tiers")  # rules without learning, outside the limits on sizes
 
 
-def headline(segments: pd.DataFrame) -> str:
-    """Return the headline: how few segments bring half of the revenue, and which ones.
+def headline(actions: pd.DataFrame, segments: pd.DataFrame, profile: pd.DataFrame, currency: str, days: int) -> str:
+    """Return the headline: what to do first, with whom, how many they are, how much money, and how they differ.
+
+    Where nothing is known of money it is what sets one segment apart most.
+
+    Parameters
+    ----------
+    actions : DataFrame
+        As `list_actions` returns it: what can be tested and touches most money first.
+    segments : DataFrame
+        ``segment_id, segment, customers, customer_share``; S0 is not counted as a segment.
+    profile : DataFrame
+        As `profile_segments` returns it.
+    currency : str
+    days : int
+        Days of orders behind the figures.
+
+    Examples
+    --------
+    >>> first = {"segment_id": "S3", "segment": "Deal hunters", "customers": 245, "lever": "smaller discounts"}
+    >>> first |= {"rate": 0.19, "others": 0.14, "at_stake": 130945.0, "can_test": True}
+    >>> headline(pd.DataFrame([first]), pd.DataFrame(), pd.DataFrame(), "USD", 273)
+    'Start with smaller discounts for Deal hunters: 245 customers who got 130,945 USD off in 273 days, 19 % of list
+    prices (all others 14 %).'
+    """
+    known = actions[actions["at_stake"].notna()] if len(actions) else actions
+    if known.empty:
+        return _most_apart(segments[segments["segment_id"] != "S0"], profile)
+    first = known.iloc[0]
+    lever = next((lever for lever in LEVERS if lever.name == first["lever"] and lever.tried), None)
+    tried = (lever.tried if lever else f"{first['lever']} for {{}}").format(first["segment"])
+    told = _told_money(first, profile, currency, days)
+    return (
+        f"{'Start with' if first['can_test'] else 'Most money is in'} {tried}: {first['customers']:,} customers {told}."
+    )
+
+
+def _told_money(first, profile: pd.DataFrame, currency: str, days: int) -> str:
+    """Return what the money of an idea is and how far the segment differs in it."""
+    sum_of = money(first["at_stake"], currency)
+    rates = f"{percent(first['rate'], 0)} of {{}} (all others {percent(first['others'], 0)})"
+    if first["lever"] == "smaller discounts":
+        return f"who got {sum_of} off in {days} days, {rates.format('list prices')}"
+    if first["lever"] == "fewer returns":
+        return f"who returned {sum_of} in {days} days, {rates.format('what they bought')}"
+    if first["lever"] == "win back":
+        return f"of whom those who stayed away lately spent {sum_of} in {days} days"
+    told = f"who spent {sum_of} in {days} days" if first["lever"] == "more per customer" else f"and {sum_of}"
+    own = profile[(profile["segment_id"] == first["segment_id"]) & (profile["feature"] == "spend")]
+    if own.empty:
+        return told
+    row = own.iloc[0]
+    return f"{told}, {money(row['centre'], currency)} at the median (all customers {money(row['overall'], currency)})"
+
+
+def _most_apart(real: pd.DataFrame, profile: pd.DataFrame) -> str:
+    """Return which segment differs most from all customers, and in what."""
+    plain = profile[profile["differs"] & (profile["level"] == "") & profile["segment_id"].isin(real["segment_id"])]
+    told = [row for row in plain.sort_values("effect_sd", key=abs, kind="stable").itertuples() if not unsaid(row)]
+    if not told:
+        biggest = real.sort_values("customer_share", ascending=False).iloc[0]
+        share = percent(biggest["customer_share"], 0)
+        return f"{number_word(len(real)).capitalize()} segments; the largest, {biggest['segment']}, is {share} of customers."
+    row = told[-1]
+    own = real.set_index("segment_id").loc[row.segment_id]
+    return (
+        f"{own['segment']} stand apart most: {own['customers']:,} customers ({percent(own['customer_share'], 0)}) with "
+        f"{label_of(row.feature)} {figure(row.centre, row.kind)} (all customers {figure(row.overall, row.kind)})."
+    )
+
+
+def tell_trust(segments: pd.DataFrame, structure: str | None) -> str:
+    """Return how far to trust the segments, in at most 40 words for a reader.
 
     Parameters
     ----------
     segments : DataFrame
-        ``segment_id, segment, customer_share, revenue_share``; S0 is not counted as a segment.
+        ``segment_id, segment, border`` (firm, blurred, or null where it isn't known).
+    structure : str or None
+        Of the verdict.
 
     Examples
     --------
-    >>> shares = {"customer_share": [0.1, 0.2, 0.7], "revenue_share": [0.45, 0.3, 0.25]}
-    >>> table = pd.DataFrame({"segment_id": ["S1", "S2", "S3"], "segment": ["Loyal", "New", "Rare"]} | shares)
-    >>> headline(table)
-    'Two of three segments bring 75 % of revenue: Loyal and New, 30 % of customers.'
+    >>> borders = {"segment_id": ["S1", "S2", "S3"], "segment": ["Loyal", "New", "Rare"]}
+    >>> tell_trust(pd.DataFrame(borders | {"border": ["firm", "firm", "blurred"]}), "constructive")
+    'Trust the borders of two segments; that of Rare blurs: who stands near it could as well be next door. The segments
+    are cuts that we made, not groups that customers form.'
     """
     real = segments[segments["segment_id"] != "S0"]
-    if real["revenue_share"].isna().any():
-        biggest = real.sort_values("customer_share", ascending=False).iloc[0]
-        return (
-            f"{number_word(len(real)).capitalize()} segments; the largest, {biggest['segment']}, holds "
-            f"{percent(biggest['customer_share'], 0)} of customers."
+    border = real["border"] if "border" in real else pd.Series(None, index=real.index, dtype="object")
+    cut = "The segments are cuts that we made, not groups that customers form."
+    groups = "The segments are groups: few customers lie between them." if structure == "natural" else cut
+    if border.isna().all():
+        return groups if structure else ""
+    blurred = real["segment"][border == "blurred"].tolist()
+    firm = int((border == "firm").sum())
+    if not blurred:
+        return f"Trust the borders of {'both' if firm == 2 else f'all {number_word(firm)}'} segments. {groups}"
+    for named in (blurred, []):
+        those = (
+            f"{'that' if len(blurred) == 1 else 'those'} of {_listed(named)}" if named else number_word(len(blurred))
         )
-    best_first = real.sort_values("revenue_share", ascending=False)
-    needed = int((best_first["revenue_share"].cumsum() < 0.5).sum()) + 1
-    core = best_first.head(needed)
-    verb = "brings" if needed == 1 else "bring"
-    brings = f"{verb} {percent(core['revenue_share'].sum(), 0)} of revenue"
-    some = f"{number_word(needed).capitalize()} of {number_word(len(real))} segments"
-    people = f"{percent(core['customer_share'].sum(), 0)} of customers"
-    if needed > MOST_NAMED:
-        return f"{some}, {people}, {brings}."
-    *others, last = core["segment"]
-    named = f"{', '.join(others)} and {last}" if others else last
-    return f"{some} {brings}: {named}, {people}."
+        near = "blurs: who stands near it" if len(blurred) == 1 else "blur: who stands near them"
+        trust = f"Trust the border{'s' * (firm > 1)} of {number_word(firm)} segment{'s' * (firm > 1)}; {those} {near} could as well be next door."
+        if not firm:
+            trust = "Don't trust single borders: all of them blur, and who stands near one could as well be next door."
+        if len(f"{trust} {groups}".split()) <= MOST_WORDS:
+            break
+    return f"{trust} {groups}"
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from segkit.runtime.errors import InputError
+from segkit.runtime.sensitive import may_be_named
 
 UNSEGMENTED = "S0"
 LARGE_EFFECT = 0.5  # standard deviations of all customers
@@ -28,7 +29,7 @@ _FIGURES = ["customers", "centre", "low", "high", "overall"]
 _EFFECTS = ["effect", "effect_low", "effect_high", "effect_sd", "differs", "used"]
 
 
-def profile_segments(features, dictionary, segments, used_features=(), crossed=None):
+def profile_segments(features, dictionary, segments, used_features=(), crossed=None, never_named=()):
     """Every feature of every segment against all customers, with intervals.
 
     Parameters
@@ -45,6 +46,9 @@ def profile_segments(features, dictionary, segments, used_features=(), crossed=N
         Index `customer_id`, the ``segment_id`` of each customer by a fit that they had no part in (see
         `cross_labels`): the effects are those of these segments. Otherwise those of `segments`, which
         look more different than they are, since the customers made them. Centres always describe `segments`.
+    never_named : tuple of str
+        Words of the card: categories that hold one are left out, as are those of health, sex life and the like
+        (`may_be_named`), because pages and names are made of the profile.
 
     Returns
     -------
@@ -88,6 +92,8 @@ def profile_segments(features, dictionary, segments, used_features=(), crossed=N
     judged_codes = pd.Index(segment_ids).get_indexer(judged)
     parts = []
     for feature in features.columns:
+        if feature.startswith("category_") and not may_be_named(feature, never_named):
+            continue
         kind, family, unit = dictionary.loc[feature, ["kind", "family", "unit"]]
         for level, values in _readings(features[feature], kind):
             part = _centres(values, codes, len(segment_ids), kind in BOUNDED)

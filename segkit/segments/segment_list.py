@@ -9,9 +9,13 @@ from segkit.clustering.rfm import fit_rfm
 from segkit.clustering.segmentation import Segmentation
 from segkit.features.build import CustomerFeatures
 from segkit.runtime.errors import InputError
+from segkit.runtime.sensitive import may_be_named
 from segkit.segments.profile import UNSEGMENTED
 from segkit.segments.rules import segment_rules
+from segkit.validation.candidates import Candidates
+from segkit.validation.verdict import STABLE
 
+FIRM, BLURRED = "firm", "blurred"
 BY_ANALYST = "analyst"  # in ``named_by`` of the segments, and in ``basis`` of the words
 
 
@@ -28,11 +32,14 @@ def describe_by_rule(features: CustomerFeatures, segments: pd.Series, seed: int 
     DataFrame
         ``segment_id, rule, rule_precision, rule_recall``.
     """
-    return segment_rules(features.table, features.dictionary, segments, seed=seed)
+    named = [name for name in features.table if not name.startswith("category_") or may_be_named(name)]
+    return segment_rules(features.table[named], features.dictionary, segments, seed=seed)
 
 
-def list_segments(names: pd.DataFrame, sizes: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
-    """Return the segments by revenue, those left out last: sizes, shares, names, descriptions, suggestions, rules.
+def list_segments(
+    names: pd.DataFrame, sizes: pd.DataFrame, rules: pd.DataFrame, borders: pd.Series | None = None
+) -> pd.DataFrame:
+    """Return the segments by revenue, those left out last: sizes, shares, names, descriptions, ideas, rules, borders.
 
     Parameters
     ----------
@@ -42,8 +49,11 @@ def list_segments(names: pd.DataFrame, sizes: pd.DataFrame, rules: pd.DataFrame)
         Of `size_segments`.
     rules : DataFrame
         Of `describe_by_rule`.
+    borders : Series, optional
+        Of `segment_borders`: becomes the column ``border``, null where it is not known.
     """
     named = sizes.merge(names, on="segment_id").merge(rules, on="segment_id")
+    named["border"] = None if borders is None else named["segment_id"].map(borders)
     named = named.sort_values(["revenue", "customers"], ascending=False, kind="stable")
     left_out = named["segment_id"] == UNSEGMENTED
     return pd.concat([named[~left_out], named[left_out]], ignore_index=True)
@@ -89,6 +99,22 @@ def rename_segments(segments: pd.DataFrame, names: Mapping[str, str]) -> pd.Data
         raise InputError(f"two segments would be called {named.loc[twice, 'segment'].iloc[0]!r}: choose another name")
     before = segments["named_by"] if "named_by" in segments else pd.Series("segkit", segments.index)
     return named.assign(named_by=before.mask(segments["segment_id"].isin(list(names)), BY_ANALYST))
+
+
+def segment_borders(candidates: Candidates, segmentation: Segmentation) -> pd.Series:
+    """Return whether each segment's border is ``firm`` or ``blurred``; empty where nothing was resampled.
+
+    Firm is a mean Jaccard index of at least `STABLE` over resamples: most of its customers stay in it when customers
+    are drawn anew.
+
+    Returns
+    -------
+    Series of str
+        Index segment_id.
+    """
+    own = candidates.stability[candidates.stability["candidate_id"] == segmentation.candidate_id]
+    own = with_segment_ids(own, {"label": "segment_id"}, segmentation).set_index("segment_id")["jaccard"].dropna()
+    return own.ge(STABLE).map({True: FIRM, False: BLURRED}).astype("str").rename("border")
 
 
 def name_segmentation(segmentation: Segmentation, segments: pd.DataFrame) -> Segmentation:

@@ -21,12 +21,14 @@ class Lever:
     name : str
         Such as ``smaller discounts``.
     rate : str
-        The key figure that it is meant to move, a share: one of `segment_kpis`.
+        The key figure that it is meant to move: one of `segment_kpis`.
     at_stake : callable
         From a segment's key figures (index kpi; ``figure, low, high``) to the money that it could move at the most,
         with the ends of its interval; nan where the data don't say.
-    tried, touched : str
-        How it reads in a sentence: what is tried with ``{}``, the segment, and what the sum is, in ``{}`` days.
+    tried : str
+        How it reads in a sentence, ``{}`` being the segment.
+    money : str
+        What the sum at stake is, after the amount.
     moves_the_rest : bool
         Whether a test looks at those whom the rate does not count, such as those who stayed away.
     """
@@ -35,7 +37,7 @@ class Lever:
     rate: str
     at_stake: Callable[[pd.DataFrame], Ends]
     tried: str = ""
-    touched: str = "the most that it could move in {}"
+    money: str = ""
     moves_the_rest: bool = False
 
 
@@ -54,6 +56,10 @@ def _returned(figures: pd.DataFrame) -> Ends:
     return tuple(rate * revenue for rate in _ends(figures, "return_rate"))
 
 
+def _paid(figures: pd.DataFrame) -> Ends:
+    return _ends(figures, "revenue")
+
+
 def _discounts(figures: pd.DataFrame) -> Ends:
     return _ends(figures, "discount_cost")
 
@@ -63,15 +69,13 @@ def _ends(figures: pd.DataFrame, kpi: str) -> Ends:
 
 
 LEVERS = (
-    Lever(
-        "win back", "retention", _stayed_away, "winning back {}",
-        "what they paid in {}, times the share who have not ordered lately", moves_the_rest=True,
-    ),
-    Lever("smaller discounts", "discount_rate", _discounts, "smaller discounts for {}", "all discounts they got in {}"),
-    Lever("fewer returns", "return_rate", _returned, "fewer returns from {}", "all that they returned in {}"),
+    Lever("win back", "retention", _stayed_away, "winning back {}", "of those who stayed away", moves_the_rest=True),
+    Lever("smaller discounts", "discount_rate", _discounts, "smaller discounts for {}", "of discounts"),
+    Lever("fewer returns", "return_rate", _returned, "fewer returns from {}", "of returns"),
+    Lever("more per customer", "revenue_per_customer", _paid, "selling more to {}", "that they pay"),
     # What a campaign adds can't be told without a holdout.
     Lever("campaign", "campaign_response", _unknown, "a campaign to {}"),
-)  # fmt: skip
+)
 
 
 def rank_levers(kpis: pd.DataFrame, sizes: pd.Series, levers: Sequence[Lever] = LEVERS) -> pd.DataFrame:

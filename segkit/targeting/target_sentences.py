@@ -1,13 +1,10 @@
 """Sentences about what to do: which segment to work on, with what, and who is handed over."""
 
 import re
-from collections.abc import Sequence
 
 import pandas as pd
 
 from segkit.runtime.labels import label_of
-from segkit.runtime.text import money
-from segkit.targeting.levers import LEVERS, Lever
 
 
 def tell_targets(targets: pd.DataFrame) -> str:
@@ -30,31 +27,6 @@ def tell_targets(targets: pd.DataFrame) -> str:
     if targets["ability"].notna().any():
         text += f" Easiest to serve: {targets.loc[targets['ability'].idxmax(), 'segment']}."
     return text
-
-
-def tell_levers(levers: pd.DataFrame, currency: str, days: int, known: Sequence[Lever] = LEVERS) -> str:
-    """Return which idea touches the most money and what that sum is, which is no effect, and how many can be tested.
-
-    Examples
-    --------
-    >>> row = {"segment": "Loyal", "lever": "smaller discounts", "at_stake": 1200.0, "can_test": False}
-    >>> print(tell_levers(pd.DataFrame([row]), "EUR", 273).replace(". ", ".\\n"))
-    The idea that touches the most money: smaller discounts for Loyal (all discounts they got in 273 days: 1,200 EUR).
-    How much of it they would change is not known: nothing has been tested.
-    0 of 1 ideas have enough customers for a test within their own segment.
-    """
-    valued = levers[levers["at_stake"].notna()]
-    if valued.empty:
-        return "The data don't say what is at stake with any lever."
-    first = valued.iloc[0]
-    lever = next((one for one in known if one.name == first["lever"]), Lever(first["lever"], "", at_stake=None))
-    tried, touched = lever.tried or f"{lever.name} for {{}}", lever.touched
-    return (
-        f"The idea that touches the most money: {tried.format(first['segment'])} ({touched.format(f'{days} days')}: "
-        f"{money(first['at_stake'], currency)}). How much of it they would change is not known: nothing has been "
-        f"tested. {int(levers['can_test'].sum())} of {len(levers)} ideas have enough customers for a test within their "
-        "own segment."
-    )
 
 
 def tell_rule(rule: str) -> str:

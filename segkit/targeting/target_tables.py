@@ -13,10 +13,11 @@ from segkit.targeting.handover.platforms import PLATFORMS
 def kpi_table(kpis: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
     """Return the key figures that are known of any segment, a row per segment, for readers.
 
-    Retention is a share of people, so it is a text: a bound where fewer than ten make or miss it. Returns are left out
-    where nobody ever returned anything: such data seldom have them.
+    Rates alone: orders and spend stand on the cards, as medians. Retention is a share of people, so it is a text: a
+    bound where fewer than ten make or miss it, and no column where more than half of them would be bounds. Returns are
+    left out where nobody ever returned anything: such data seldom have them.
     """
-    known = kpis[~kpis["kpi"].isin(["revenue", "discount_cost"])].dropna(subset="figure")
+    known = kpis[kpis["unit"] == "share"].dropna(subset="figure")
     if not known.loc[known["kpi"] == "return_rate", "figure"].any():
         known = known[known["kpi"] != "return_rate"]
     order = list(dict.fromkeys(known["kpi"]))
@@ -26,6 +27,8 @@ def kpi_table(kpis: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
         people = known[known["kpi"] == "retention"].set_index("segment_id")
         told = [veiled_share(row.figure, row.customers) for row in people.itertuples()]
         table["retention"] = pd.Series(told, index=people.index, dtype="str")
+        if 2 * sum(text[:1].isdigit() for text in told) < len(told):
+            table = table.drop(columns="retention")
     return by_name(table, segments)
 
 
@@ -57,6 +60,12 @@ def reachable(rows, features: CustomerFeatures) -> pd.Series | None:
     """
     contacts = None if features.as_of is None else read_contacts(rows)
     return None if contacts is None else reachable_customers(contacts, features.table.index)
+
+
+def count_reached(rows, features: CustomerFeatures, assignments: pd.DataFrame) -> pd.Series | None:
+    """Return how many customers of each segment can be written to, by segment_id; None where the data don't say."""
+    able = reachable(rows, features)
+    return None if able is None else able.groupby(assignments["segment_id"].reindex(able.index)).sum()
 
 
 def count_audiences(rows, features: CustomerFeatures, assignments: pd.DataFrame, floor: int, min_confidence: float):

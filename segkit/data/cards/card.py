@@ -43,6 +43,7 @@ class Card:
     sources: dict[str, FileSource]
     fetch: dict[str, str]
     engine: str = ""
+    never_named: tuple[str, ...] = ()  # words: goods that hold one are on no page
 
     @property
     def folder(self) -> Path:
@@ -118,6 +119,7 @@ def card_of(content: dict, path: Path, source: str | Path | None = None) -> Card
         licence=read.licence,
         citation=read.citation,
         engine=read.engine,
+        never_named=read.never_named,
         tables=tables,
         ready=ready,
         custom_features=content.get("custom_features", {}),

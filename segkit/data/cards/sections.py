@@ -419,6 +419,7 @@ class CardFile(Section):
     licence: str = ""
     citation: str = ""
     engine: str = ""
+    never_named: tuple[str, ...] = ()  # words: goods that hold one are on no page
     orders: OrdersTable | None = None
     products: ProductsTable | None = None
     customers: CustomersTable | None = None

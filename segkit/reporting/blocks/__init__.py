@@ -8,13 +8,15 @@ from segkit.reporting.blocks.block import (
     key_figures,
     page_style,
     sentence,
+    shown_in,
     title,
 )
 from segkit.reporting.blocks.page_table import page_table
-from segkit.reporting.blocks.segment_cards import persona_cards, segment_cards
+from segkit.reporting.blocks.segment_cards import action_table, persona_cards, segment_cards
 
 __all__ = [
     "Block",
+    "action_table",
     "answer",
     "figure_block",
     "fold",
@@ -24,5 +26,6 @@ __all__ = [
     "persona_cards",
     "segment_cards",
     "sentence",
+    "shown_in",
     "title",
 ]

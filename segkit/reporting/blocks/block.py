@@ -145,6 +145,18 @@ def fold(title: str, *blocks) -> Block:
     return Block(render("fold", title=title, blocks=shown), text)
 
 
+def shown_in(notebook: str, section: str = "") -> Block:
+    """Return a link to where a notebook of the run shows the working.
+
+    Examples
+    --------
+    >>> shown_in("04_name", "Do they come back?")
+    The working: notebook 04, Do they come back?
+    """
+    text = f"The working: notebook {notebook[:2]}" + (f", {section}" if section else "")
+    return Block(render("shown_in", notebook=notebook, section=section), text)
+
+
 def figure_block(picture, alt: str) -> Block:
     """Return a figure of fixed size as a vector image that draws in the type of the page, and close it.
 

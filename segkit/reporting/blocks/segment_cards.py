@@ -1,4 +1,6 @@
-"""Cards: a short one per segment for the overview, and a full one, the persona."""
+"""Cards: a short one per segment for the overview, and a full one, the persona; and the table of what to do."""
+
+import re
 
 import pandas as pd
 
@@ -7,32 +9,66 @@ from segkit.reporting.blocks.block import Block, render
 from segkit.reporting.blocks.page_table import FEWER
 from segkit.runtime.privacy import FEWEST_SHOWN
 
-APART, WHO = "What sets them apart", "Who they are"
+WHO = "Who they are"
 SECTIONS = {  # title on the card: sections of the personas table
-    APART: ("apart",),
+    "What sets them apart": ("apart",),
     "When and how they shop": ("when", "how"),
     WHO: ("who",),
     "Campaigns": ("campaigns",),
 }
+_SPELT = {  # abbreviations of tills
+    **{
+        "frzn": "frozen",
+        "frz": "frozen",
+        "pckgd": "packaged",
+        "pkgd": "packaged",
+        "veg": "vegetables",
+        "bev": "drinks",
+    },
+    **{"choc": "chocolate", "chix": "chicken", "ckn": "chicken", "pnut": "peanut", "sft": "soft", "reg": "regular"},
+    **{"gds": "goods", "misc": "miscellaneous", "asst": "assorted"},
+}
 MOST_LINES = 6  # of a section
 MOST_CATEGORIES = 2  # before products
 CERTAIN_LIFT = 1.2  # of the lower end of a lift's interval: what is surely that much more is bold
-_TYPICAL = {  # how a figure of a typical customer is said, one and several
-    "order_count": ("{} order", "{} orders"),
-    "spend": ("{} spent",) * 2,
-    "days_since_last_order": ("last order {} day ago", "last order {} days ago"),
-    "lines_per_order": ("{} line per order", "{} lines per order"),
-}
+
+
+def action_table(said: pd.DataFrame, colours: dict[str, str] | None = None) -> Block:
+    """Return the table of actions: segment, what to do, whom it reaches, money at stake, whether it can be tested.
+
+    Parameters
+    ----------
+    said : DataFrame
+        As `say_actions` returns it.
+    colours : dict, optional
+        ``segment_id`` -> ``#rrggbb``; by default those of the figures.
+
+    Examples
+    --------
+    >>> row = {"segment_id": "S1", "segment": "Deal hunters", "do": "Try smaller discounts.", "count": "245"}
+    >>> row |= {"files": "", "stake": "900 USD of discounts", "test": "yes", "needs": "two groups of 97"}
+    >>> action_table(pd.DataFrame([row]))
+    Deal hunters: Try smaller discounts. 245; 900 USD of discounts; test: yes, two groups of 97
+    """
+    colours = colours or segment_colours(said["segment_id"])
+    rows = [row | {"colour": colours[row["segment_id"]]} for row in said.to_dict("records")]
+    reached = any(row["files"] for row in rows)
+    lines = [
+        f"{row['segment']}: {row['do']} {row['count']}; {row['stake']}; test: {row['test']}, {row['needs']}"
+        for row in rows
+    ]
+    return Block(render("action_table", rows=rows, reached=reached), "\n".join(lines))
 
 
 def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None) -> Block:
-    """Return a card per segment: name, share of customers and of revenue, what to try, what it is like.
+    """Return a card per segment: name, whether its border is firm, share of customers and of revenue, what it is like.
 
     Parameters
     ----------
     segments : DataFrame
-        ``segment_id, segment, customers, customer_share, revenue_share, description, action``; shares 0 to 1,
-        revenue_share missing where there is no revenue. A segment of fewer than ten customers shows its name alone.
+        ``segment_id, segment, customers, customer_share, revenue_share, description`` and optionally ``border``;
+        shares 0 to 1, revenue_share missing where there is no revenue. A segment of fewer than ten customers shows its
+        name alone.
     colours : dict, optional
         ``segment_id`` -> ``#rrggbb``; by default those of the figures.
     """
@@ -47,10 +83,10 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
             if pd.notna(share)
         ]
         few = FEWER.capitalize() if row.customers < FEWEST_SHOWN else ""
-        action = row.action if isinstance(row.action, str) else ""
+        border = getattr(row, "border", None)
         cards.append(
-            {"name": row.segment, "colour": colours[row.segment_id], "few": few, "bars": bars, "action": action}
-            | {"description": row.description}
+            {"name": row.segment, "colour": colours[row.segment_id], "few": few, "bars": bars}
+            | {"border": border if isinstance(border, str) else "", "description": row.description}
         )
     text = "; ".join(f"{row.segment} {row.customer_share:.0%}" for row in segments.itertuples())
     return Block(render("segment_cards", cards=cards), text)
@@ -67,33 +103,31 @@ def persona_cards(
     Parameters
     ----------
     segments : DataFrame
-        As for `segment_cards`, and ``caution``. S0 and segments of fewer than ten customers get no card.
+        As for `segment_cards`, and ``action, caution``. S0 and segments of fewer than ten customers get no card.
     personas : DataFrame
-        ``segment_id, section, label, text, overall_text, low, high, overall, customers, known_share, differs``. A
-        section that no segment has is left out of all cards. So is a line, except in what sets them apart, that reads
-        the same for all customers, or whose interval holds the figure of all customers.
+        ``segment_id, section, label, text, overall_text, low, high, overall, customers, known_share, differs``. Left
+        out are a line, except in what sets them apart, that reads the same for all customers, or whose interval holds
+        the figure of all customers; a section without lines; and a typical customer, who would be a second figure of
+        the same kind.
     products : DataFrame, optional
         ``segment_id, level, item, customers, lift, low, high, more``, the surest first.
     colours : dict, optional
         ``segment_id`` -> ``#rrggbb``; by default those of the figures.
     """
     colours = colours or segment_colours(segments["segment_id"])
-    there = {title: names for title, names in SECTIONS.items() if set(names) & set(personas["section"])}
     cards = []
     for row in segments[(segments["segment_id"] != "S0") & (segments["customers"] >= FEWEST_SHOWN)].itertuples():
         own = personas[personas["segment_id"] == row.segment_id]
-        sections = [_section(title, own[own["section"].isin(names)]) for title, names in there.items()]
+        sections = [_section(title, own[own["section"].isin(names)]) for title, names in SECTIONS.items()]
         if products is not None:
             sections.insert(1, _bought(products[(products["segment_id"] == row.segment_id) & products["more"]]))
-        typical = own[own["section"] == "typical"]
         size = f"{100 * row.customer_share:.0f} % of customers"
         if pd.notna(row.revenue_share):
             size += f" · {100 * row.revenue_share:.0f} % of revenue"
         advice = {"Do": row.action, "Don't": row.caution}
         cards.append(
-            {"name": row.segment, "colour": colours[row.segment_id], "size": size, "sections": sections}
-            | {"typical": [_typical(figure) for figure in typical.itertuples()]}
-            | {"alike": typical["customers"].iloc[0] if len(typical) else 0}
+            {"name": row.segment, "colour": colours[row.segment_id], "size": size}
+            | {"sections": [section for section in sections if section["rows"]]}
             | {"advice": [(word, _without(word, told)) for word, told in advice.items() if pd.notna(told) and told]}
         )
     return Block(render("persona_cards", cards=cards), _as_text(cards))
@@ -105,15 +139,8 @@ def _as_text(cards: list[dict]) -> str:
         lines.append(f"{card['name']}: {card['size']}")
         for section in card["sections"]:
             told = "; ".join(f"{row['label']} {row['text']} ({row['beside']})" for row in section["rows"])
-            lines.append(f"  {section['title']}: {told or section['nothing']}")
+            lines.append(f"  {section['title']}: {told}")
     return "\n".join(lines)
-
-
-def _typical(row) -> tuple[str, str, str]:
-    """Return a figure of a typical customer as one would say it: what stands before it, the figure, what follows."""
-    one, several = _TYPICAL.get(row.feature, (f"{row.label} {{}}",) * 2)
-    before, after = (one if row.figure == 1 else several).split("{}")
-    return before, row.text, after
 
 
 def _without(word: str, text: str) -> str:
@@ -125,16 +152,27 @@ def _without(word: str, text: str) -> str:
 def _section(title: str, rows: pd.DataFrame) -> dict:
     same = rows["overall"].between(rows["low"], rows["high"]) & (rows["section"] != "apart")
     unlike = rows[(rows["text"] != rows["overall_text"]) & ~same].head(MOST_LINES)
-    nothing = "No sure difference from all customers."
-    if rows.empty:
-        nothing = "Nothing that is certain." if title == APART else "Known of too few to tell."
     known = rows["known_share"].max()
     note = f"known of {100 * known:.0f} %" if title == WHO and known < 0.995 else ""
     lines = [
         {"label": row.label, "text": row.text, "sure": row.differs, "beside": f"all {row.overall_text}"}
         for row in unlike.itertuples()
     ]
-    return {"title": title, "note": note, "nothing": nothing, "rows": lines}
+    return {"title": title, "note": note, "rows": lines}
+
+
+def goods_as_read(item: str) -> str:
+    """Return a product or category as one reads it: not in capitals, no code, no spaces doubled, abbreviations spelt.
+
+    Examples
+    --------
+    >>> goods_as_read("FRZN BOXED VEGETABLES- VALUE A"), goods_as_read("CEREAL - COLD"), goods_as_read("4-Port USB hub")
+    ('Frozen boxed vegetables, value a', 'Cereal, cold', '4-Port USB hub')
+    """
+    told = re.sub(r"\s*(-\s|\s-|\s/\s|;)\s*", ", ", " ".join(item.split())).strip(" ,-/")
+    words = [_SPELT.get(word.casefold(), word) for word in told.split(" ")]
+    told = " ".join(words)
+    return told.capitalize() if item.isupper() else told
 
 
 def _bought(products: pd.DataFrame) -> dict:
@@ -142,9 +180,8 @@ def _bought(products: pd.DataFrame) -> dict:
     categories = products[products["level"] == "category"].head(MOST_CATEGORIES)
     shown = pd.concat([categories, products[products["level"] == "product"]]).head(MOST_LINES)
     lines = [
-        {"label": row.item.capitalize() if row.item.isupper() else row.item, "text": f"{row.lift:.1f} times"}
+        {"label": goods_as_read(row.item), "text": f"{row.lift:.1f} times"}
         | {"sure": row.low >= CERTAIN_LIFT, "beside": f"{row.low:.1f} to {row.high:.1f}"}
         for row in shown.itertuples()
     ]
-    told = {"title": "What they buy more of", "note": "in their baskets", "nothing": "Nothing large and certain."}
-    return told | {"rows": lines}
+    return {"title": "What they buy more of", "note": "in their baskets", "rows": lines}

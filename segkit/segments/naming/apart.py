@@ -98,7 +98,7 @@ def _compared(name, members, profile):
         return {}
     for least in (LEAST_APART, 0.0):
         for feature, more, less, said in _COMPARED:
-            top = bool(least) and feature == "spend" and name.endswith(BIG) and len(members) == 2
+            top = feature == "spend" and name.endswith(BIG)
             if re.search(said, name) and not top:
                 continue
             own = profile[(profile["feature"] == feature) & profile["segment_id"].isin(members)]
@@ -108,6 +108,6 @@ def _compared(name, members, profile):
                 low.high < high.low and high.effect_sd - low.effect_sd >= least for low, high in steps
             ):
                 if top:
-                    return {rows[1].segment_id: TOP.text}
+                    return {rows[-1].segment_id: TOP.text}
                 return {rows[-1].segment_id: more, rows[0].segment_id: less}
     return {}

@@ -35,8 +35,8 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None, bl
     Returns
     -------
     names : DataFrame
-        ``segment_id, segment`` (the name, unique, at most four words), ``description, action, caution``; a row per
-        row of `sizes`, in its order.
+        ``segment_id, segment`` (the name, unique, at most four words), ``description, lever, action, caution`` (what
+        one would try first, and the lever that it pulls: see `suggest_action`); a row per row of `sizes`, in its order.
     words : DataFrame
         ``segment_id, word, feature, level, figure, low, high, overall, effect, effect_low, effect_high, basis``:
         a row per word of a name; `basis` is ``descriptive`` for features that made the segments, else
@@ -61,19 +61,20 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None, bl
     rows, ways = [], {}
     ranked = sizes.sort_values(["revenue", "customers", "segment_id"], ascending=[False, False, True])
     for segment_id in ranked["segment_id"]:  # the one that brings most has the first choice of an action
-        taken = [action for action, _ in ways.values()]
+        taken = [action for _, action, _ in ways.values()]
         own = profile[profile["segment_id"] == segment_id]
         ways[segment_id] = suggest_action(found[segment_id], chosen[segment_id][1], own, taken)
     for size in sizes.itertuples(index=False):
         own = profile[profile["segment_id"] == size.segment_id]
         backing = [row.feature for _, row in chosen[size.segment_id][1]]
         left_out = size.segment_id == UNSEGMENTED
-        action, caution = LEFT_OUT if left_out else ways[size.segment_id]
+        lever, action, caution = LEFT_OUT if left_out else ways[size.segment_id]
         rows.append(
             {
                 "segment_id": size.segment_id,
                 "segment": chosen[size.segment_id][0],
                 "description": describe_segment(size, own, backing, currency, window_days),
+                "lever": lever,
                 "action": action,
                 "caution": caution,
             }

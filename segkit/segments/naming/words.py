@@ -98,6 +98,7 @@ def _holds(word, row):
         row.feature == word.feature
         and bool(re.search(word.level, row.level)) == bool(word.level or not row.level)
         and row.effect * word.sign > 0
+        and (row.centre - row.overall) * word.sign > 0
         and word.least <= row.centre <= word.most
     )
 
@@ -186,7 +187,7 @@ def choose_names(found, profile, sizes, lasting=None, blurred=()):
     shortest = dict(count)
     while True:
         names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments} | lasting
-        shared = _shared(names, free) or _one_adjective_apart(names, free, blurred)
+        shared = _shared(names, free) + _one_adjective_apart(names, free, blurred)
         longer = [(segment, pair) for segment in shared if (pair := _further(found[segment], count[segment]))]
         longer = longer or [
             (segment, pair)

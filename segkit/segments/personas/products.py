@@ -10,6 +10,7 @@ from segkit.features.build import CustomerFeatures
 from segkit.features.stages import has_column, window_lines
 from segkit.runtime.cache import kept
 from segkit.runtime.progress import progress_bar
+from segkit.runtime.sensitive import may_be_named
 from segkit.segments.profile import FEWEST_KNOWN, UNSEGMENTED
 
 LARGE_LIFT = 1.2  # a fifth more; smaller lifts are certain in any large shop and change nothing that one does
@@ -79,6 +80,8 @@ def bought_more(orders, segments: pd.Series, after: date, until: date) -> pd.Dat
 def segment_products(rows, features: CustomerFeatures, segments: pd.Series) -> pd.DataFrame | None:
     """Return `bought_more` of the days behind the features, kept on disk; None for a ready table, which has no orders.
 
+    Goods that no page may name (`may_be_named`) are left out.
+
     Parameters
     ----------
     rows : Orders or ReadyRows
@@ -92,7 +95,9 @@ def segment_products(rows, features: CustomerFeatures, segments: pd.Series) -> p
     def find() -> dict:
         after = features.as_of - timedelta(days=features.window_days)
         with progress_bar("finding what segments buy"):
-            return {"products": bought_more(rows, segments, after, features.as_of)}
+            products = bought_more(rows, segments, after, features.as_of)
+        named = products["item"].map(lambda item: may_be_named(item, rows.card.never_named)).astype(bool)
+        return {"products": products[named].reset_index(drop=True)}
 
     depends = {"inputs": rows.inputs, "card": rows.card.path.read_text(encoding="utf-8"), "as_of": features.as_of}
     depends |= {"days": features.window_days, "segments": str(pd.util.hash_pandas_object(segments).sum())}
