@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 
 from segkit import plots
 from segkit.reporting.blocks import (
+    action_table,
     answer,
     figure_block,
     fold,
@@ -25,6 +26,7 @@ from segkit.reporting.blocks import (
     sentence,
 )
 from segkit.reporting.blocks.page import only_blocks, page_html
+from segkit.reporting.blocks.segment_cards import goods_as_read
 
 SEGMENTS = pd.DataFrame(
     {
@@ -36,6 +38,7 @@ SEGMENTS = pd.DataFrame(
         "description": ["Often here.", "Seldom here."],
         "action": ["Call them.", ""],
         "caution": ["Don't, ever.", None],
+        "border": ["firm", None],
     }
 )
 COLUMNS = "segment_id section feature label text overall_text figure low high overall customers known_share differs"
@@ -69,8 +72,8 @@ def bare(html):
 def test_a_label_stands_before_its_figure_also_without_tags_and_style():
     page = persona_cards(SEGMENTS, PERSONAS).html
     assert "orders 90 all 32" in bare(page)
-    assert "13 % of customers · 31 % of revenue A typical one: 94 orders (the middle of 10 who are alike)" in bare(page)
-    assert "customers 13.0 % revenue 31.2 % Try Call them. Often here." in bare(segment_cards(SEGMENTS).html)
+    assert "13 % of customers, 31 % of revenue What sets them apart" in bare(page)
+    assert "firm 130 customers 13 % revenue 31 % Often here." in bare(segment_cards(SEGMENTS).html)
     assert bare(key_figures({"customers": "2,446", "orders": "9"}).html) == "2,446 customers 9 orders"
 
 
@@ -80,6 +83,34 @@ def test_cards_are_tables_and_texts_of_the_data_are_escaped(page):
     assert "<table>" in page.html
     assert "Fuel &lt;regulars&gt;" in page.html
     assert re.search(r"<style|<script", page.html) is None
+
+
+def test_a_card_has_no_empty_room_and_no_figure_of_a_typical_customer_beside_the_medians():
+    page = bare(persona_cards(SEGMENTS, PERSONAS.iloc[:2]).html)
+    assert "94" not in page
+    assert "Who they are" not in page
+    assert page.count("What sets them apart") == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "read"), [("FRZN BOXED VEG- VALUE A", "Frozen boxed vegetables, value a"), ("iPhone-Case", "iPhone-Case")]
+)
+def test_goods_are_cleaned_for_reading(item, read):
+    assert goods_as_read(item) == read
+
+
+def test_the_table_of_actions_says_a_row_in_order_and_has_the_colour_of_the_segment():
+    row = {
+        "segment_id": "S1",
+        "segment": "<Deal> hunters",
+        "do": "Try less.",
+        "count": "120 of 245",
+        "files": "S1 in a.csv",
+    }
+    row |= {"stake": "900 EUR of discounts", "test": "too few", "needs": "two groups of 97"}
+    page = action_table(pd.DataFrame([row]), {"S1": "#123456"}).html
+    assert "<Deal> hunters Try less. 120 of 245 S1 in a.csv 900 EUR of discounts too few two groups of 97" in bare(page)
+    assert "#123456" in page
 
 
 def test_what_is_sure_is_bold_and_no_advice_is_missing_its_words():

@@ -1,6 +1,5 @@
 """Personas: what a segment buys more of, a typical customer who is nobody, and the cards that show them."""
 
-import re
 from datetime import date
 from types import SimpleNamespace
 
@@ -191,5 +190,4 @@ def test_a_section_that_no_segment_has_is_on_no_card_and_texts_of_the_data_are_e
     assert "What they buy" not in page
     assert "&lt;b&gt;old&lt;/b&gt;" in page
     assert "Some &amp; others" in page
-    assert re.search("A typical one: .*<b>[^<]+</b> spent", page)
-    assert page.count("<article") == 2
+    assert page.count("<details") == 2

@@ -1,8 +1,10 @@
 """Sentences for a manager: none says more than the evidence does."""
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from segkit.reporting.sentences import tell_verdict
+from segkit.reporting.sentences import headline, tell_trust, tell_verdict
 from segkit.validation.nulls import NullComparison
 from segkit.validation.verdict import candidate_verdict
 
@@ -38,3 +40,22 @@ def test_segments_with_doubtful_borders_are_counted():
     assert "doubtful: those of two are" in told("constructive", stability_jaccard_min=0.7, doubtful=2)
     assert "doubtful: those of at least one are" in told("constructive", stability_jaccard_min=0.7)
     assert "doubtful: those of" not in told("constructive", stability_jaccard_min=0.5)
+
+
+@pytest.mark.parametrize("blurred", range(9))
+def test_how_far_to_trust_the_segments_takes_forty_words_at_most(blurred):
+    names = [f"Deal-hunting fresh-produce big spenders {number}" for number in range(8)]
+    borders = ["blurred"] * blurred + ["firm"] * (8 - blurred)
+    table = pd.DataFrame({"segment_id": [f"S{n}" for n in range(1, 9)], "segment": names, "border": borders})
+    for structure in ("natural", "reproducible", "constructive"):
+        told = tell_trust(table, structure)
+        assert len(told.split()) <= 40
+        assert ("blur" in told) == (blurred > 0)
+
+
+def test_the_headline_of_a_table_without_money_is_what_sets_one_segment_apart_most():
+    segments = pd.DataFrame({"segment_id": ["S1", "S2"], "segment": ["Fans", "Others"], "customers": [40, 160]})
+    rows = {"segment_id": ["S1", "S2"], "feature": "score", "level": "", "kind": "number", "customers": [40, 160]}
+    rows |= {"centre": [80.0, 49.0], "overall": 50.0, "effect_sd": [1.5, -0.6], "differs": True}
+    told = headline(pd.DataFrame(), segments.assign(customer_share=[0.2, 0.8]), pd.DataFrame(rows), "", 0)
+    assert told == "Fans stand apart most: 40 customers (20 %) with score 80.00 (all customers 50.00)."

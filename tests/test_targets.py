@@ -1,5 +1,7 @@
 """What segments bring, whether they are targets, what could be tried."""
 
+import re
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -7,6 +9,8 @@ import pytest
 
 from segkit.plots.style import use_style
 from segkit.plots.worth import plot_kpis, plot_targets
+from segkit.reporting.sentences import headline
+from segkit.targeting.action_list import list_actions, say_actions
 from segkit.targeting.criteria import REACHED, judge_targets, place_targets
 from segkit.targeting.handover.audience import reachable_customers
 from segkit.targeting.kpis import KPIS, segment_kpis
@@ -74,7 +78,9 @@ def test_the_reports_table_bounds_a_retention_of_few_and_has_no_returns_where_no
     segments = pd.DataFrame({"segment_id": ["S1", "S2"], "segment": ["Loyal", "Away"]})
     table = kpi_table(segment_kpis(shop, halves), segments)
     assert "return_rate" not in table
-    assert table["retention"].tolist() == ["over 50 %", "under 50 %"]  # nobody of twenty lost, nobody kept
+    assert "retention" not in table  # nobody of twenty lost, nobody kept: a column of bounds says nothing
+    mixed = shop.assign(days_since_last_order=[3, 200] * 20)
+    assert kpi_table(segment_kpis(mixed, halves), segments)["retention"].tolist() == ["50.0 %", "50.0 %"]
     table = kpi_table(segment_kpis(shop.assign(return_spend_share=0.1), halves), segments)
     assert table["return_rate"].tolist() == pytest.approx([0.1, 0.1])
 
@@ -83,7 +89,7 @@ def test_a_shop_without_campaigns_or_discounts_has_no_such_figures(shop, halves)
     kpis = segment_kpis(shop[["spend", "order_count"]], halves)
     known = kpis.dropna(subset="figure")
     assert set(known["kpi"]) == {"revenue", "revenue_per_customer", "orders_per_customer"}
-    assert set(rank_levers(kpis, halves.value_counts())["lever"]) == set()
+    assert set(rank_levers(kpis, halves.value_counts())["lever"]) == {"more per customer"}
 
 
 def test_an_event_that_never_happened_still_has_an_upper_limit(shop, halves):
@@ -149,8 +155,45 @@ def sizes(halves):
 def test_levers_are_ranked_by_what_is_at_stake_and_promise_no_effect(shop, halves):
     levers = rank_levers(segment_kpis(shop, halves), halves.value_counts())
     assert levers["at_stake"].dropna().is_monotonic_decreasing
-    assert levers["at_stake"].iloc[0] == pytest.approx(10 * (100 / 0.9 - 100))
+    discounts = levers[levers["lever"] == "smaller discounts"]
+    assert discounts["at_stake"].tolist() == [pytest.approx(10 * (100 / 0.9 - 100))]
     assert set(levers["effect"]) == {"unmeasured"}
+
+
+@pytest.fixture
+def actions(shop, halves):
+    many = pd.concat([shop.set_axis([f"{name}{n}" for name in shop.index]) for n in range(60)])
+    many["discount_share"] = np.where(np.arange(len(many)) % 2, 0.09, 0.11) * (many["spend"] > 50)
+    segment_ids = pd.Series(np.where(many["spend"] > 50, "S1", "S2"), many.index)
+    segments = pd.DataFrame({"segment_id": ["S1", "S2", "S0"], "segment": ["Deal hunters", "Away", "Unsegmented"]})
+    segments = segments.assign(customers=[600, 600, 9], lever=["smaller discounts", "win back", ""], action="Try.")
+    kpis = segment_kpis(many, segment_ids)
+    return segments, rank_levers(kpis, segment_ids.value_counts()), kpis
+
+
+def test_what_can_be_tested_and_touches_most_money_stands_first_with_the_money_of_its_own_idea(actions):
+    listed = list_actions(*actions)
+    assert listed["segment"].tolist() == ["Deal hunters", "Away"]  # S0 has no idea
+    assert listed["can_test"].tolist() == [True, False]  # nobody of the others ever came again: nothing to compare
+    said = say_actions(listed, "EUR").set_index("segment")
+    assert said.loc["Deal hunters", "stake"].endswith("EUR of discounts")
+    assert said.loc["Away", "stake"] == "6,000 EUR of those who stayed away"
+
+
+def test_a_test_is_made_of_customers_who_can_be_reached(actions):
+    reached = pd.Series({"S1": 20, "S2": 4})
+    said = say_actions(list_actions(*actions, reached), "EUR").set_index("segment")
+    assert said["count"].to_dict() == {"Deal hunters": "20 of 600", "Away": "fewer than ten of 600"}
+    assert said.loc["Deal hunters", "test"] == "too few"
+
+
+def test_the_headline_says_what_to_do_with_whom_how_many_and_how_much_money(actions):
+    told = headline(list_actions(*actions), actions[0], pd.DataFrame(), "EUR", 365)
+    assert re.fullmatch(
+        r"Start with smaller discounts for Deal hunters: 600 customers who got [\d,]+ EUR off in 365 days, "
+        r"10 % of list prices \(all others 0 %\)\.",
+        told,
+    )
 
 
 def test_the_size_of_a_test_is_the_textbook_one():

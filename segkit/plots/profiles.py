@@ -93,8 +93,8 @@ def plot_profile(profile, segments, most=12, always=("spend", "order_count", "da
     if not features:
         return nothing("No feature sets any segment apart from all customers.").figure
     effects = drawn.set_index(["segment_id", "feature"])
-    columns = len(ids) if len(ids) in (1, 2, 4) else 3
-    figure, axes = panels(len(ids), columns, 0.8 + 0.27 * len(features), sharey=True, sharex=True)
+    columns = next((count for count in (3, 4, 5) if len(ids) <= count or len(ids) % count != 1), 3)  # none alone
+    figure, axes = panels(len(ids), min(columns, len(ids)), 0.8 + 0.27 * len(features), sharey=True, sharex=True)
     columns = columns_of(axes)
     colours = segment_colours(ids)
     rows = np.array(row_axis(axes[0], [label_of(feature) for feature in features]))

@@ -43,7 +43,7 @@ def write_tables(load: Load, rows, folder: Path) -> dict[str, dict[str, Column]]
     assignments = load("assignments")
     medians = features.table.select_dtypes("number").groupby(assignments["segment_id"]).median()
     sized = load("segments").drop(columns=["lever", "action", "caution"], errors="ignore")
-    sized = sized.assign(border=sized["border"] if "border" in sized else None)
+    sized = sized.assign(border=sized.get("border", None))
     tables = {
         "ledger": rows.ledger,
         "quarantine": rows.quarantine,

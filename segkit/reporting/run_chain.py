@@ -35,7 +35,7 @@ from segkit.runtime.tables.files import write_json
 from segkit.validation.selection import check_tried
 
 AT_ONCE = 2  # kernels
-WITHOUT_PREVIOUS, WITHOUT_JUDGEMENT = "since-last-month", "where-judged"  # tags of cells that then have nothing to say
+WITHOUT_PREVIOUS = "since-last-month"  # tag of cells that have nothing to say in a first month
 POLL_SECONDS = 0.1
 
 
@@ -106,9 +106,8 @@ def run_report(
             write_readme(run / "tables", write_tables(load, rows, run / "tables"))
             write_model(load, run / "model", parameters, label, previous)
             record = describe_run(load, card, label, parameters, rows, previous, costs)
-            judged = load("candidates").judgement.shares is not None
-            hidden = ([] if previous else [WITHOUT_PREVIOUS]) + ([] if judged else [WITHOUT_JUDGEMENT])
-            _export_all(steps, run, card.title, hidden)
+            hidden = [] if previous else [WITHOUT_PREVIOUS]
+            _export_all(steps, run, f"{card.title} · {label}", hidden)
             place = {"card": str(card.path.resolve()), "source": arguments["source"], "made_by": made_by(card, steps)}
             place["notebooks"] = {"folder": str(Path(notebooks or NOTEBOOKS).resolve()), "cells": _cells(steps)}
             shutil.rmtree(run / "work")

@@ -75,7 +75,8 @@ def _most_apart(real: pd.DataFrame, profile: pd.DataFrame) -> str:
     if not told:
         biggest = real.sort_values("customer_share", ascending=False).iloc[0]
         share = percent(biggest["customer_share"], 0)
-        return f"{number_word(len(real)).capitalize()} segments; the largest, {biggest['segment']}, is {share} of customers."
+        count = number_word(len(real)).capitalize()
+        return f"{count} segments; the largest, {biggest['segment']}, is {share} of customers."
     row = told[-1]
     own = real.set_index("segment_id").loc[row.segment_id]
     return (
@@ -116,7 +117,8 @@ def tell_trust(segments: pd.DataFrame, structure: str | None) -> str:
             f"{'that' if len(blurred) == 1 else 'those'} of {_listed(named)}" if named else number_word(len(blurred))
         )
         near = "blurs: who stands near it" if len(blurred) == 1 else "blur: who stands near them"
-        trust = f"Trust the border{'s' * (firm > 1)} of {number_word(firm)} segment{'s' * (firm > 1)}; {those} {near} could as well be next door."
+        firm_ones = "the border of one segment" if firm == 1 else f"the borders of {number_word(firm)} segments"
+        trust = f"Trust {firm_ones}; {those} {near} could as well be next door."
         if not firm:
             trust = "Don't trust single borders: all of them blur, and who stands near one could as well be next door."
         if len(f"{trust} {groups}".split()) <= MOST_WORDS:
@@ -153,6 +155,18 @@ def tell_choice(candidates: pd.DataFrame, kept: str = "") -> str:
         return f"The model of an earlier month is kept: {told}. {kept}".strip()
     families = number_word(candidates["family"].nunique())
     return f"{len(candidates)} segmentations of {families} families were compared. Chosen: {told}. {chosen['reason']}"
+
+
+def tell_columns(candidates: pd.DataFrame) -> str:
+    """Return what the columns of the comparison say of the future; nothing where nothing could be judged."""
+    if candidates[["forward_value", "forward_behaviour"]].isna().all(axis=None):
+        return ""
+    return (
+        "The columns say how much of what can be known (as much as the best model of all knows) each candidate tells of "
+        "how much customers buy next, and of what and how, all from customers that had no part in the choice. "
+        "Percentages among the reasons take both together, on the other half, by which the choice was made. In the "
+        "figure every candidate is a point, and the ring marks the one that was taken."
+    )
 
 
 _CUTS = {"reproducible": "cuts through a continuum", "constructive": "cuts made where they are useful"}

@@ -5,9 +5,22 @@ import re
 # Beginnings of words; a card adds its own with `never_named`.
 _WORDS = (
     *("medic", "pharm", "analges", "health", "remed", "cough", "antacid", "laxativ", "allerg", "diabet", "insulin"),
-    *("hemorrhoid", "suppositor", "denture", "hearing aid", "wheelchair", "mobility aid", "sleep aid", "nicotine"),
+    *(
+        "hemorrhoid",
+        "suppositor",
+        "denture",
+        "contact lens",
+        "soft lens",
+        "first aid",
+        "bandage",
+        "hearing aid",
+        "wheelchair",
+        "mobility aid",
+        "sleep aid",
+        "nicotine",
+    ),
     *("smoking cess", "weight loss", "slimming", "incontinen", "menstr", "tampon", "feminine", "sanitary"),
-    *("pregnan", "fertility", "contracep", "condom", "sex", "erotic", "personal lubric", "adult toy"),
+    *("pregnan", "fertility", "contracep", "prophyla", "condom", "sex", "erotic", "personal lubric", "adult toy"),
     *("relig", "bible", "quran", "koran", "kosher", "halal", "politic"),
 )
 _SENSITIVE = re.compile("|".join(rf"\b{word}" for word in _WORDS), re.IGNORECASE)

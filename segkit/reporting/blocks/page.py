@@ -1,5 +1,6 @@
 """A whole page out of blocks, and which outputs of a notebook may stand on it."""
 
+import re
 from copy import deepcopy
 
 from segkit.reporting.blocks.block import render, style_sheet
@@ -11,13 +12,15 @@ def page_html(title: str, body: str, style: str = "") -> str:
     Parameters
     ----------
     title : str
-        For the tab of the browser.
+        For the tab of the browser, and the foot of every page on paper.
     body : str
         HTML, as blocks or nbconvert make it.
     style : str
         CSS before that of the report.
     """
-    return render("page", title=title, body=body, style=f"{style}\n{style_sheet()}") + "\n"
+    told = re.sub(r'[<>"\\\n]', " ", title)
+    foot = f'@page {{ @bottom-left {{ content: "{told}"; font: 9px sans-serif; color: #5b6475; }} }}'
+    return render("page", title=title, body=body, style=f"{style}\n{style_sheet()}\n{foot}") + "\n"
 
 
 def only_blocks(notebook):

@@ -8,6 +8,7 @@ from segkit.plots.style import segment_colours
 from segkit.reporting.blocks.block import Block, render
 from segkit.reporting.blocks.page_table import FEWER
 from segkit.runtime.privacy import FEWEST_SHOWN
+from segkit.runtime.text import percent
 
 WHO = "Who they are"
 SECTIONS = {  # title on the card: sections of the personas table
@@ -76,9 +77,9 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
     widest = max(segments["customer_share"].max(), segments["revenue_share"].fillna(0).max())
     cards = []
     for row in segments.itertuples():
-        shares = {"customers": row.customer_share, "revenue": row.revenue_share}
+        shares = {f"{row.customers:,} customers": row.customer_share, "revenue": row.revenue_share}
         bars = [
-            (label, f"{100 * share:.1f} %", round(max(0.0, 100 * share / widest), 1))
+            (label, percent(share, 0), round(max(0.0, 100 * share / widest), 1))
             for label, share in shares.items()
             if pd.notna(share)
         ]
@@ -86,10 +87,14 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
         border = getattr(row, "border", None)
         cards.append(
             {"name": row.segment, "colour": colours[row.segment_id], "few": few, "bars": bars}
-            | {"border": border if isinstance(border, str) else "", "description": row.description}
+            | {
+                "border": border if isinstance(border, str) else "",
+                "description": row.description.partition(". ")[2] or row.description,
+            }
         )
     text = "; ".join(f"{row.segment} {row.customer_share:.0%}" for row in segments.itertuples())
-    return Block(render("segment_cards", cards=cards), text)
+    columns = next((count for count in (4, 3, 5) if len(cards) <= count or len(cards) % count != 1), 3)  # none alone
+    return Block(render("segment_cards", cards=cards, columns=min(columns, max(len(cards), 2))), text)
 
 
 def persona_cards(
@@ -121,9 +126,9 @@ def persona_cards(
         sections = [_section(title, own[own["section"].isin(names)]) for title, names in SECTIONS.items()]
         if products is not None:
             sections.insert(1, _bought(products[(products["segment_id"] == row.segment_id) & products["more"]]))
-        size = f"{100 * row.customer_share:.0f} % of customers"
+        size = f"{percent(row.customer_share, 0)} of customers"
         if pd.notna(row.revenue_share):
-            size += f" · {100 * row.revenue_share:.0f} % of revenue"
+            size = f"{percent(row.customer_share, 0)} of customers, {percent(row.revenue_share, 0)} of revenue"
         advice = {"Do": row.action, "Don't": row.caution}
         cards.append(
             {"name": row.segment, "colour": colours[row.segment_id], "size": size}
@@ -170,9 +175,9 @@ def goods_as_read(item: str) -> str:
     ('Frozen boxed vegetables, value a', 'Cereal, cold', '4-Port USB hub')
     """
     told = re.sub(r"\s*(-\s|\s-|\s/\s|;)\s*", ", ", " ".join(item.split())).strip(" ,-/")
-    words = [_SPELT.get(word.casefold(), word) for word in told.split(" ")]
-    told = " ".join(words)
-    return told.capitalize() if item.isupper() else told
+    if not item.isupper():
+        return told
+    return re.sub(r"[A-Z]+", lambda word: _SPELT.get(word[0].lower(), word[0]), told).capitalize()
 
 
 def _bought(products: pd.DataFrame) -> dict:

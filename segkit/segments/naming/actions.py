@@ -16,9 +16,9 @@ MORE, BACK, DISCOUNTS, RETURNS = "more per customer", "win back", "smaller disco
 _URGENT = ("stage", "trend", "noun", "pace noun")  # count for what to do even where the name has no room for them
 _SPENDERS = "big spenders|regulars"
 
-# words that must all be true of the segment (alternatives by "|"), the lever, what to do, what not to do. {goods},
-# {share}, {overall}: the category that they buy more of; {room}, {room_share}, {room_overall}: the one they buy less of.
-# {gap}: days between two of their orders.
+# Words that must all be true of the segment (alternatives by "|"; TASTE is a category in its name), the lever, what to
+# do, what not to do. {goods}, {share}, {overall}: the category that they buy more of; {room}, {room_share},
+# {room_overall}: the one they buy less of; {gap}: days between two of their orders.
 RULES = (
     (
         ("Lapsed", _SPENDERS), BACK,
@@ -73,8 +73,8 @@ RULES = (
     ),
     (
         ("TASTE",), MORE,
-        "Give them a reason to buy {room} along with {goods}: it takes {room_share} of their money, and {room_overall} of "
-        "all customers'.",
+        "Give them a reason to buy {room} along with {goods}: it takes {room_share} of their money, and "
+        "{room_overall} of all customers'.",
         "Don't lower the price of {goods}, which they buy anyway.",
     ),
     (
@@ -215,9 +215,9 @@ def _fitting(found, picked, figures):
     for pairs in (picked + urgent, found):
         true = {word.text for word, _ in pairs} | ({"TASTE"} if taste else set())
         for needed, lever, *told in RULES:
-            if all(true & set(words.split("|")) and _in_figures(words, figures) for words in needed):
-                if set(re.findall(r"{(\w+)}", told[0])) <= set(goods):
-                    yield lever, *(text.format(**goods) for text in told)
+            holds = all(true & set(words.split("|")) and _in_figures(words, figures) for words in needed)
+            if holds and set(re.findall(r"{(\w+)}", told[0])) <= set(goods):
+                yield lever, *(text.format(**goods) for text in told)
 
 
 def _is_goods(feature):
@@ -234,11 +234,11 @@ def _goods(figures, taste):
     found = {}
     if taste or len(more):
         feature = taste or more.index[0]
-        found = dict(goods=_said(feature), share=_percent(own, feature, "centre"))
+        found = {"goods": _said(feature), "share": _percent(own, feature, "centre")}
         found["overall"] = _percent(own, feature, "overall")
     if len(less) and less.index[0] != taste:
         feature = less.index[0]
-        found |= dict(room=_said(feature), room_share=_percent(own, feature, "centre"))
+        found |= {"room": _said(feature), "room_share": _percent(own, feature, "centre")}
         found["room_overall"] = _percent(own, feature, "overall")
     return found
 
