@@ -72,6 +72,7 @@ VERBS = {
     "describe_by_rule": "segments.segment_list",
     "list_segments": "segments.segment_list",
     "segment_borders": "segments.segment_list",
+    "names_of_rule": "segments.segment_list",
     "rename_segments": "segments.segment_list",
     "name_segmentation": "segments.segment_list",
     "assign_customers": "clustering.assign",

@@ -194,12 +194,21 @@ def test_the_choice_is_made_on_one_half_and_all_that_is_said_of_it_comes_from_th
     draws = {half: np.array(figures)[None, :, None] + np.zeros((9, 1, 3)) for half, figures in told.items()}
     shares = Shares(tuple(labels), draws)
     made = choose(candidates_of(labels, shares, ["kmeans"] * 3 + ["rfm"]), Limits())
-    best, reasons = made.proposed, made.table.set_index("candidate_id")["reason"]
-    assert best == "kmeans-4"
-    assert reasons[best].startswith("On the half of the customers used to choose, it says 60 %")
-    assert reasons[best].endswith("On the other half it says 30 %: 30 % of how much, 30 % of what and how.")
-    assert forward_sentence(made).startswith("They tell 30 %")
-    assert advise_segmenting(made).text.startswith("use the RFM map")
+    learned = made.table.set_index("candidate_id").loc["kmeans-4", "reason"]
+    assert learned.startswith("On the half of the customers used to choose, it says 60 %")
+    assert "On the other half it says 30 %: 30 % of how much, 30 % of what and how. It is the best of" in learned
+    assert forward_sentence(choose(made, Limits(), "kmeans-4")).startswith("They tell 30 %")
+
+
+def test_where_the_best_learned_one_says_no_more_than_the_rule_the_rule_is_taken():
+    labels = LABELS.set_axis(["kmeans-3", "kmeans-4", "kmeans-5"], axis=1).assign(**{"rfm-10": LABELS["a3"]})
+    shares = shares_of(**{"kmeans-3": 0.2, "kmeans-4": 0.5, "kmeans-5": 0.3, "rfm-10": 0.5})
+    candidates = candidates_of(labels, shares, ["kmeans"] * 3 + ["rfm"])
+    made = choose(candidates, Limits())
+    assert (made.proposed, made.verdict["chosen"], made.verdict["segment_at_all"]) == ("rfm-10", "rfm-10", False)
+    assert made.verdict["advice"] == "use the RFM map: learned segments say no more about the future"
+    assert "The best of them is kmeans-4." in made.chosen["reason"]
+    assert choose(candidates, Limits(), "kmeans-4").verdict["chosen"] == "kmeans-4"  # an analyst's choice stands
 
 
 def test_an_rfm_map_that_was_chosen_need_not_beat_itself():

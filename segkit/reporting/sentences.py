@@ -162,8 +162,8 @@ def tell_columns(candidates: pd.DataFrame) -> str:
     if candidates[["forward_value", "forward_behaviour"]].isna().all(axis=None):
         return ""
     return (
-        "The columns say how much of what can be known (as much as the best model of all knows) each candidate tells of "
-        "how much customers buy next, and of what and how, all from customers that had no part in the choice. "
+        "The columns say how much of what can be known (as much as the best model of all knows) each candidate tells "
+        "of how much customers buy next, and of what and how, all from customers that had no part in the choice. "
         "Percentages among the reasons take both together, on the other half, by which the choice was made. In the "
         "figure every candidate is a point, and the ring marks the one that was taken."
     )
@@ -242,13 +242,14 @@ def tell_advice(verdict: dict) -> str:
 
     Examples
     --------
-    >>> tell_advice({"segment_at_all": False, "advice": "use the RFM map: these segments say no more about the future"})
-    'Use the RFM map: these segments say no more about the future. They are shown all the same.'
+    >>> advice = "use the RFM map: learned segments say no more about the future"
+    >>> tell_advice({"segment_at_all": False, "advice": advice, "chosen": "rfm-10"})
+    'Use the RFM map: learned segments say no more about the future.'
     """
     if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
         return ""
     told = f"{advice[0].upper()}{advice[1:]}."
-    if verdict.get("chosen", "").startswith("rfm-") and advice.startswith("use the RFM map"):
+    if verdict.get("chosen", "").split("-")[0] in BASELINES and advice.startswith("use "):
         return told  # it is what the page shows
     return f"{told} They are shown all the same."
 

@@ -15,6 +15,7 @@ from segkit.segments.rules import segment_rules
 from segkit.validation.candidates import Candidates
 from segkit.validation.verdict import STABLE
 
+RULES = ("rfm", "tiers")  # families whose segments have names of their own
 FIRM, BLURRED = "firm", "blurred"
 BY_ANALYST = "analyst"  # in ``named_by`` of the segments, and in ``basis`` of the words
 
@@ -115,6 +116,11 @@ def segment_borders(candidates: Candidates, segmentation: Segmentation) -> pd.Se
     own = candidates.stability[candidates.stability["candidate_id"] == segmentation.candidate_id]
     own = with_segment_ids(own, {"label": "segment_id"}, segmentation).set_index("segment_id")["jaccard"].dropna()
     return own.ge(STABLE).map({True: FIRM, False: BLURRED}).astype("str").rename("border")
+
+
+def names_of_rule(segmentation: Segmentation) -> dict[str, str]:
+    """Return the names that a rule gives its own segments, such as those of the RFM map, by segment_id; else none."""
+    return dict(segmentation.names) if segmentation.family in RULES else {}
 
 
 def name_segmentation(segmentation: Segmentation, segments: pd.DataFrame) -> Segmentation:

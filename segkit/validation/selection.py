@@ -104,7 +104,8 @@ def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "
     """Return the candidates with `feasible`, `reason` and `chosen` filled in, and with `proposed` and `verdict`.
 
     Exactly one is chosen: the proposed one (see `choice_rule`), unless `choice` names another, which may break limits;
-    the reasons then name both.
+    the reasons then name both. Where the best learned one says no more about the future than a rule, the rule is
+    proposed.
 
     Parameters
     ----------
@@ -158,7 +159,24 @@ def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "
         chosen=[one == taken for one in ids],
     )
     chosen = replace(candidates, table=table, proposed=proposed)
-    return replace(chosen, verdict=reach_verdict(chosen))
+    chosen = replace(chosen, verdict=reach_verdict(chosen))
+    return chosen if choice or candidates.kept is not None else _take_the_rule(chosen)
+
+
+def _take_the_rule(candidates: Candidates) -> Candidates:
+    """Return the candidates with the rule chosen that the advice says to use; as they are where it names none."""
+    advice = candidates.verdict["advice"]
+    if candidates.verdict["segment_at_all"] or not advice.startswith("use ") or candidates.judgement.shares is None:
+        return candidates
+    rule, learned = best_baseline(candidates), candidates.chosen["candidate_id"]
+    if rule in (None, learned):
+        return candidates
+    table = candidates.table.set_index("candidate_id", drop=False)
+    table["chosen"] = table.index == rule
+    table.loc[rule, "reason"] = f"{advice[0].upper()}{advice[1:]} than this rule. The best of them is {learned}."
+    table.loc[learned, "reason"] += f" It is the best of the learned ones; {rule} is taken, of which it says no more."
+    taken = replace(candidates, table=table.reset_index(drop=True), proposed=rule)
+    return replace(taken, verdict=reach_verdict(taken) | {"segment_at_all": False, "advice": advice})
 
 
 def check_choice(candidates: Candidates, choice: str) -> None:
@@ -478,7 +496,7 @@ def _segment_at_all(gains: pd.DataFrame, baseline: str = "the RFM map") -> Advic
     --------
     >>> gains = pd.DataFrame({"group": ["value"] * 2, "against": ["one segment", "baseline"], "low": [0.2, -0.1]})
     >>> _segment_at_all(gains)
-    Advice(segment_at_all=False, text='use the RFM map: these segments say no more about the future')
+    Advice(segment_at_all=False, text='use the RFM map: learned segments say no more about the future')
     """
     if gains.empty:
         return Advice(True, "nothing that came later could be judged; whether it is worth having is open")
@@ -488,7 +506,7 @@ def _segment_at_all(gains: pd.DataFrame, baseline: str = "the RFM map") -> Advic
         groups = " and ".join({"value": "how much", "behaviour": "what and how"}[g] for g in beaten.index[one & other])
         return Advice(True, f"segment: it says more than {baseline} about {groups} customers will buy")
     if one.any():
-        return Advice(False, f"use {baseline}: these segments say no more about the future")
+        return Advice(False, f"use {baseline}: learned segments say no more about the future")
     return Advice(False, "do not segment: these segments say nothing about the future")
 
 

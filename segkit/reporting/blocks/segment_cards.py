@@ -7,9 +7,12 @@ import pandas as pd
 from segkit.plots.style import segment_colours
 from segkit.reporting.blocks.block import Block, render
 from segkit.reporting.blocks.page_table import FEWER
+from segkit.runtime.labels import label_of
 from segkit.runtime.privacy import FEWEST_SHOWN
 from segkit.runtime.text import percent
+from segkit.segments.naming.descriptions import figure
 
+FACTS = ("order_count", "spend", "days_since_last_order")
 WHO = "Who they are"
 SECTIONS = {  # title on the card: sections of the personas table
     "What sets them apart": ("apart",),
@@ -61,7 +64,12 @@ def action_table(said: pd.DataFrame, colours: dict[str, str] | None = None) -> B
     return Block(render("action_table", rows=rows, reached=reached), "\n".join(lines))
 
 
-def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None) -> Block:
+def segment_cards(
+    segments: pd.DataFrame,
+    profile: pd.DataFrame | None = None,
+    currency: str = "",
+    colours: dict[str, str] | None = None,
+) -> Block:
     """Return a card per segment: name, whether its border is firm, share of customers and of revenue, what it is like.
 
     Parameters
@@ -70,6 +78,10 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
         ``segment_id, segment, customers, customer_share, revenue_share, description`` and optionally ``border``;
         shares 0 to 1, revenue_share missing where there is no revenue. A segment of fewer than ten customers shows its
         name alone.
+    profile : DataFrame, optional
+        As `profile_segments` returns it: orders, spend and days since the last order are shown beside those of all
+        customers, instead of the description, where it has them.
+    currency : str
     colours : dict, optional
         ``segment_id`` -> ``#rrggbb``; by default those of the figures.
     """
@@ -77,10 +89,10 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
     widest = max(segments["customer_share"].max(), segments["revenue_share"].fillna(0).max())
     cards = []
     for row in segments.itertuples():
-        shares = {f"{row.customers:,} customers": row.customer_share, "revenue": row.revenue_share}
+        shares = {"customers": (row.customer_share, f"{row.customers:,}"), "revenue": (row.revenue_share, "")}
         bars = [
-            (label, percent(share, 0), round(max(0.0, 100 * share / widest), 1))
-            for label, share in shares.items()
+            (label, percent(share, 0), count, round(max(0.0, 100 * share / widest), 1))
+            for label, (share, count) in shares.items()
             if pd.notna(share)
         ]
         few = FEWER.capitalize() if row.customers < FEWEST_SHOWN else ""
@@ -88,6 +100,7 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
         cards.append(
             {"name": row.segment, "colour": colours[row.segment_id], "few": few, "bars": bars}
             | {
+                "facts": [] if profile is None else _facts(profile[profile["segment_id"] == row.segment_id], currency),
                 "border": border if isinstance(border, str) else "",
                 "description": row.description.partition(". ")[2] or row.description,
             }
@@ -95,6 +108,20 @@ def segment_cards(segments: pd.DataFrame, colours: dict[str, str] | None = None)
     text = "; ".join(f"{row.segment} {row.customer_share:.0%}" for row in segments.itertuples())
     columns = next((count for count in (4, 3, 5) if len(cards) <= count or len(cards) % count != 1), 3)  # none alone
     return Block(render("segment_cards", cards=cards, columns=min(columns, max(len(cards), 2))), text)
+
+
+def _facts(own: pd.DataFrame, currency: str) -> list[tuple[str, str, str]]:
+    """Return orders, spend and days since the last order, each beside that of all customers: medians both."""
+    plain = own[(own["level"] == "") & own["centre"].notna()].set_index("feature")
+    rows = [plain.loc[name] for name in FACTS if name in plain.index]
+    return [
+        (
+            label_of(row.name),
+            figure(row["centre"], row["kind"], currency),
+            figure(row["overall"], row["kind"], currency),
+        )
+        for row in rows
+    ]
 
 
 def persona_cards(

@@ -36,11 +36,12 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None, bl
     -------
     names : DataFrame
         ``segment_id, segment`` (the name, unique, at most four words), ``description, lever, action, caution`` (what
-        one would try first, and the lever that it pulls: see `suggest_action`); a row per row of `sizes`, in its order.
+        one would try first, and the lever that it pulls: see `suggest_action`); a row per row of `sizes`, in its
+        order.
     words : DataFrame
         ``segment_id, word, feature, level, figure, low, high, overall, effect, effect_low, effect_high, basis``:
-        a row per word of a name; `basis` is ``descriptive`` for features that made the segments, else
-        ``evidence``.
+        a row per word of a name that was made here; `basis` is ``descriptive`` for features that made the segments,
+        else ``evidence``.
 
     Examples
     --------
@@ -79,4 +80,5 @@ def name_segments(profile, sizes, currency="", window_days=365, lasting=None, bl
                 "caution": caution,
             }
         )
-    return pd.DataFrame(rows), list_words(chosen, profile)
+    made = {one: name for one, name in chosen.items() if one not in (lasting or {})}
+    return pd.DataFrame(rows), list_words(made, profile)
