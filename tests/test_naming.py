@@ -367,3 +367,15 @@ def test_goods_of_health_and_sex_life_and_those_of_the_card_name_no_segment():
         profile = profile_segments(bought, meaning.fillna({"unit": ""}), segments, never_named=words)
         names = name_segments(profile, size_segments(segments, features["spend"]))[0]
         assert category.split("_")[0] not in " ".join([*names["segment"], *names["action"]]).lower()
+
+
+def test_of_two_blurred_segments_with_one_mark_the_other_is_called_by_its_own():
+    taste, both = {"category_drug_gm_share": 0.6}, {"category_drug_gm_share": 0.6, "coupon_order_share": 0.5}
+    features, segments = planted(planted_segments={"a": taste, "b": both, "c": {}, "d": {}})
+    profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
+    assert name_segments(profile, sizes)[0]["segment"][:2].tolist() == ["Drugstore shoppers", "Coupon users"]
+    both = {"spend": 60, "weekend_order_share": 0.9}
+    features, segments = planted(planted_segments={"a": {"spend": 60}, "b": both, "c": {"spend": 900}, "d": {}})
+    profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
+    names = name_segments(profile, sizes, blurred={"S1", "S2"})[0]["segment"][:2].tolist()
+    assert names == ["Light buyers", "Weekend shoppers"]

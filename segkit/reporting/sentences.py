@@ -9,14 +9,17 @@ from segkit.targeting.levers import LEVERS
 from segkit.validation.selection import DISSOLVES
 from segkit.validation.verdict import CORRELATION_ALONE, STABLE
 
+NO_SEGMENTS = "do not segment"  # how such an advice begins
 MOST_WORDS = 40  # on how far to trust the segments
 BASELINES = ("rfm", "tiers")  # rules without learning, outside the limits on sizes
 
 
-def headline(actions: pd.DataFrame, segments: pd.DataFrame, profile: pd.DataFrame, currency: str, days: int) -> str:
+def headline(
+    actions: pd.DataFrame, segments: pd.DataFrame, profile: pd.DataFrame, currency: str, days: int, advice: str = ""
+) -> str:
     """Return the headline: what to do first, with whom, how many they are, how much money, and how they differ.
 
-    Where nothing is known of money it is what sets one segment apart most.
+    Where nothing is known of money it is what sets one segment apart most; where the advice is not to segment, that.
 
     Parameters
     ----------
@@ -29,6 +32,8 @@ def headline(actions: pd.DataFrame, segments: pd.DataFrame, profile: pd.DataFram
     currency : str
     days : int
         Days of orders behind the figures.
+    advice : str
+        Of the verdict.
 
     Examples
     --------
@@ -38,6 +43,8 @@ def headline(actions: pd.DataFrame, segments: pd.DataFrame, profile: pd.DataFram
     'Start with smaller discounts for Deal hunters: 245 customers who got 130,945 USD off in 273 days, 19 % of list
     prices (all others 14 %).'
     """
+    if advice.startswith(NO_SEGMENTS):
+        return f"{advice[0].upper()}{advice[1:]}."
     known = actions[actions["at_stake"].notna()] if len(actions) else actions
     if known.empty:
         return _most_apart(segments[segments["segment_id"] != "S0"], profile)
@@ -62,7 +69,7 @@ def _told_money(first, profile: pd.DataFrame, currency: str, days: int) -> str:
         return f"of whom those who stayed away lately spent {sum_of} in {days} days"
     told = f"who spent {sum_of} in {days} days" if first["lever"] == "more per customer" else f"and {sum_of}"
     own = profile[(profile["segment_id"] == first["segment_id"]) & (profile["feature"] == "spend")]
-    if own.empty:
+    if own.empty or not own["differs"].iloc[0]:
         return told
     row = own.iloc[0]
     return f"{told}, {money(row['centre'], currency)} at the median (all customers {money(row['overall'], currency)})"
@@ -240,6 +247,8 @@ def _tell_return(verdict: dict) -> str:
 def tell_advice(verdict: dict) -> str:
     """Return what to do instead where the segments are not worth having; an empty text where they are.
 
+    Not to segment at all is said by the headline; then this says that the segments are shown all the same.
+
     Examples
     --------
     >>> advice = "use the RFM map: learned segments say no more about the future"
@@ -248,6 +257,8 @@ def tell_advice(verdict: dict) -> str:
     """
     if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
         return ""
+    if advice.startswith(NO_SEGMENTS):
+        return "The segments are shown all the same."
     told = f"{advice[0].upper()}{advice[1:]}."
     if verdict.get("chosen", "").split("-")[0] in BASELINES and advice.startswith("use "):
         return told  # it is what the page shows

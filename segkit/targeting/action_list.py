@@ -8,6 +8,7 @@ from segkit.runtime.privacy import FEWEST_SHOWN, veiled_count
 from segkit.runtime.text import money, number_word
 from segkit.targeting.levers import LEVERS, Lever
 
+UNKNOWN_STAKE = "not known"
 _OF_LEVER = ["rate", "at_stake", "at_stake_low", "at_stake_high", "customers_per_arm", "can_test"]
 
 
@@ -23,7 +24,8 @@ def list_actions(
     Parameters
     ----------
     segments : DataFrame
-        ``segment_id, segment, customers, lever, action``. S0 and segments of fewer than ten customers have no row.
+        ``segment_id, segment, customers, lever, action``. S0, segments of fewer than ten customers and those for which
+        there is no idea (no lever) have no row.
     levers, kpis : DataFrame
         As from `rank_levers` and `segment_kpis`.
     reached : Series, optional
@@ -53,6 +55,7 @@ def list_actions(
     1   Loyal  Try less.     900.0     False
     """
     real = segments[(segments["segment_id"] != "S0") & (segments["customers"] >= FEWEST_SHOWN)]
+    real = real[real["lever"].fillna("") != ""]
     real = real[["segment_id", "segment", "customers", "lever", "action"]]
     actions = real.merge(levers[["segment_id", "lever", *_OF_LEVER]], on=["segment_id", "lever"], how="left")
     rates = {lever.name: lever.rate for lever in known}
@@ -85,7 +88,7 @@ def say_actions(actions: pd.DataFrame, currency: str, known: Sequence[Lever] = L
         count = (
             f"{veiled_count(int(row.reached))} of {row.customers:,}" if pd.notna(row.reached) else f"{row.customers:,}"
         )
-        stake = "not known"
+        stake = UNKNOWN_STAKE
         if pd.notna(row.at_stake):
             stake = f"{money(row.at_stake, currency)} {called.get(row.lever, '')}".strip()
         rows.append((row.segment_id, row.segment, row.action, count, files, stake, *_say_test(row)))
@@ -107,7 +110,9 @@ def tell_actions(actions: pd.DataFrame, days: int) -> str:
     Money is all that an idea touches in 273 days, not what it will bring: nothing has been tested. One of two segments
     has enough customers for a test that would see a tenth more or less.
     """
-    if actions.empty or actions["at_stake"].isna().all():
+    if actions.empty:
+        return ""
+    if actions["at_stake"].isna().all():
         return "Nobody has tested these ideas, and the data don't say how much money they touch."
     able = int(actions["can_test"].sum())
     some = f"{number_word(able).capitalize()} of {number_word(len(actions))} segments {'has' if able == 1 else 'have'}"

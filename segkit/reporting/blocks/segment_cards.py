@@ -5,14 +5,14 @@ import re
 import pandas as pd
 
 from segkit.plots.style import segment_colours
-from segkit.reporting.blocks.block import Block, render
+from segkit.reporting.blocks.block import Block, render, sentence
 from segkit.reporting.blocks.page_table import FEWER
-from segkit.runtime.labels import label_of
 from segkit.runtime.privacy import FEWEST_SHOWN
 from segkit.runtime.text import percent
-from segkit.segments.naming.descriptions import figure
+from segkit.segments.naming.descriptions import ago, figure
+from segkit.targeting.action_list import UNKNOWN_STAKE
 
-FACTS = ("order_count", "spend", "days_since_last_order")
+FACTS = {"order_count": "orders", "spend": "spend", "days_since_last_order": "last order"}  # on the short card
 WHO = "Who they are"
 SECTIONS = {  # title on the card: sections of the personas table
     "What sets them apart": ("apart",),
@@ -56,12 +56,14 @@ def action_table(said: pd.DataFrame, colours: dict[str, str] | None = None) -> B
     """
     colours = colours or segment_colours(said["segment_id"])
     rows = [row | {"colour": colours[row["segment_id"]]} for row in said.to_dict("records")]
-    reached = any(row["files"] for row in rows)
+    if not rows:
+        return sentence("No idea of what to try follows from these figures alone.")
+    reached, known = any(row["files"] for row in rows), any(row["stake"] != UNKNOWN_STAKE for row in rows)
     lines = [
         f"{row['segment']}: {row['do']} {row['count']}; {row['stake']}; test: {row['test']}, {row['needs']}"
         for row in rows
     ]
-    return Block(render("action_table", rows=rows, reached=reached), "\n".join(lines))
+    return Block(render("action_table", rows=rows, reached=reached, known=known), "\n".join(lines))
 
 
 def segment_cards(
@@ -114,14 +116,12 @@ def _facts(own: pd.DataFrame, currency: str) -> list[tuple[str, str, str]]:
     """Return orders, spend and days since the last order, each beside that of all customers: medians both."""
     plain = own[(own["level"] == "") & own["centre"].notna()].set_index("feature")
     rows = [plain.loc[name] for name in FACTS if name in plain.index]
-    return [
-        (
-            label_of(row.name),
-            figure(row["centre"], row["kind"], currency),
-            figure(row["overall"], row["kind"], currency),
-        )
-        for row in rows
-    ]
+    told = []
+    for row in rows:
+        label, days = FACTS[row.name], row.name == "days_since_last_order"
+        centre = ago(row["centre"]) if days else figure(row["centre"], row["kind"], currency)
+        told.append((label, centre, figure(row["overall"], row["kind"])))
+    return told
 
 
 def persona_cards(

@@ -21,7 +21,7 @@ _SAID = (
 _USUAL = {
     "order_count": lambda count, told: f"{told} order{'' if count == 1 else 's'}",
     "spend": lambda spend, told: f"{told} spent",
-    "days_since_last_order": lambda days, told: f"last order {_ago(days)}",
+    "days_since_last_order": lambda days, told: f"last order {ago(days)}",
 }
 # Counted from the first order in the window: where all data begin within it, they tell when the data begin.
 _CAPPED = {"tenure_days", "active_span_days"}
@@ -125,7 +125,14 @@ def _window(window_days):
     return "the year" if window_days in (364, 365, 366) else f"{window_days} days"
 
 
-def _ago(days):
+def ago(days):
+    """How long ago a day was.
+
+    Examples
+    --------
+    >>> ago(0), ago(1), ago(6.5)
+    ('today', '1 day ago', '6.5 days ago')
+    """
     return "today" if days < 0.5 else f"{number(days)} day{'' if round(days) == 1 else 's'} ago"
 
 

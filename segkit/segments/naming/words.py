@@ -187,7 +187,7 @@ def choose_names(found, profile, sizes, lasting=None, blurred=()):
     shortest = dict(count)
     while True:
         names = {segment: _phrase(_picked(found[segment], count[segment]), plain) for segment in segments} | lasting
-        shared = _shared(names, free) + _one_adjective_apart(names, free, blurred)
+        shared = _shared(names, free) + [one for one, _ in _one_adjective_apart(names, free, blurred)]
         longer = [(segment, pair) for segment in shared if (pair := _further(found[segment], count[segment]))]
         longer = longer or [
             (segment, pair)
@@ -200,6 +200,11 @@ def choose_names(found, profile, sizes, lasting=None, blurred=()):
         taken = [*_modifiers(found[segment])[: count[segment]], pair]
         found[segment] = taken + [other for other in found[segment] if other not in taken]
         count[segment] += 1
+    for one, other in _one_adjective_apart(names, free, blurred):  # where the shorter one has no more words
+        pairs, marks = _unlike(found[other], count[other], names[one])
+        name = _phrase(_picked(pairs, marks), plain)
+        if marks and other in free and name.casefold() not in map(str.casefold, names.values()):
+            found[other], count[other], names[other] = pairs, marks, name
     for segment in _shared(names, free):
         count[segment] = shortest[segment]  # more words did not tell them apart, and leave no room for one that does
         names[segment] = _phrase(_picked(found[segment], count[segment]), plain)
@@ -232,14 +237,28 @@ def _in_the_middle(profile, segments):
 
 
 def _one_adjective_apart(names, free, blurred):
-    """Segments with a blurred border whose name is another such name without one of its words."""
+    """Pairs of segments with blurred borders: the name of the first is that of the second without one of its words."""
     words = {segment: names[segment].casefold().split() for segment in names if segment in blurred}
     return [
-        one
+        (one, other)
         for one in words
         for other in words
         if one in free and len(words[other]) == len(words[one]) + 1 and set(words[one]) < set(words[other])
     ]
+
+
+def _unlike(pairs, count, name):
+    """The words with those marks first that the name of another doesn't have, and how many of these there are.
+
+    Where that name is the noun alone, the noun goes.
+    """
+    said_there = name.casefold().split()
+    own = [pair for pair in _modifiers(pairs)[:count] if pair[0].text.casefold() not in said_there]
+    noun = _noun(pairs)
+    rest = [
+        pair for pair in pairs if pair not in own and not (noun and noun[0].text == name.casefold() and pair is noun)
+    ]
+    return own + rest, len(own)
 
 
 def _noun(pairs):
