@@ -36,6 +36,7 @@ from segkit.validation.selection import check_tried
 
 AT_ONCE = 2  # kernels
 WITHOUT_PREVIOUS = "since-last-month"  # tag of cells that have nothing to say in a first month
+WITHOUT_IDEAS = "what-to-do"  # and where the figures give no idea of what to try
 POLL_SECONDS = 0.1
 
 
@@ -107,6 +108,8 @@ def run_report(
             write_model(load, run / "model", parameters, label, previous)
             record = describe_run(load, card, label, parameters, rows, previous, costs)
             hidden = [] if previous else [WITHOUT_PREVIOUS]
+            ideas = load("actions")
+            hidden += [WITHOUT_IDEAS] if ideas is not None and not len(ideas) else []
             _export_all(steps, run, f"{card.title} · {label}", hidden)
             place = {"card": str(card.path.resolve()), "source": arguments["source"], "made_by": made_by(card, steps)}
             place["notebooks"] = {"folder": str(Path(notebooks or NOTEBOOKS).resolve()), "cells": _cells(steps)}

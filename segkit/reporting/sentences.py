@@ -247,7 +247,7 @@ def _tell_return(verdict: dict) -> str:
 def tell_advice(verdict: dict) -> str:
     """Return what to do instead where the segments are not worth having; an empty text where they are.
 
-    Not to segment at all is said by the headline; then this says that the segments are shown all the same.
+    Not to segment at all is said by the headline.
 
     Examples
     --------
@@ -255,10 +255,9 @@ def tell_advice(verdict: dict) -> str:
     >>> tell_advice({"segment_at_all": False, "advice": advice, "chosen": "rfm-10"})
     'Use the RFM map: learned segments say no more about the future.'
     """
-    if verdict["segment_at_all"] or not (advice := verdict.get("advice", "")):
+    advice = verdict.get("advice", "")
+    if verdict["segment_at_all"] or not advice or advice.startswith(NO_SEGMENTS):
         return ""
-    if advice.startswith(NO_SEGMENTS):
-        return "The segments are shown all the same."
     told = f"{advice[0].upper()}{advice[1:]}."
     if verdict.get("chosen", "").split("-")[0] in BASELINES and advice.startswith("use "):
         return told  # it is what the page shows

@@ -106,9 +106,11 @@ def tell_actions(actions: pd.DataFrame, days: int) -> str:
 
     Examples
     --------
-    >>> print(tell_actions(pd.DataFrame({"at_stake": [9.0, 5.0], "can_test": [True, False]}), 273))
+    >>> listed = pd.DataFrame({"at_stake": [9.0, 5.0], "can_test": [True, False], "reached": [80, 90]})
+    >>> print(tell_actions(listed, 273))
     Money is all that an idea touches in 273 days, not what it will bring: nothing has been tested. One of two segments
-    has enough customers for a test that would see a tenth more or less.
+    has enough customers for a test that would see a tenth more or less. The audience files are written by segkit
+    handover.
     """
     if actions.empty:
         return ""
@@ -116,7 +118,12 @@ def tell_actions(actions: pd.DataFrame, days: int) -> str:
         return "Nobody has tested these ideas, and the data don't say how much money they touch."
     able = int(actions["can_test"].sum())
     some = f"{number_word(able).capitalize()} of {number_word(len(actions))} segments {'has' if able == 1 else 'have'}"
+    if not able:
+        some = "No segment alone has"
+    files = "The audience files are written by segkit handover."
+    if actions["reached"].isna().all():
+        files = "The data hold no addresses: segkit handover writes each segment by customer id, as tables and SQL."
     return (
         f"Money is all that an idea touches in {days} days, not what it will bring: nothing has been tested. "
-        f"{some} enough customers for a test that would see a tenth more or less."
+        f"{some} enough customers for a test that would see a tenth more or less. {files}"
     )

@@ -104,7 +104,7 @@ def segment_flows(candidates: Candidates) -> pd.DataFrame:
 
 
 def shortlist(candidates: Candidates) -> pd.DataFrame:
-    """Return the chosen one, those that its reason names, and one of each other family, for readers.
+    """Return the chosen one, those that its reason names, the strongest refused, and one of each other family.
 
     Of a family it is the one nearest in number of segments. What can't be judged, or was in another month, has no
     column; the share of a smallest segment with too few customers to be shown is left out.
@@ -112,7 +112,8 @@ def shortlist(candidates: Candidates) -> pd.DataFrame:
     table, reason = candidates.table, candidates.chosen["reason"]
     named = table[table["candidate_id"].isin([word.rstrip(".") for word in re.findall(r"[\w.-]+", reason)])]
     nearest = one_per_family(candidates)
-    table = pd.concat([nearest.head(1), named, nearest.tail(-1)], ignore_index=True)
+    refused = table[~table["feasible"].astype(bool)].dropna(subset="forward_share").nlargest(1, "forward_share")
+    table = pd.concat([nearest.head(1), named, refused, nearest.tail(-1)], ignore_index=True)
     table = table.drop_duplicates("candidate_id", ignore_index=True)
     few = table["smallest_share"] * table["customers"] < FEWEST_SHOWN
     table = table.assign(smallest_share=table["smallest_share"].mask(few))
