@@ -13,6 +13,8 @@ from segkit.monitoring.refit import Way
 from segkit.reporting.sentences import tell_advice
 from segkit.runtime.cache import kept
 from segkit.runtime.text import money
+from segkit.segments.naming.names import name_segments
+from segkit.segments.profile import profile_segments, size_segments
 from segkit.validation.candidates import Candidates
 
 
@@ -41,6 +43,23 @@ def figures_of_month(features: CustomerFeatures, currency: str) -> dict[str, str
         figures[f"revenue in {features.window_days} days"] = money(features.revenue.sum(), currency)
         figures["last day counted"] = str(features.as_of)
     return figures
+
+
+def learned_segments(candidates: Candidates, features: CustomerFeatures, card) -> pd.DataFrame | None:
+    """Return the segments of the best learned candidate where a rule was taken in its place; None elsewhere.
+
+    ``segment, customers, customer_share, revenue_share, description``, named on the customers who made them.
+    """
+    learned = candidates.verdict["evidence"].get("learned")
+    if learned is None or learned not in candidates.labels:
+        return None
+    segments = candidates.labels[learned].map(lambda label: f"S{label + 1}")
+    table = features.table.loc[segments.index]
+    profile = profile_segments(table, features.dictionary, segments, never_named=card.never_named)
+    sizes = size_segments(segments, features.revenue)
+    names, _ = name_segments(profile, sizes, card.currency, features.window_days)
+    named = sizes.merge(names, on="segment_id").sort_values("revenue", ascending=False, kind="stable")
+    return named[["segment", "customers", "customer_share", "revenue_share", "description"]]
 
 
 def days_in_ledger(run, features: CustomerFeatures) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from segkit import plots
 from segkit.reporting.blocks import (
+    action_table,
     answer,
     figure_block,
     fold,
@@ -38,6 +39,12 @@ segments = segments.assign(
     caution="Don't remind them of what they buy each week.",
 )
 segment_cards(segments)
+
+# %%
+said = segments[["segment_id", "segment"]].assign(do="Give them a reason to buy grocery along with fuel.", count="325")
+action_table(
+    said.assign(files="S1 in klaviyo.csv", stake="165,484 USD of discounts", test="yes", needs="two groups of 97")
+)
 # %%
 rows = [("apart", "orders", "90", "32"), ("apart", "share of spend on drugstore goods", "17 %", "6 %")]
 rows += [("when", "days between orders", "2.9", "7.6"), ("how", "paid with coupons", "1,240 USD", "9 USD")]

@@ -26,6 +26,8 @@ def page_html(title: str, body: str, style: str = "") -> str:
 def only_blocks(notebook):
     """Return a notebook whose code cells keep only the outputs that blocks made: no table, print or figure left in it.
 
+    Cards that lie open in a notebook are folded, since a page is read from the top.
+
     Examples
     --------
     >>> from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -38,4 +40,10 @@ def only_blocks(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("metadata", {}).get("segkit") == "block"]
+            for out in cell.outputs:
+                html = out["data"].get("text/html")
+                if html:
+                    out["data"]["text/html"] = html.replace(
+                        '<details class="sk-persona" open', '<details class="sk-persona"'
+                    )
     return notebook
