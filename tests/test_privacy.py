@@ -70,10 +70,10 @@ def test_a_segment_of_few_has_no_figures_on_any_card():
     many = segments.assign(segment_id="S2", segment="Many", customers=93, customer_share=0.93, revenue_share=0.6)
     many["description"] = "93 customers"
     both = pd.concat([segments, many])
-    page = segment_cards(both, {"S1": "#000", "S2": "#111"}).html
+    page = segment_cards(both, colours={"S1": "#000", "S2": "#111"}).html
     assert "Rare ones" in page
     assert "7 customers" not in page
-    assert "40.0" not in page
+    assert "40\xa0%" not in page
     personas = pd.DataFrame({"segment_id": [], "section": []})
     assert "Rare ones" not in persona_cards(both, personas, None, {"S1": "#000", "S2": "#111"}).html
 

@@ -1,9 +1,14 @@
 """A chain of notebooks is refused, stopped and shown as it should be; papermill's leniency is not ours."""
 
+from types import SimpleNamespace
+
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 
 from segkit.data.cards.card import read_card
+from segkit.reporting.report_parts import learned_segments
 from segkit.reporting.run_chain import _export, chain_of
 from segkit.runtime.errors import InputError
 from segkit.runtime.notebook_steps import read_step
@@ -54,6 +59,18 @@ def test_an_executed_notebook_does_not_say_when_or_where(tmp_path):
         executed(tmp_path / "01_explore.ipynb", tmp_path / f"{name}.ipynb")
     assert "2017-09" in (tmp_path / "one.ipynb").read_text()
     assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "other.ipynb").read_bytes()
+
+
+def test_where_a_rule_is_taken_the_learned_segments_stand_beside_it_and_nowhere_else():
+    ids = [f"c{number:03}" for number in range(60)]
+    table = pd.DataFrame({"spend": np.repeat([10.0, 900.0], 30) + np.arange(60)}, index=ids)
+    meaning = pd.DataFrame({"family": "value", "kind": "money", "unit": "EUR"}, index=["spend"])
+    features = SimpleNamespace(table=table, dictionary=meaning, revenue=table["spend"], window_days=365)
+    labels = pd.DataFrame({"kmeans-2": np.repeat([0, 1], 30)}, index=ids)
+    verdict, card = {"evidence": {"learned": "kmeans-2"}}, SimpleNamespace(currency="EUR", never_named=())
+    learned = learned_segments(SimpleNamespace(verdict=verdict, labels=labels), features, card)
+    assert learned["segment"].tolist() == ["Big spenders", "Light buyers"]
+    assert learned_segments(SimpleNamespace(verdict={"evidence": {}}, labels=labels), features, card) is None
 
 
 def test_the_page_shows_no_code_and_no_section_that_has_nothing_to_say(tmp_path):
