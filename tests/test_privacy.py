@@ -74,7 +74,8 @@ def test_a_segment_of_few_has_no_figures_on_any_card():
     assert "Rare ones" in page
     assert "7 customers" not in page
     assert "40\xa0%" not in page
-    personas = pd.DataFrame({"segment_id": [], "section": []})
+    columns = ["segment_id", "section", "text", "overall_text", "low", "high", "overall", "known_share"]
+    personas = pd.DataFrame(columns=columns)
     assert "Rare ones" not in persona_cards(both, personas, None, {"S1": "#000", "S2": "#111"}).html
 
 
