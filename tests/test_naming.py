@@ -379,3 +379,12 @@ def test_of_two_blurred_segments_with_one_mark_the_other_is_called_by_its_own():
     profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
     names = name_segments(profile, sizes, blurred={"S1", "S2"})[0]["segment"][:2].tolist()
     assert names == ["Light buyers", "Weekend shoppers"]
+
+
+def test_the_names_of_a_rule_stay_also_where_a_cell_of_it_is_empty():
+    features, segments = planted(planted_segments={"a": BIG, "b": {}, "c": {}})
+    profile, sizes = profile_segments(features, dictionary(), segments), size_segments(segments, features["spend"])
+    rule = {"S1": "Champions", "S2": "Loyal", "S3": "At risk", "S4": "Can't lose them"}
+    names, words = name_segments(profile, sizes, lasting=rule)
+    assert names["segment"].tolist() == ["Champions", "Loyal", "At risk"]
+    assert words.empty

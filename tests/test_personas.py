@@ -159,15 +159,16 @@ def test_a_card_tells_a_bound_where_few_of_a_segment_are_otherwise_and_shows_onl
     assert ">age<" not in page
 
 
-def test_a_lift_is_bold_only_where_its_lower_end_is_clearly_above_one():
-    products = pd.DataFrame({"segment_id": "S1", "level": "product", "item": ["sure", "maybe"], "customers": 20})
-    products = products.assign(lift=2.0, low=[1.5, 1.02], high=4.1, more=True)
+def test_a_lift_is_bold_only_where_its_lower_end_is_clearly_above_one_and_untold_where_few_stand_behind_it():
+    products = pd.DataFrame({"segment_id": "S1", "level": "product", "item": ["sure", "maybe", "few"], "customers": 20})
+    products = products.assign(lift=2.0, low=[1.5, 1.02, 1.0], high=[4.0, 4.0, 12.0], more=True)
     features, meaning, segments = customers()
     sizes = size_segments(segments, features["spend"]).assign(segment="Some", action="", caution="")
     told = cards(features, meaning, segments)
     page = persona_cards(sizes, told, products, {"S1": "#000000", "S2": "#111111"}).html
     assert '>sure</th><td class="short"><b>2.0 times' in page
     assert '>maybe</th><td class="short">2.0 times' in page
+    assert ">few<" not in page
 
 
 def test_what_sets_apart_is_certain_and_says_one_thing_once():

@@ -112,7 +112,8 @@ def shortlist(candidates: Candidates) -> pd.DataFrame:
     table, reason = candidates.table, candidates.chosen["reason"]
     named = table[table["candidate_id"].isin([word.rstrip(".") for word in re.findall(r"[\w.-]+", reason)])]
     nearest = one_per_family(candidates)
-    refused = table[~table["feasible"].astype(bool)].dropna(subset="forward_share").nlargest(1, "forward_share")
+    refused = table[~table["feasible"].astype(bool)].dropna(subset="forward_share")
+    refused = refused.sort_values("forward_share", ascending=False, kind="stable").head(1)
     table = pd.concat([nearest.head(1), named, refused, nearest.tail(-1)], ignore_index=True)
     table = table.drop_duplicates("candidate_id", ignore_index=True)
     few = table["smallest_share"] * table["customers"] < FEWEST_SHOWN

@@ -34,6 +34,7 @@ _SPELT = {  # abbreviations of tills
 }
 MOST_LINES = 6  # of a section
 MOST_CATEGORIES = 2  # before products
+WIDEST_LIFT = 4  # of a lift's interval, its upper end over its lower
 CERTAIN_LIFT = 1.2  # of the lower end of a lift's interval: what is surely that much more is bold
 
 
@@ -209,6 +210,7 @@ def goods_as_read(item: str) -> str:
 
 def _bought(products: pd.DataFrame) -> dict:
     """Return what a segment buys more of than all customers: its surest categories, then products."""
+    products = products[products["high"] <= WIDEST_LIFT * products["low"]]  # the others rest on few customers
     categories = products[products["level"] == "category"].head(MOST_CATEGORIES)
     shown = pd.concat([categories, products[products["level"] == "product"]]).head(MOST_LINES)
     lines = [

@@ -181,7 +181,7 @@ def choose_names(found, profile, sizes, lasting=None, blurred=()):
     """
     plain = PLAIN_NOUN if (profile["feature"] == "order_count").any() else PLAIN_NOUN_WITHOUT_ORDERS
     segments = [name for name in sizes["segment_id"] if name != UNSEGMENTED]
-    lasting = {} if lasting is None else lasting
+    lasting = {one: name for one, name in (lasting or {}).items() if one in segments}  # a rule names empty cells too
     free = [segment for segment in segments if segment not in lasting]
     found, count = dict(found), {segment: _marks(found[segment]) for segment in segments}
     shortest = dict(count)
