@@ -52,9 +52,8 @@ def headline(
     lever = next((lever for lever in LEVERS if lever.name == first["lever"] and lever.tried), None)
     tried = (lever.tried if lever else f"{first['lever']} for {{}}").format(first["segment"])
     told = _told_money(first, profile, currency, days)
-    return (
-        f"{'Start with' if first['can_test'] else 'Most money is in'} {tried}: {first['customers']:,} customers {told}."
-    )
+    start = "Start with" if first["can_test"] else "Most is at stake with"
+    return f"{start} {tried}: {first['customers']:,} customers {told}."
 
 
 def _told_money(first, profile: pd.DataFrame, currency: str, days: int) -> str:

@@ -72,7 +72,7 @@ LEVERS = (
     Lever("win back", "retention", _stayed_away, "winning back {}", "of those who stayed away", moves_the_rest=True),
     Lever("smaller discounts", "discount_rate", _discounts, "smaller discounts for {}", "of discounts"),
     Lever("fewer returns", "return_rate", _returned, "fewer returns from {}", "of returns"),
-    Lever("more per customer", "revenue_per_customer", _paid, "selling more to {}", "that they pay"),
+    Lever("more per customer", "revenue_per_customer", _paid, "{}", "that they pay"),
     # What a campaign adds can't be told without a holdout.
     Lever("campaign", "campaign_response", _unknown, "a campaign to {}"),
 )
