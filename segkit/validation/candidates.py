@@ -79,6 +79,8 @@ class Candidates:
         What is known of a kept model since its fit; see `kept_candidates`.
     kept_segmentation : Segmentation or None
         The kept model itself.
+    fits : mapping of str to list of ResampleFit
+        Of `resample`: by candidate_id, fits on resamples, which tell how sure an assignment is.
     """
 
     table: pd.DataFrame
@@ -98,6 +100,7 @@ class Candidates:
     verdict: dict = field(default_factory=dict)
     kept: dict | None = None
     kept_segmentation: Segmentation | None = None
+    fits: Mapping[str, list] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         known = {"judged": self.judgement.shares is not None, "resampled": len(self.stability)}
