@@ -14,11 +14,15 @@ from segkit.clustering.assignment_rules import Rule
 
 
 class Candidate(NamedTuple):
-    """A segmentation to try: a family and the parameters of its fit, which JSON can hold."""
+    """A segmentation to try: a family and the parameters of its fit, which JSON can hold.
+
+    `refused` says why these customers can't carry it: it is named among the candidates, and not fitted.
+    """
 
     candidate_id: str
     family: str
     params: dict
+    refused: str = ""
 
 
 @dataclass(frozen=True)

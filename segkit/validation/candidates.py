@@ -51,9 +51,9 @@ class Candidates:
     ----------
     table : DataFrame
         One row per candidate, columns as in ``candidates.parquet``; null where a criterion doesn't apply, or is not
-        known yet.
+        known yet. Of a candidate that was not fitted ``segments`` is the number asked for.
     labels : DataFrame
-        Index customer_id, one column of labels per candidate_id; 0 is its largest segment, -1 is left out.
+        Index customer_id, one column of labels per candidate that was fitted; 0 is its largest segment, -1 is left out.
     timings : DataFrame
         candidate_id, seconds, peak_mb (of the process that fitted it, up to then); they differ from run to run.
     families : tuple of Family
@@ -116,9 +116,14 @@ class Candidates:
 
     @property
     def grid(self) -> dict[str, Candidate]:
-        """candidate_id -> `Candidate`, to fit the same recipe on other customers."""
-        rows = zip(self.table["candidate_id"], self.table["family"], self.table["params"], strict=True)
+        """candidate_id -> `Candidate` of each that was fitted, to fit the same recipe on other customers."""
+        rows = self.fitted[["candidate_id", "family", "params"]].itertuples(index=False)
         return {name: Candidate(name, family, json.loads(params)) for name, family, params in rows}
+
+    @property
+    def fitted(self) -> pd.DataFrame:
+        """The rows of the table that were fitted; of the others the reason says why not."""
+        return self.table[self.table["candidate_id"].isin(self.labels.columns)]
 
     @property
     def chosen(self) -> pd.Series:

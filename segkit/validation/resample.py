@@ -75,7 +75,7 @@ def resample(
     matrix, limits, module = candidates.known_matrix(), limits or Limits(), "validation.resample"
     limits.check(matrix.customers)
     broken = broken_sizes(candidates, limits)
-    rest = candidates.table["candidate_id"][~candidates.is_baseline]
+    rest = candidates.fitted["candidate_id"][~candidates.is_baseline]
     recipes = {
         name: Recipe(candidates.family_of(name), candidates.grid[name].params, candidates.labels[name].to_numpy())
         for name in rest

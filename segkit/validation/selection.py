@@ -172,6 +172,9 @@ def check_choice(candidates: Candidates, choice: str) -> None:
         near = difflib.get_close_matches(choice, ids, n=3)
         there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
         raise InputError(f"choice {choice!r} is no candidate; {there}")
+    if choice and choice not in candidates.labels:
+        reason = candidates.table.set_index("candidate_id")["reason"][choice]
+        raise InputError(f"choice {choice!r} was {reason}; take fewer features, or another candidate")
 
 
 def check_tried(choice: str, max_segments: int) -> None:
@@ -223,7 +226,7 @@ def propose(candidates: Candidates, limits: Limits) -> tuple[str, dict[str, str]
 
 
 def _not_feasible(limit: str) -> str:
-    return limit if limit == NOT_RESAMPLED else f"Not feasible: {limit}."
+    return limit if limit.startswith(("not resampled", "not fitted")) else f"Not feasible: {limit}."
 
 
 def may_win(candidates: Candidates, names: Sequence[str]) -> list[str]:
@@ -264,10 +267,13 @@ def _propose_kept(candidates: Candidates) -> tuple[str, dict[str, str]]:
 def broken_sizes(candidates: Candidates, limits: Limits) -> dict[str, str]:
     """Return, by candidate_id, which limits on segments, sizes and noise it breaks; empty where none.
 
-    Baselines are outside the limits.
+    Baselines are outside the limits; of one that was not fitted it is why.
     """
-    found = {}
+    found, fitted = {}, set(candidates.labels)
     for row, baseline in zip(candidates.table.itertuples(), candidates.is_baseline, strict=True):
+        if row.candidate_id not in fitted:
+            found[row.candidate_id] = row.reason
+            continue
         broken, everybody = [], row.customers  # labels may be of a sample
         segments = f"{row.segments} segment{'' if row.segments == 1 else 's'}"
         if row.segments < limits.min_segments:
