@@ -12,6 +12,8 @@ import pandas as pd
 
 from segkit.clustering.assignment_rules import Rule
 
+NOT_FITTED = "not fitted"  # how the reason of a refused candidate begins
+
 
 class Candidate(NamedTuple):
     """A segmentation to try: a family and the parameters of its fit, which JSON can hold.

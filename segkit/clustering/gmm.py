@@ -8,7 +8,7 @@ import numpy as np
 
 from segkit.clustering.assignment_rules import Rule, component_scores
 from segkit.clustering.family import Family
-from segkit.clustering.fit import Candidate, Fit, Refit, Sample, finish, fit_order, sampled
+from segkit.clustering.fit import NOT_FITTED, Candidate, Fit, Refit, Sample, finish, fit_order, sampled
 from segkit.preprocessing.prepare import CustomerMatrix
 
 FITTED_ON = 30_000  # customers at most
@@ -86,7 +86,7 @@ def _grid(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
     found = []
     for covariance, k in product(("full", "tied", "diag", "spherical"), segments):
         count = count_parameters(k, columns, covariance)
-        refused = f"not fitted: {count:,} parameters for {rows:,} customers" if count > rows else ""
+        refused = f"{NOT_FITTED}: {count:,} parameters for {rows:,} customers" if count > rows else ""
         params = {"k": k, "covariance": covariance} | thin
         found.append(Candidate(f"gmm-{covariance}-{k}", "gmm", params, refused))
     return found

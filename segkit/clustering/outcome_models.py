@@ -205,11 +205,12 @@ def learn_again(models: OutcomeModels, counts: np.ndarray) -> tuple[np.ndarray, 
     """Return knots and coefficients learned anew, each row that the models were learned on counted so often.
 
     The strengths are those of the models: on a bootstrap sample, whose customers occur twice, leaving one out leaves
-    none out.
+    none out. In single precision, which is enough for ridges as strong, and takes half the time.
     """
     rows, learned = np.flatnonzero(counts), models.learned
     knots = np.quantile(learned.X.repeat(counts, axis=0), KNOTS, axis=0)
-    ramps, strengths = all_ramps(learned.X[rows], knots), models.outcomes["strength"].to_numpy()
+    ramps = all_ramps(learned.X[rows].astype("float32"), knots.astype("float32"))
+    strengths = models.outcomes["strength"].to_numpy()
     return knots, _solve(ramps, learned.Y[rows], learned.credible[rows], models.outcomes, strengths, counts[rows])[0]
 
 
@@ -264,7 +265,7 @@ def _ridge(ramps, spread, Y, weights, strengths: np.ndarray | None) -> tuple[np.
     scale = np.sqrt(weights @ (Y - middle) ** 2 / n)
     spread, scale = np.where(spread > 1e-9, spread, np.inf), np.where(scale > 1e-12, scale, np.inf)
     root = np.sqrt(weights)[:, None]
-    A, B = (ramps - centre) / spread * root, (Y - middle) / scale * root
+    A, B = (each.astype(ramps.dtype) for each in ((ramps - centre) / spread * root, (Y - middle) / scale * root))
     squares, products = A.T @ A, A.T @ B
     if strengths is None:
         solved, explained, strengths = _best_ridge(squares, products, B, n)
@@ -273,7 +274,7 @@ def _ridge(ramps, spread, Y, weights, strengths: np.ndarray | None) -> tuple[np.
         solved = np.empty_like(products)
         for strength in np.unique(strengths):
             places = strengths == strength
-            held = squares + strength * np.eye(len(squares))
+            held = squares + np.eye(len(squares), dtype=squares.dtype) * squares.dtype.type(strength)
             solved[:, places] = solve(held, products[:, places], assume_a="pos", overwrite_a=True)
     solved = solved / spread[:, None]
     return solved, centre @ solved, np.where(np.isfinite(scale), explained, 0.0), strengths

@@ -10,7 +10,7 @@ import pandas as pd
 
 from segkit.clustering.families import BASELINES, FAMILIES
 from segkit.clustering.family import Family
-from segkit.clustering.fit import Candidate
+from segkit.clustering.fit import NOT_FITTED, Candidate
 from segkit.clustering.freeze import family_of
 from segkit.clustering.segmentation import Segmentation
 from segkit.preprocessing.matrix import Matrix
@@ -116,14 +116,14 @@ class Candidates:
 
     @property
     def grid(self) -> dict[str, Candidate]:
-        """candidate_id -> `Candidate` of each that was fitted, to fit the same recipe on other customers."""
-        rows = self.fitted[["candidate_id", "family", "params"]].itertuples(index=False)
+        """candidate_id -> `Candidate`, to fit the same recipe on other customers."""
+        rows = self.table[["candidate_id", "family", "params"]].itertuples(index=False)
         return {name: Candidate(name, family, json.loads(params)) for name, family, params in rows}
 
     @property
     def fitted(self) -> pd.DataFrame:
         """The rows of the table that were fitted; of the others the reason says why not."""
-        return self.table[self.table["candidate_id"].isin(self.labels.columns)]
+        return self.table[[not str(reason).startswith(NOT_FITTED) for reason in self.table["reason"]]]
 
     @property
     def chosen(self) -> pd.Series:

@@ -105,13 +105,13 @@ def resample(
     valleys = made_each("valleys", module, contents, find)
     within = [name for name in recipes if not broken[name]]
     asked = {name for name in recipes if valleys[name].candidates["all_separated"].all() or name == choice}
-    asked |= set(may_win(candidates, within))
+    asked |= _asked_next(candidates, within)
     known: dict[str, dict] = {}
     while asked:
         part = {name: (contents[name], draws) for name in recipes if name in asked}
         known |= made_each("resample", module, part, weigh_each)
         left = [name for name in within if name not in known or _comes_back(known[name])]
-        asked = set(may_win(candidates, left)) - set(known)
+        asked = _asked_next(candidates, left) - set(known)
     names = [name for name in recipes if name in known]
     stability = Stability.join(known[name]["stability"] for name in names)
     separation = Separation.join(valleys[name] for name in names)
@@ -167,6 +167,14 @@ def find_valleys(
 
 def _space_of(family: Family) -> Callable[[CustomerMatrix], Sample]:
     return family.space or family.sample
+
+
+def _asked_next(candidates: Candidates, left: list[str]) -> set[str]:
+    """Return those that may win of those left, and of families that share work those that may if the best dissolves."""
+    now = may_win(candidates, left)
+    then = may_win(candidates, [name for name in left if name not in now[:1]])
+    sharing = {family.name for family in map(candidates.family_of, now) if family.together}
+    return {*now, *(name for name in then if candidates.family_of(name).name in sharing)}
 
 
 def _comes_back(found: dict) -> bool:

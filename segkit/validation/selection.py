@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from segkit.clustering.fit import NOT_FITTED
 from segkit.clustering.rfm import RFM
 from segkit.runtime.errors import InputError
 from segkit.validation.candidates import FORWARD, Candidates, json_number
@@ -172,7 +173,7 @@ def check_choice(candidates: Candidates, choice: str) -> None:
         near = difflib.get_close_matches(choice, ids, n=3)
         there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
         raise InputError(f"choice {choice!r} is no candidate; {there}")
-    if choice and choice not in candidates.labels:
+    if choice and choice not in candidates.fitted["candidate_id"].to_list():
         reason = candidates.table.set_index("candidate_id")["reason"][choice]
         raise InputError(f"choice {choice!r} was {reason}; take fewer features, or another candidate")
 
@@ -226,13 +227,13 @@ def propose(candidates: Candidates, limits: Limits) -> tuple[str, dict[str, str]
 
 
 def _not_feasible(limit: str) -> str:
-    return limit if limit.startswith(("not resampled", "not fitted")) else f"Not feasible: {limit}."
+    return limit if limit.startswith((NOT_RESAMPLED, NOT_FITTED)) else f"Not feasible: {limit}."
 
 
 def may_win(candidates: Candidates, names: Sequence[str]) -> list[str]:
-    """Return those of some candidates that say as much about the future as the best of them, by `FORWARD_RULE`.
+    """Return those of some candidates that say as much about the future as the best of them, which comes first.
 
-    Only these can be proposed, whatever resamples say of them; where the future is not known, each can.
+    By `FORWARD_RULE` only these can be proposed, if the best comes back; where the future is not known, each can.
     """
     judged = _judged(shares := candidates.judgement.shares, names)
     return _as_good(shares, judged)[1] if judged else list(names)
@@ -248,7 +249,8 @@ def _as_good(shares: Shares, judged: list[str]) -> tuple[str, list[str]]:
     """Return the candidate that says most on the half that chooses, and those that say as much."""
     first = shares.behind(judged[0])["share"].loc[judged].idxmax()
     table = shares.behind(first).loc[judged]
-    return first, list(table.index[table["behind"] <= table["error"].clip(lower=AS_GOOD)])
+    likes = table.index[table["behind"] <= table["error"].clip(lower=AS_GOOD)]
+    return first, [first, *likes.drop(first)]
 
 
 def _known(candidates: Candidates) -> pd.DataFrame:
@@ -269,7 +271,7 @@ def broken_sizes(candidates: Candidates, limits: Limits) -> dict[str, str]:
 
     Baselines are outside the limits; of one that was not fitted it is why.
     """
-    found, fitted = {}, set(candidates.labels)
+    found, fitted = {}, set(candidates.fitted["candidate_id"])
     for row, baseline in zip(candidates.table.itertuples(), candidates.is_baseline, strict=True):
         if row.candidate_id not in fitted:
             found[row.candidate_id] = row.reason
