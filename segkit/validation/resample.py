@@ -1,6 +1,6 @@
 """Which segments come back from other customers, lie apart, and are more than chance: candidates on resamples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -111,7 +111,7 @@ def resample(
         part = {name: (contents[name], draws) for name in recipes if name in asked}
         known |= made_each("resample", module, part, weigh_each)
         left = [name for name in within if name not in known or _comes_back(known[name])]
-        asked = _asked_next(candidates, left) - set(known)
+        asked = _asked_next(candidates, left, known)
     names = [name for name in recipes if name in known]
     stability = Stability.join(known[name]["stability"] for name in names)
     separation = Separation.join(valleys[name] for name in names)
@@ -169,12 +169,17 @@ def _space_of(family: Family) -> Callable[[CustomerMatrix], Sample]:
     return family.space or family.sample
 
 
-def _asked_next(candidates: Candidates, left: list[str]) -> set[str]:
-    """Return those that may win of those left, and of families that share work those that may if the best dissolves."""
+def _asked_next(candidates: Candidates, left: list[str], known: Iterable[str] = ()) -> set[str]:
+    """Return those that may win of those left and are not known, none where all are.
+
+    Of families that share work, with those that may win if the best dissolves.
+    """
     now = may_win(candidates, left)
+    if set(now) <= set(known):
+        return set()
     then = may_win(candidates, [name for name in left if name not in now[:1]])
     sharing = {family.name for family in map(candidates.family_of, now) if family.together}
-    return {*now, *(name for name in then if candidates.family_of(name).name in sharing)}
+    return {*now, *(name for name in then if candidates.family_of(name).name in sharing)} - set(known)
 
 
 def _comes_back(found: dict) -> bool:
