@@ -66,6 +66,12 @@ def test_what_says_less_of_the_future_than_the_best_is_resampled_only_where_the_
     assert taken["stability_ari"] > 0
 
 
+def test_other_limits_make_nothing_anew_of_what_was_resampled(compared, monkeypatch):
+    monkeypatch.setattr("segkit.validation.resample.weigh", lambda *more, **others: pytest.fail("resampled again"))
+    again = resample(compared, limits=Limits(min_segments=3), draws=10)
+    assert 0 < again.stability["candidate_id"].nunique() < compared.stability["candidate_id"].nunique()
+
+
 def test_it_is_compared_judged_and_resampled_beside_the_others(compared):
     table = compared.table.set_index("candidate_id")
     assert list(table.index[-2:]) == ["meanshift-0.4", "bands-3"]
