@@ -94,6 +94,20 @@ def test_a_candidate_can_be_fitted_again_from_its_row(compared):
     assert row["family"] == candidate.family
 
 
+def test_a_mixture_with_more_parameters_than_customers_is_named_and_not_fitted():
+    features = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 12)).cumsum(axis=1)).add_prefix("habit_")
+    compared = choose(compare(prepare(features), FAMILIES[:3], [2, 3]), Limits(min_segments=2, min_customers=5))
+    table = compared.table.set_index("candidate_id")
+    assert table.loc["gmm-full-2", ["segments", "feasible", "reason"]].to_list() == [
+        2, False, "not fitted: 181 parameters for 120 customers",
+    ]  # fmt: skip
+    assert table.loc["gmm-full-2", ["bic", "silhouette", "smallest_share"]].isna().all()
+    assert "gmm-full-2" not in compared.labels
+    assert "gmm-tied-2" in compared.labels
+    with pytest.raises(InputError, match="choice 'gmm-full-2' was not fitted: 181 parameters for 120 customers"):
+        choose(compared, choice="gmm-full-2")
+
+
 def test_what_is_planted_is_proposed(compared, chosen):
     proposed = chosen.loc[chosen["chosen"], "candidate_id"].to_list()
     assert proposed == ["kmeans-3"]

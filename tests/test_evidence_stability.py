@@ -18,6 +18,7 @@ from segkit.validation.nulls import NullComparison, compare_with_null, copula_sa
 from segkit.validation.resample import resample, weigh
 from segkit.validation.selection import Limits
 from segkit.validation.stability import Recipe, resample_rows, resample_stability
+from segkit.validation.sureness import resample_rules
 from segkit.validation.verdict import candidate_verdict
 
 
@@ -42,6 +43,16 @@ def stability(X, candidates, **more):
 def strengths(X, *ks):
     found = prediction_strength(Sample(X), {k: Recipe(KMEANS, {"k": k}) for k in ks}, seed=0, splits=4)
     return found.loc[found["enough"], "candidate_id"].max()
+
+
+def test_fits_made_for_stability_say_of_the_confidence_what_new_ones_say():
+    X = three_lumps()
+    sample, recipe = Sample(X), Recipe(KMEANS, {"k": 4}, KMEANS.fit(Sample(X), seed=0, k=4).labels)
+    fits = resample_stability({"kmeans": sample}, {"one": recipe}, seed=0, resamples=6, give_up=0).fits["one"]
+    again = [resample_rules(sample, recipe, seed=0, resamples=8, known=known) for known in (fits, ())]
+    assert len(fits) == 6
+    for one, other in zip(*again, strict=True):
+        np.testing.assert_array_equal(one.assign(X)[0], other.assign(X)[0])
 
 
 def test_gap_and_prediction_strength_choose_three_of_three_lumps():

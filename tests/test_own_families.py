@@ -29,6 +29,7 @@ from segkit.validation.sureness import cross_segments, fit_segmentation
 
 MEAN_SHIFT = Family.of("meanshift", lambda X, width: MeanShift(bandwidth=width).fit(X), [{"width": 0.4}], title="Shift")
 BANDS = Family.of("bands", lambda X, k: np.digitize(X[:, 0], np.quantile(X[:, 0], np.arange(1, k) / k)), [{"k": 3}])
+CHANCE = Family.of("chance", lambda X: np.random.default_rng(0).integers(2, size=len(X)))
 LIMITS = Limits(min_segments=2)
 
 
@@ -53,6 +54,22 @@ def compared():
     matrix = prepare(shop()[0])
     candidates = compare(matrix, [FAMILIES[0], MEAN_SHIFT, BANDS], [2, 3], jobs=2)
     return resample(judge(candidates, future_of(matrix)), limits=LIMITS, draws=10)
+
+
+def test_what_says_less_of_the_future_than_the_best_is_resampled_only_where_the_analyst_takes_it():
+    candidates = judge(compare(matrix := prepare(shop()[0]), [FAMILIES[0], CHANCE], [3]), future_of(matrix))
+    found = [choose(resample(candidates, limits=LIMITS, draws=10, choice=one), LIMITS) for one in ("", "chance")]
+    left, taken = (one.table.set_index("candidate_id").loc["chance"] for one in found)
+    assert (left["reason"], left["feasible"]) == ("not resampled: cannot win", False)
+    assert left[["stability_ari", "separated_share", "structure"]].isna().all()
+    assert left["forward_share"] < found[0].chosen["forward_share"] - 0.02
+    assert taken["stability_ari"] > 0
+
+
+def test_other_limits_make_nothing_anew_of_what_was_resampled(compared, monkeypatch):
+    monkeypatch.setattr("segkit.validation.resample.weigh", lambda *more, **others: pytest.fail("resampled again"))
+    again = resample(compared, limits=Limits(min_segments=3), draws=10)
+    assert 0 < again.stability["candidate_id"].nunique() < compared.stability["candidate_id"].nunique()
 
 
 def test_it_is_compared_judged_and_resampled_beside_the_others(compared):

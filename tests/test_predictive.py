@@ -15,7 +15,7 @@ from segkit.clustering.assignment_rules import predict_outcomes
 from segkit.clustering.families import BASELINES, FAMILIES
 from segkit.clustering.fit import Candidate, Sample
 from segkit.clustering.freeze import freeze_candidate
-from segkit.clustering.outcome_models import OutcomeModels, Period, learn_outcomes, learn_ramps
+from segkit.clustering.outcome_models import OutcomeModels, Period, learn_again, learn_outcomes, learn_ramps
 from segkit.clustering.predictive import PREDICTIVE, cut_predictions, fit_predictive, tune_value_weight
 from segkit.clustering.segmentation import Segmentation
 from segkit.data.cards.card import read_card
@@ -158,7 +158,7 @@ def test_an_outcome_of_chance_is_not_predictable_and_gives_no_candidates():
     assert grid(models) == []
 
 
-def test_what_those_with_an_outcome_hardly_vary_in_does_not_decide_about_the_others():
+def test_what_those_with_an_outcome_hardly_vary_in_does_not_decide_about_the_others(monkeypatch):
     """Half of the customers have the outcome; but for one, none of them has what all of the others have."""
     draw = np.random.default_rng(0)
     has = np.r_[np.zeros(300), np.ones(300)]
@@ -167,8 +167,22 @@ def test_what_those_with_an_outcome_hardly_vary_in_does_not_decide_about_the_oth
     Y[0] = 6.0
     about = pd.DataFrame({"group": "behaviour", "loss": "binary"}, index=["answered"])
     X = np.column_stack([has, draw.normal(size=600)])
-    knots, coefficients, offset, _ = learn_ramps(X, Y[:, None], np.ones(600), about, strengths=np.array([10.0]))
+    monkeypatch.setattr("segkit.clustering.outcome_models.STRENGTHS", np.array([10.0]))
+    knots, coefficients, offset, _ = learn_ramps(X, Y[:, None], np.ones(600), about)
     assert np.abs(predict_outcomes(X, knots, coefficients) - offset).max() < 2
+
+
+def test_learning_again_from_rows_counted_is_learning_from_rows_repeated(monkeypatch):
+    models = learn_outcomes([shop(0)], KINDS, shop(1).features, seed=0)
+    learned, strength = models.learned, models.outcomes["strength"].iloc[0]
+    models = replace(models, outcomes=models.outcomes.assign(strength=strength))
+    monkeypatch.setattr("segkit.clustering.outcome_models.STRENGTHS", np.array([strength]))
+    counts = np.random.default_rng(0).poisson(1, len(learned.X))
+    parts = [each.repeat(counts, axis=0) for each in (learned.X, learned.Y, learned.credible)]
+    knots, coefficients, _, _ = learn_ramps(*parts, models.outcomes)
+    found = learn_again(models, counts)
+    np.testing.assert_array_equal(found[0], knots)
+    np.testing.assert_allclose(found[1], coefficients, rtol=1e-3, atol=1e-5)
 
 
 def test_learning_does_not_depend_on_the_order_of_rows():

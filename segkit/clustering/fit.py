@@ -12,13 +12,19 @@ import pandas as pd
 
 from segkit.clustering.assignment_rules import Rule
 
+NOT_FITTED = "not fitted"  # how the reason of a refused candidate begins
+
 
 class Candidate(NamedTuple):
-    """A segmentation to try: a family and the parameters of its fit, which JSON can hold."""
+    """A segmentation to try: a family and the parameters of its fit, which JSON can hold.
+
+    `refused` says why these customers can't carry it: it is named among the candidates, and not fitted.
+    """
 
     candidate_id: str
     family: str
     params: dict
+    refused: str = ""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def freeze_candidate(
     names = [f"Segment {number + 1}" for number in range(rule.segments)] if isinstance(rule, Rule) else rule.segments
     ids = tuple(f"S{number + 1}" for number in range(len(names)))
     return Segmentation(
-        *candidate, family.transformer(matrix), rule, ids, dict(zip(ids, names, strict=True)), features.recipe,
+        *candidate[:3], family.transformer(matrix), rule, ids, dict(zip(ids, names, strict=True)), features.recipe,
         features.as_of, features.window_days, matrix.seed, len(matrix.compared),
     )  # fmt: skip
 

@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
 from segkit.clustering.assignment_rules import Rule, component_scores
 from segkit.clustering.family import Family
-from segkit.clustering.fit import Candidate, Fit, Refit, Sample, finish, fit_order, sampled
+from segkit.clustering.fit import NOT_FITTED, Candidate, Fit, Refit, Sample, finish, fit_order, sampled
 from segkit.preprocessing.prepare import CustomerMatrix
 
 FITTED_ON = 30_000  # customers at most
@@ -80,12 +81,27 @@ def _rule(model, covariance: str) -> Rule:
 
 
 def _grid(matrix: CustomerMatrix, segments: Sequence[int]) -> list[Candidate]:
-    thin = sampled(FITTED_ON, len(matrix.compared))
-    return [
-        Candidate(f"gmm-{covariance}-{k}", "gmm", {"k": k, "covariance": covariance} | thin)
-        for covariance in ("full", "tied", "diag", "spherical")
-        for k in segments
-    ]
+    thin = sampled(FITTED_ON, customers := len(matrix.compared))
+    rows, columns = thin.get("sample", customers), matrix.X.shape[1]
+    found = []
+    for covariance, k in product(("full", "tied", "diag", "spherical"), segments):
+        count = count_parameters(k, columns, covariance)
+        refused = f"{NOT_FITTED}: {count:,} parameters for {rows:,} customers" if count > rows else ""
+        params = {"k": k, "covariance": covariance} | thin
+        found.append(Candidate(f"gmm-{covariance}-{k}", "gmm", params, refused))
+    return found
+
+
+def count_parameters(k: int, columns: int, covariance: str) -> int:
+    """Return how many numbers a mixture of k Gaussians has to learn: weights, means and covariances.
+
+    Examples
+    --------
+    >>> [count_parameters(5, 35, covariance) for covariance in ("full", "tied", "diag", "spherical")]
+    [3329, 809, 354, 184]
+    """
+    of_one = columns * (columns + 1) // 2
+    return k - 1 + k * columns + {"full": k * of_one, "tied": of_one, "diag": k * columns, "spherical": k}[covariance]
 
 
 GMM = Family("gmm", "Gaussian mixture", "#009E73", 2, _grid, fit_gmm, _refit, halved=fit_gmm)

@@ -20,7 +20,7 @@ import pandas as pd
 from segkit.clustering.assignment_rules import Rule, centre_rule, predict_outcomes
 from segkit.clustering.family import Family
 from segkit.clustering.fit import Candidate, Fit, Refit, Sample, finish, fit_order
-from segkit.clustering.outcome_models import OutcomeModels, learn_ramps
+from segkit.clustering.outcome_models import OutcomeModels, learn_again, learn_ramps
 from segkit.preprocessing.matrix import Matrix
 from segkit.preprocessing.prepare import CustomerMatrix
 from segkit.runtime.seeds import hash_ids, keyed_uniform
@@ -214,29 +214,21 @@ def _learn_again(customers: Sample, /, *, seed: int, k: int, **cut) -> Refit:
     """
     models = customers.models
     if _last.get("places") is not customers.places:
-        learned, strengths = models.learned, models.outcomes["strength"].to_numpy()
-        rows = _rows_of(models, customers.customers[customers.places])
-        ramps = learn_ramps(learned.X[rows], learned.Y[rows], learned.credible[rows], models.outcomes, strengths)
-        predicted = predict_outcomes(customers.X, *ramps[:2])
-        _last.update(places=customers.places, knots=ramps[0], coefficients=ramps[1], predicted=predicted)
+        knots, coefficients = learn_again(models, _counts(models, customers.customers[customers.places]))
+        predicted = predict_outcomes(customers.X, knots, coefficients)
+        _last.update(places=customers.places, knots=knots, coefficients=coefficients, predicted=predicted)
     combined = combine_outcomes(models, **cut)
-    knots, coefficients, predicted = _last["knots"], _last["coefficients"] @ combined, _last["predicted"] @ combined
+    coefficients, predicted = _last["coefficients"] @ combined, _last["predicted"] @ combined
     centres = cut_predictions(predicted, seed=seed, k=k, tiers=cut.get("tiers", 0), starts=REFIT_STARTS)
-    return Refit(
-        Rule("nearest_prediction", {"knots": knots, "coefficients": coefficients, **centre_rule(centres).arrays})
-    )
+    arrays = {"knots": _last["knots"], "coefficients": coefficients, **centre_rule(centres).arrays}
+    return Refit(Rule("nearest_prediction", arrays))
 
 
-def _rows_of(models: OutcomeModels, drawn: pd.Index) -> np.ndarray:
-    """Return the rows that the models learned on of each customer drawn, as often as drawn."""
+def _counts(models: OutcomeModels, drawn: pd.Index) -> np.ndarray:
+    """Return how often each row that the models learned on was drawn, with its customer."""
     codes, known = pd.factorize(models.learned.customers)
-    order, counts = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(known))
     found = known.get_indexer(drawn)
-    found = found[found >= 0]
-    lengths = counts[found]
-    ends = np.cumsum(lengths)
-    starts = (np.cumsum(counts) - counts)[found]
-    return order[np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())]
+    return np.bincount(found[found >= 0], minlength=len(known))[codes]
 
 
 def _space(matrix: CustomerMatrix) -> Sample:

@@ -29,7 +29,7 @@ from segkit.runtime.errors import InputError
 from segkit.runtime.notebook_steps import Step, check_steps, digest, find_makers, read_steps
 from segkit.runtime.parameters import Parameters, read_parameters
 from segkit.runtime.progress import follow_events, progress_bar, show_events
-from segkit.runtime.run_step import NotebookFailed, StepRun, end_step, finish_step, start_step
+from segkit.runtime.run_step import NotebookFailed, StepRun, end_step, finish_step, skip_grammar, start_step
 from segkit.runtime.table_store import find_table
 from segkit.runtime.tables.files import write_json
 from segkit.validation.selection import check_tried
@@ -223,6 +223,7 @@ def _loader(store: Path, steps: Mapping[str, Step]):
 
 
 def _export_all(steps: Mapping[str, Step], run: Path, title: str, hidden: list[str]) -> None:
+    skip_grammar()
     with progress_bar("writing the pages"):
         for step in steps.values():
             _export(run / "notebooks" / step.path.name, run / "notebooks" / f"{step.name}.html")

@@ -52,15 +52,22 @@ def kept(step: str, room: str, depends: dict, make: Callable[[], Made]) -> Made:
 
 def kept_folder(step: str, room: str, depends: dict, write: Callable[[Path], object]) -> Path:
     """Return the folder that `write` filled: from the cache where it is, else filled now and kept; see `kept`."""
-    key = hashlib.sha256(json.dumps([depends, code_digest(room)], sort_keys=True, default=str).encode()).hexdigest()[
-        :20
-    ]
-    folder = CACHE / f"{step.replace(' ', '-')}-{key}"
+    folder = _place(step, room, depends)
     if not folder.exists():
         with building(folder) as beside:
             beside.mkdir()
             write(beside)
     return folder
+
+
+def is_kept(step: str, room: str, depends: dict) -> bool:
+    """Return whether the step was made of the same before; see `kept`."""
+    return _place(step, room, depends).exists()
+
+
+def _place(step: str, room: str, depends: dict) -> Path:
+    key = hashlib.sha256(json.dumps([depends, code_digest(room)], sort_keys=True, default=str).encode()).hexdigest()
+    return CACHE / f"{step.replace(' ', '-')}-{key[:20]}"
 
 
 def _read(path: Path) -> pd.DataFrame | dict:

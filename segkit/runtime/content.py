@@ -5,13 +5,13 @@ import inspect
 import pickle
 import platform
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from segkit.runtime.cache import kept_folder
+from segkit.runtime.cache import is_kept, kept_folder
 
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "hdbscan")
 
@@ -31,12 +31,36 @@ def made_once(step: str, module: str, content: Any, make: Callable[[], Any]) -> 
         Returns what can be pickled. It is always read back, so that a step gives the same now and later.
     """
 
-    def write(folder) -> None:
-        (folder / "made.pickle").write_bytes(pickle.dumps(make(), protocol=5))
+    return made_each(step, module, {"": content}, lambda names: {"": make()})[""]
 
-    depends = {"content": fingerprint(content), "python": platform.python_version()}
-    folder = kept_folder(step, module, depends | {name: version(name) for name in _LIBRARIES}, write)
-    return pickle.loads((folder / "made.pickle").read_bytes())
+
+def made_each(
+    step: str, module: str, contents: Mapping[str, Any], make: Callable[[list[str]], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what `make` makes of several, each kept by itself: what was made before is not made again.
+
+    Parameters
+    ----------
+    step, module : str
+        As for `made_once`.
+    contents : mapping
+        By name, all that the result of that name depends on.
+    make : callable
+        Called once with the names that are not kept yet; returns the result of each.
+    """
+    versions = {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+    depends = {name: versions | {"content": fingerprint(content)} for name, content in contents.items()}
+    missing = [name for name in contents if not is_kept(step, module, depends[name])]
+    made = make(missing) if missing else {}
+
+    def read(name: str) -> Any:
+        def write(folder) -> None:
+            found = made[name] if name in made else make([name])[name]  # somebody emptied the cache meanwhile
+            (folder / "made.pickle").write_bytes(pickle.dumps(found, protocol=5))
+
+        return pickle.loads((kept_folder(step, module, depends[name], write) / "made.pickle").read_bytes())
+
+    return {name: read(name) for name in contents}
 
 
 def fingerprint(content: Any) -> str:

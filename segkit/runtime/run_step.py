@@ -115,6 +115,7 @@ def _end_with_parent() -> None:
 def _execute(notebook: str, target: str, arguments: dict) -> dict:
     import logging
 
+    skip_grammar()
     from papermill import PapermillExecutionError, execute_notebook
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -140,6 +141,11 @@ def _execute(notebook: str, target: str, arguments: dict) -> dict:
         return {"input_error": full} if full else {"problem": f"{type(error).__name__}: {error}"}
     _drop_times(Path(target))
     return {}
+
+
+def skip_grammar() -> None:
+    """Keep nbformat from compiling a grammar of web addresses: a second of work per process that no notebook needs."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema checks such addresses only where it can be imported
 
 
 def _drop_times(notebook: Path) -> None:

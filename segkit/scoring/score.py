@@ -93,7 +93,9 @@ def score_customers(
     if too_little:
         scores = _left_out(scores.index, too_little)
     why = without_orders_why(day, segmentation)
-    return pd.concat([scores, _left_out(others, why)]).sort_index() if len(others) else scores
+    if len(others):
+        scores = pd.concat([scores, _left_out(others, why)]).sort_index().rename_axis("customer_id")
+    return scores
 
 
 def _features(orders: Orders, day: date, segmentation: Segmentation) -> CustomerFeatures:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from segkit.clustering.families import BASELINES, FAMILIES
 from segkit.clustering.family import Family
-from segkit.clustering.fit import Candidate
+from segkit.clustering.fit import NOT_FITTED, Candidate
 from segkit.clustering.freeze import family_of
 from segkit.clustering.segmentation import Segmentation
 from segkit.preprocessing.matrix import Matrix
@@ -51,9 +51,9 @@ class Candidates:
     ----------
     table : DataFrame
         One row per candidate, columns as in ``candidates.parquet``; null where a criterion doesn't apply, or is not
-        known yet.
+        known yet. Of a candidate that was not fitted ``segments`` is the number asked for.
     labels : DataFrame
-        Index customer_id, one column of labels per candidate_id; 0 is its largest segment, -1 is left out.
+        Index customer_id, one column of labels per candidate that was fitted; 0 is its largest segment, -1 is left out.
     timings : DataFrame
         candidate_id, seconds, peak_mb (of the process that fitted it, up to then); they differ from run to run.
     families : tuple of Family
@@ -79,6 +79,8 @@ class Candidates:
         What is known of a kept model since its fit; see `kept_candidates`.
     kept_segmentation : Segmentation or None
         The kept model itself.
+    fits : mapping of str to list of ResampleFit
+        Of `resample`: by candidate_id, fits on resamples, which tell how sure an assignment is.
     """
 
     table: pd.DataFrame
@@ -98,6 +100,7 @@ class Candidates:
     verdict: dict = field(default_factory=dict)
     kept: dict | None = None
     kept_segmentation: Segmentation | None = None
+    fits: Mapping[str, list] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         known = {"judged": self.judgement.shares is not None, "resampled": len(self.stability)}
@@ -114,8 +117,13 @@ class Candidates:
     @property
     def grid(self) -> dict[str, Candidate]:
         """candidate_id -> `Candidate`, to fit the same recipe on other customers."""
-        rows = zip(self.table["candidate_id"], self.table["family"], self.table["params"], strict=True)
+        rows = self.table[["candidate_id", "family", "params"]].itertuples(index=False)
         return {name: Candidate(name, family, json.loads(params)) for name, family, params in rows}
+
+    @property
+    def fitted(self) -> pd.DataFrame:
+        """The rows of the table that were fitted; of the others the reason says why not."""
+        return self.table[[not str(reason).startswith(NOT_FITTED) for reason in self.table["reason"]]]
 
     @property
     def chosen(self) -> pd.Series:

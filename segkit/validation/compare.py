@@ -18,6 +18,7 @@ from segkit.runtime.content import made_once
 from segkit.runtime.errors import InputError
 from segkit.runtime.parallel import Progress, run_tasks
 from segkit.runtime.progress import progress_bar
+from segkit.runtime.tables.schema import TABLES
 from segkit.validation.agreement import match_labels
 from segkit.validation.candidates import Candidates, count_jobs, empty_table
 from segkit.validation.internal import compactness, silhouettes
@@ -31,6 +32,9 @@ def compare(
     jobs: int | None = None,
 ) -> Candidates:
     """Return every candidate of some families fitted, with the criteria that need nothing else.
+
+    What these customers can't carry, such as a mixture with more parameters than customers, is named in the table with
+    the reason, and not fitted.
 
     Parameters
     ----------
@@ -77,7 +81,7 @@ def compare(
     def make() -> dict:
         with progress_bar("comparing segmentations") as progress:
             grid = [candidate for family in families for candidate in family.grid(matrix, segments)]
-            return _lay_out(matrix, fit_all(matrix, families, grid, jobs=jobs, progress=progress))
+            return _lay_out(matrix, grid, fit_all(matrix, families, grid, jobs=jobs, progress=progress))
 
     made = made_once("compare", "validation.compare", (matrix.fingerprint, families, segments), make)
     return Candidates(**made, families=families, segments=segments, transformer=matrix.transformer, matrix=matrix)
@@ -101,7 +105,11 @@ def fit_all(
     progress: Progress | None = None,
     what: str = "fitting candidates",
 ) -> list[Fitted]:
-    """Return each candidate fitted on the customers of a matrix, in the order of the candidates."""
+    """Return each candidate fitted on the customers of a matrix, in the order of the candidates.
+
+    Those that are refused are left out.
+    """
+    candidates = [one for one in candidates if not one.refused]
     known = {family.name: family for family in families}
     tasks = []
     for name, candidates_of in groupby(candidates, lambda candidate: candidate.family):
@@ -135,11 +143,18 @@ def measure(X: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def _lay_out(matrix: CustomerMatrix, fitted: list[Fitted]) -> dict[str, pd.DataFrame]:
+def _lay_out(matrix: CustomerMatrix, grid: list[Candidate], fitted: list[Fitted]) -> dict[str, pd.DataFrame]:
     ids = [one.candidate.candidate_id for one in fitted]
     labels = pd.DataFrame(np.stack([one.fit.labels for one in fitted], axis=1), index=matrix.compared, columns=ids)
     timings = pd.DataFrame([{"candidate_id": one.candidate.candidate_id, **one.cost} for one in fitted])
     table = criteria_table(matrix, [one.candidate for one in fitted], labels, [one.criteria for one in fitted])
+    if refused := [one for one in grid if one.refused]:
+        rows = table.iloc[[0] * len(refused)][["customers", "sample_size"]].reset_index(drop=True)
+        about = [(one.candidate_id, one.family, json.dumps(one.params, sort_keys=True), one.refused) for one in refused]
+        rows[["candidate_id", "family", "params", "reason"]] = about
+        rows["segments"] = [one.params["k"] for one in refused]
+        table = pd.concat([table, empty_table(rows).astype(table.dtypes)]).set_index("candidate_id")
+        table = table.loc[[one.candidate_id for one in grid]].reset_index()[list(TABLES["candidates"].columns)]
     return {"table": table, "labels": labels, "timings": timings}
 
 

@@ -12,7 +12,7 @@ from segkit.validation.forward.origins import judged_segments
 
 def one_per_family(candidates: Candidates) -> pd.DataFrame:
     """Return rows of the table: the chosen one first, then of each other family the one nearest in segments to it."""
-    chosen, table = candidates.chosen, candidates.table
+    chosen, table = candidates.chosen, candidates.fitted
     others = table[(table["family"] != chosen["family"]) & (table["segments"] > 0)]
     distance = (others["segments"] - chosen["segments"]).abs()
     nearest = others.assign(distance=distance).sort_values(["distance", "noise_share"], kind="stable")
@@ -97,7 +97,7 @@ def segment_flows(candidates: Candidates) -> pd.DataFrame:
 
     Columns as from `segment_flow`. Empty where there is one number of segments alone.
     """
-    table, chosen = candidates.table[candidates.table["segments"] > 0], candidates.chosen["candidate_id"]
+    table, chosen = candidates.fitted[candidates.fitted["segments"] > 0], candidates.chosen["candidate_id"]
     kind = "kmeans" if candidates.family_of(chosen).baseline else chosen.rsplit("-", 1)[0]
     own = table[table["candidate_id"].str.rsplit("-", n=1).str[0] == kind].sort_values("segments", kind="stable")
     return segment_flow({name: candidates.labels[name].to_numpy() for name in own["candidate_id"]})

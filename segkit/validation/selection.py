@@ -2,10 +2,12 @@
 
 import difflib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from segkit.clustering.fit import NOT_FITTED
 from segkit.clustering.rfm import RFM
 from segkit.runtime.errors import InputError
 from segkit.validation.candidates import FORWARD, Candidates, json_number
@@ -30,6 +32,7 @@ KEPT_RULE = """\
 No candidates are tried while the model of an earlier month is kept: its segments are held against the two rules on this
 month's customers. Candidates are tried again once customers have drifted from those it was fitted on, or it is old."""
 OF_BASELINES = "A rule to be beaten: judged beside the others, outside the limits on sizes."
+NOT_RESAMPLED = "not resampled: cannot win"
 UNSTABLE = "a segment doesn't come back"
 DISSOLVES = 0.6  # mean Jaccard index below which a segment is none (Hennig 2007, section 3)
 HIGHLY_STABLE = 0.85  # mean Jaccard index of a segment (Hennig 2007, section 3)
@@ -149,6 +152,7 @@ def choose(candidates: Candidates, limits: Limits | None = None, choice: str = "
     taken = choice or proposed
     if taken != proposed:
         but = f" It breaks a limit: {broken[taken]}." if broken[taken] else ""
+        but = " It was not resampled." if broken[taken] == NOT_RESAMPLED else but
         reasons[taken] = f"Chosen by the analyst; segkit proposed {proposed}.{but}"
         reasons[proposed] = f"{reasons[proposed]} The analyst chose {taken} instead."
     elif choice:
@@ -188,6 +192,9 @@ def check_choice(candidates: Candidates, choice: str) -> None:
         near = difflib.get_close_matches(choice, ids, n=3)
         there = f"near: {', '.join(near)}" if near else f"there are {', '.join(ids)}"
         raise InputError(f"choice {choice!r} is no candidate; {there}")
+    if choice and choice not in candidates.fitted["candidate_id"].to_list():
+        reason = candidates.table.set_index("candidate_id")["reason"][choice]
+        raise InputError(f"choice {choice!r} was {reason}; take fewer features, or another candidate")
 
 
 def check_tried(choice: str, max_segments: int) -> None:
@@ -226,19 +233,43 @@ def propose(candidates: Candidates, limits: Limits) -> tuple[str, dict[str, str]
     """
     table, shares = _known(candidates), candidates.judgement.shares
     broken = broken_limits(candidates, limits)
-    reasons = {one: f"Not feasible: {limit}." for one, limit in broken.items() if limit}
+    reasons = {one: _not_feasible(limit) for one, limit in broken.items() if limit}
     reasons |= dict.fromkeys(table.index[table["baseline"]], OF_BASELINES)
     rest = table.drop(index=list(reasons))
     if rest.empty:
         return _fall_back(table, broken, reasons)
-    if shares is not None:
-        judged = [name for name in rest.index if name in shares.candidates]
-        known = shares.behind(judged[0])["share"].loc[judged].notna() if judged else pd.Series(dtype=bool)
-        if known.any():
-            best, found = _by_forward(rest, shares, list(known.index[known]))
-            return best, reasons | found
+    if judged := _judged(shares, rest.index):
+        best, found = _by_forward(rest, shares, judged)
+        return best, reasons | found
     best, found = (_by_structure if rest["stability_ari"].notna().any() else _by_separation)(rest)
     return best, reasons | found
+
+
+def _not_feasible(limit: str) -> str:
+    return limit if limit.startswith((NOT_RESAMPLED, NOT_FITTED)) else f"Not feasible: {limit}."
+
+
+def may_win(candidates: Candidates, names: Sequence[str]) -> list[str]:
+    """Return those of some candidates that say as much about the future as the best of them, which comes first.
+
+    By `FORWARD_RULE` only these can be proposed, if the best comes back; where the future is not known, each can.
+    """
+    judged = _judged(shares := candidates.judgement.shares, names)
+    return _as_good(shares, judged)[1] if judged else list(names)
+
+
+def _judged(shares: Shares | None, names: Iterable[str]) -> list[str]:
+    judged = [name for name in names if shares is not None and name in shares.candidates]
+    known = shares.behind(judged[0])["share"].loc[judged].notna() if judged else pd.Series(dtype=bool)
+    return list(known.index[known])
+
+
+def _as_good(shares: Shares, judged: list[str]) -> tuple[str, list[str]]:
+    """Return the candidate that says most on the half that chooses, and those that say as much."""
+    first = shares.behind(judged[0])["share"].loc[judged].idxmax()
+    table = shares.behind(first).loc[judged]
+    likes = table.index[table["behind"] <= table["error"].clip(lower=AS_GOOD)]
+    return first, [first, *likes.drop(first)]
 
 
 def _known(candidates: Candidates) -> pd.DataFrame:
@@ -257,10 +288,13 @@ def _propose_kept(candidates: Candidates) -> tuple[str, dict[str, str]]:
 def broken_sizes(candidates: Candidates, limits: Limits) -> dict[str, str]:
     """Return, by candidate_id, which limits on segments, sizes and noise it breaks; empty where none.
 
-    Baselines are outside the limits.
+    Baselines are outside the limits; of one that was not fitted it is why.
     """
-    found = {}
+    found, fitted = {}, set(candidates.fitted["candidate_id"])
     for row, baseline in zip(candidates.table.itertuples(), candidates.is_baseline, strict=True):
+        if row.candidate_id not in fitted:
+            found[row.candidate_id] = row.reason
+            continue
         broken, everybody = [], row.customers  # labels may be of a sample
         segments = f"{row.segments} segment{'' if row.segments == 1 else 's'}"
         if row.segments < limits.min_segments:
@@ -284,8 +318,15 @@ def broken_sizes(candidates: Candidates, limits: Limits) -> dict[str, str]:
 
 
 def broken_limits(candidates: Candidates, limits: Limits) -> dict[str, str]:
-    """Return, by candidate_id, which limits it breaks, that on stability included; empty where none."""
+    """Return, by candidate_id, which limits it breaks, that on stability included; empty where none.
+
+    A candidate that `resample` left out, because it can't be proposed, counts as breaking one: nobody knows whether it
+    comes back.
+    """
     found = broken_sizes(candidates, limits)
+    if len(asked := set(candidates.stability["candidate_id"])):
+        left = candidates.table["candidate_id"][~candidates.is_baseline]
+        found |= {name: NOT_RESAMPLED for name in left if name not in asked and not found[name]}
     least = candidates.table.set_index("candidate_id")["stability_jaccard_min"].astype(float)
     for name in least.index[(least < DISSOLVES) & ~candidates.is_baseline.to_numpy()]:
         unstable = f"{UNSTABLE} (mean Jaccard index {least[name]:.2f}, below {DISSOLVES})"
@@ -294,10 +335,9 @@ def broken_limits(candidates: Candidates, limits: Limits) -> dict[str, str]:
 
 
 def _by_forward(rest: pd.DataFrame, shares: Shares, judged: list[str]) -> tuple[str, dict[str, str]]:
-    first = shares.behind(judged[0])["share"].loc[judged].idxmax()
+    first, likes = _as_good(shares, judged)
     table = shares.behind(first).loc[judged]
-    allowed = table["error"].clip(lower=AS_GOOD)
-    as_good = table[table["behind"] <= allowed].join(rest[["segments", "simplicity"]])
+    as_good = table.loc[likes].join(rest[["segments", "simplicity"]])
     natural = [name for name in as_good.index if rest["structure"][name] == "natural"]
     near = as_good.loc[natural or as_good.index]
     near = near.assign(share=-near["share"].round(9)).rename_axis("candidate_id").reset_index()

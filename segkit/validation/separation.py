@@ -1,6 +1,6 @@
 """Separated pairs: which segments of a candidate have a valley between them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +41,18 @@ class Separation:
 
     candidates: pd.DataFrame
     pairs: pd.DataFrame
+
+    def of(self, candidate_id: str) -> "Separation":
+        """Return what is said about one candidate."""
+        return Separation(*(each[each["candidate_id"] == candidate_id] for each in (self.candidates, self.pairs)))
+
+    @classmethod
+    def join(cls, parts: Iterable["Separation"]) -> "Separation":
+        """Return what is said about the candidates of several."""
+        parts = list(parts) or [cls(pd.DataFrame(columns=_ROW), pd.DataFrame(columns=_PAIR_COLUMNS))]
+        candidates = pd.concat([one.candidates for one in parts], ignore_index=True)
+        pairs = [one.pairs for one in parts if len(one.pairs)] or [pd.DataFrame(columns=_PAIR_COLUMNS)]
+        return cls(candidates, pd.concat(pairs, ignore_index=True))
 
 
 def separated_pairs(
@@ -93,9 +105,7 @@ def separated_pairs(
     ]
     tested = run_tasks(_test_candidates, arguments, jobs=jobs, progress=progress, what="separated pairs")
     found = {name: result for part in tested for name, result in part.items()}
-    results = [found[name] for name in recipes]
-    pairs = [table for _, table in results if len(table)] or [pd.DataFrame(columns=_PAIR_COLUMNS)]
-    return Separation(pd.DataFrame([row for row, _ in results], columns=_ROW), pd.concat(pairs, ignore_index=True))
+    return Separation.join(found[name] for name in recipes)
 
 
 _HALF = ["segments_in_half", "separated_share", "undetermined", "all_separated", "separated_by", "splits"]
@@ -197,7 +207,7 @@ def _rounded_scaling(covariance: np.ndarray) -> np.ndarray:
     return (axes * np.exp(-variances / 2)) @ axes.T
 
 
-def _test_candidates(candidates: list[tuple], cloud: _Cloud, shared: _Space | None, seed: int) -> dict[str, tuple]:
+def _test_candidates(candidates: list[tuple], cloud: _Cloud, shared: _Space | None, seed: int) -> dict[str, Separation]:
     return {
         name: _test_candidate(name, recipe, cloud, shared if recipe.family.density else None, seed)
         for name, recipe in candidates
@@ -233,7 +243,7 @@ def _test_candidate(name: str, recipe: Recipe, cloud: _Cloud, shared: _Space | N
         "splits": ", ".join(map(str, _splits(cloud, labels, found, seed) if all_separated else [])),
         "sample_size": len(cloud.sample),
     }
-    return row, pairs
+    return Separation(pd.DataFrame([row]), pairs)
 
 
 def _separated_by(pairs: pd.DataFrame, space: _Space, labels: np.ndarray, cloud: _Cloud) -> list[str]:

@@ -1,8 +1,8 @@
 """Stability: does the same segmentation come back from other customers of the same shop?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ DISSOLVED = 0.5  # a segment whose best Jaccard index is below this has not come
 SMALL = 1_000  # customers of the second reading, at which shops of different size can be compared
 SMALL_PAIRS = 10
 LOOKS = (4, 6, 10, 16, 25, 36)  # pairs of resamples after which a candidate may be given up; see `resample_stability`
+KEPT_FITS = 50  # of a candidate that is resampled to the end; they tell how sure the segment of a customer is
 GIVE_UP, DOUBT = 0.6, 0.01  # no candidate is feasible below; the chance, at a look, to give up one that is above
 
 
@@ -74,10 +75,32 @@ class Stability:
         ``candidate_id, label, customers, jaccard`` (mean), ``low, high`` (5 % and 95 % of the resamples),
         ``dissolved`` (share of resamples with an index below 0.5), ``resamples, sample_size``. Customers are all
         customers.
+    fits : dict of str to list of ResampleFit
+        Of each candidate the first `KEPT_FITS` fits, those of resample 0, 1, ...
     """
 
     candidates: pd.DataFrame
     segments: pd.DataFrame
+    fits: dict[str, list["ResampleFit"]] = field(default_factory=dict, repr=False)
+
+    def of(self, candidate_id: str) -> "Stability":
+        """Return what is said about one candidate."""
+        tables = (each[each["candidate_id"] == candidate_id] for each in (self.candidates, self.segments))
+        return Stability(*tables, {candidate_id: self.fits[candidate_id]})
+
+    @classmethod
+    def join(cls, parts: Iterable["Stability"]) -> "Stability":
+        """Return what is said about the candidates of several."""
+        parts = list(parts) or [cls(*(pd.DataFrame(columns=columns) for columns in _COLUMNS.values()))]
+        tables = {name: pd.concat([getattr(one, name) for one in parts], ignore_index=True) for name in _COLUMNS}
+        return cls(**tables, fits={name: fits for one in parts for name, fits in one.fits.items()})
+
+
+class ResampleFit(NamedTuple):
+    """A fit on a resample: its rule, and its labels of the customers judged."""
+
+    rule: Any
+    labels: np.ndarray
 
 
 def resample_stability(
@@ -155,7 +178,7 @@ def resample_stability(
         segments += [{"candidate_id": name, **row, "sample_size": size} for row in _by_segment(full, customers)]
     columns = {"candidates": candidates, "segments": segments}
     tables = {name: pd.DataFrame(found, columns=_COLUMNS[name]) for name, found in columns.items()}
-    return Stability(**tables)
+    return Stability(**tables, fits={name: [fit for one in judged_full[name] for fit in one.fits] for name in plan})
 
 
 _ARI = [f"stability_ari{reading}{end}" for reading in ("", "_1000") for end in ("", "_low", "_high")]
@@ -173,6 +196,7 @@ class _Judged:
 
     ari: float
     jaccards: np.ndarray  # (2, segments)
+    fits: list[ResampleFit]
 
 
 def _may_reach(part: list[_Judged], least: float) -> bool:
@@ -221,7 +245,7 @@ def _by_segment(full: list[_Judged], customers: np.ndarray) -> list[dict[str, fl
 
 def _judge_pair(samples, rows, plan, seed, limit, pair: int, small: bool) -> dict[str, _Judged]:
     n = len(next(iter(samples.values())))
-    labels: dict[str, list[np.ndarray]] = {name: [] for name in plan}
+    fits: dict[str, list[ResampleFit]] = {name: [] for name in plan}
     judged = {id(sample): sample.X[rows] for sample in samples.values()}
     for number in (2 * pair, 2 * pair + 1):
         drawn: dict[bool, np.ndarray] = {}
@@ -234,8 +258,9 @@ def _judge_pair(samples, rows, plan, seed, limit, pair: int, small: bool) -> dic
             if (kind := (id(sample), family.halves)) not in taken:
                 taken[kind] = sample.take(drawn[family.halves])
             rule = family.refit(taken[kind], seed=seed + number, **params).rule
-            labels[name].append(assign_labels(rule, judged[id(sample)])[0])
-    return {name: _judge(labels[name], plan[name].labels) for name in plan}
+            fits[name].append(ResampleFit(rule, assign_labels(rule, judged[id(sample)])[0]))
+    kept = not small and 2 * pair < KEPT_FITS
+    return {name: _judge(fits[name], plan[name].labels, kept) for name in plan}
 
 
 def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: int) -> np.ndarray:
@@ -245,8 +270,7 @@ def _rows_of(n: int, halves: bool, small: bool, seed: int, number: int, limit: i
     return resample_rows(n, halves=halves, seed=seed, number=number, limit=limit)
 
 
-def _judge(labels: list[np.ndarray], reference: np.ndarray) -> _Judged:
-    return _Judged(
-        adjusted_rand(contingency(*labels)),
-        np.array([segment_jaccards(reference, each) for each in labels]),
-    )
+def _judge(fits: list[ResampleFit], reference: np.ndarray, kept: bool) -> _Judged:
+    labels = [fit.labels for fit in fits]
+    jaccards = np.array([segment_jaccards(reference, each) for each in labels])
+    return _Judged(adjusted_rand(contingency(*labels)), jaccards, fits if kept else [])

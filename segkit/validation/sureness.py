@@ -1,5 +1,6 @@
 """The chosen candidate frozen, and how sure the segment of a customer is: by resamples, and by the other half."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +17,9 @@ from segkit.runtime.progress import progress_bar
 from segkit.runtime.seeds import sample_rows, two_halves
 from segkit.validation.agreement import match_labels
 from segkit.validation.candidates import Candidates, count_jobs
-from segkit.validation.stability import RESAMPLE_LIMIT, Recipe, resample_rows
+from segkit.validation.stability import KEPT_FITS, RESAMPLE_LIMIT, Recipe, ResampleFit, resample_rows
 
-CONFIDENCE_FITS = 50  # the share of them that agree is known within 0.07 (a standard error) for the least sure
+CONFIDENCE_FITS = KEPT_FITS  # the share of them that agree is known within 0.07 (a standard error) for the least sure
 MANY, FEW_FITS = 200_000, 20  # customers above whom fewer fits have to do: the share is known within 0.11
 
 
@@ -67,7 +68,8 @@ def fit_segmentation(candidates: Candidates, *, draws: int = 100, jobs: int | No
         with progress_bar("resampling the chosen one") as progress:
             rules = resample_rules(
                 sample, Recipe(family, chosen.params, labels), seed=matrix.seed, resamples=fits,
-                jobs=count_jobs(len(sample), jobs), progress=progress,
+                known=candidates.fits.get(chosen.candidate_id, []), jobs=count_jobs(len(sample), jobs),
+                progress=progress,
             )  # fmt: skip
         return replace(segmentation, resampled=tuple(rules))
 
@@ -111,6 +113,7 @@ def resample_rules(
     *,
     seed: int,
     resamples: int = CONFIDENCE_FITS,
+    known: Sequence[ResampleFit] = (),
     limit: int = RESAMPLE_LIMIT,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -126,6 +129,8 @@ def resample_rules(
         In an order of their own (that of their ids), not that of the file.
     recipe : Recipe
         With the candidate's labels; negative for customers left out.
+    known : sequence of ResampleFit
+        The first of these fits, where `resample_stability` has made them.
     limit : int
         Customers in a resample, and customers on whom labels are matched, at most.
 
@@ -138,8 +143,9 @@ def resample_rules(
     [[0, 1], [0, 1], [0, 1], [0, 1]]
     """
     judged = sample_rows(len(customers), limit, seed)
-    arguments = [(customers, recipe, judged, seed, limit, number) for number in range(resamples)]
-    return list(run_tasks(_resampled_rule, arguments, jobs=jobs, progress=progress, what="confidence"))
+    matched = [_match_rule(*fit, recipe, judged) for fit in known[:resamples]]
+    arguments = [(customers, recipe, judged, seed, limit, number) for number in range(len(matched), resamples)]
+    return matched + list(run_tasks(_resampled_rule, arguments, jobs=jobs, progress=progress, what="confidence"))
 
 
 def _resampled_rule(customers: Sample, recipe: Recipe, judged, seed: int, limit: int, number: int) -> Any:
@@ -152,7 +158,10 @@ def matched_rule(customers: Sample, rows: np.ndarray, recipe: Recipe, judged: np
     rule = recipe.family.refit(customers.take(rows), seed=seed, **recipe.params).rule
     if not isinstance(rule, Rule):  # its segments have names
         return rule
-    labels = rule.assign(customers.X[judged])[0]
+    return _match_rule(rule, rule.assign(customers.X[judged])[0], recipe, judged)
+
+
+def _match_rule(rule: Rule, labels: np.ndarray, recipe: Recipe, judged: np.ndarray) -> Rule:
     matched = match_labels(recipe.labels[judged], labels)
     beyond = max(recipe.labels.max(), matched.max()) + 1
     renamed = np.full(max(rule.segments, labels.max() + 1), beyond)  # a segment that none of the judged is in

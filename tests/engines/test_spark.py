@@ -70,8 +70,9 @@ def test_an_address_where_nobody_answers_is_refused():
     ("home", "said"), [("", ""), ("/nowhere", r"Spark can't start Java \(.*\): install Java 17, or set JAVA_HOME")]
 )
 def test_starting_says_nothing_unless_it_fails_and_leaves_ctrl_c_alone(home, said):
-    first = "import signal; from segkit.data.engines import open_engine; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    first += "open_engine('local[1]').close(); assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL"
+    first = "import signal; from segkit.data.engines.engine import open_engine; "
+    first += "signal.signal(signal.SIGINT, signal.SIG_DFL); open_engine('local[1]').close(); "
+    first += "assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL"
     where = {"JAVA_HOME": home} if home else {}
     ended = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, env=os.environ | where)
     assert ended.stdout == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from segkit.clustering.assignment_rules import predict_outcomes
-from segkit.clustering.outcome_models import KNOTS, OutcomeModels, credibility, learn_ramps, ramp_columns
+from segkit.clustering.outcome_models import KNOTS, OutcomeModels, all_ramps, credibility, learn_ramps
 from segkit.preprocessing.matrix import Matrix
 from segkit.runtime.parallel import Progress, run_tasks
 from segkit.validation.forward.losses import assign_folds, deviances
@@ -135,10 +135,7 @@ def _lined(X, y, credible, asked, held_back: float, about: pd.DataFrame) -> np.n
         spread = np.sqrt(np.average((y - middle) ** 2, weights=credible))
         return middle + spread * (predict_outcomes(asked, knots, coefficients) - offset)[:, 0]
     knots = np.quantile(X, KNOTS, axis=0)
-    ramps, ramps_asked = (
-        np.concatenate([ramp_columns(column, at) for column, at in zip(table.T, knots.T, strict=True)], axis=1)
-        for table in (X, asked)
-    )
+    ramps, ramps_asked = all_ramps(X, knots), all_ramps(asked, knots)
     middle, spread = ramps.mean(axis=0), ramps.std(axis=0)
     spread = np.where(spread > 1e-9, spread, np.inf)
     Z, Z_asked = (ramps - middle) / spread, (ramps_asked - middle) / spread

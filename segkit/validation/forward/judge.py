@@ -59,7 +59,7 @@ def judge(
         with progress_bar("judging by the future") as progress:
             return _judge(candidates, future, judge_value, jobs, progress)
 
-    grid, families = list(candidates.grid.values()), candidates.families
+    grid, families = _fitted(candidates), candidates.families
     content = (grid, families, candidates.labels, candidates.segments, future, judge_value)
     judgement = made_once("judge", "validation.forward.judge", content, make)
     return candidates.filled(judgement.figures(), judgement=judgement)
@@ -74,8 +74,7 @@ def _judge(
         recipes = pd.DataFrame({"candidate_id": list(labels), "segments": labels.nunique().to_numpy()})
         recipes["agreement"] = np.nan
     else:
-        grid = list(candidates.grid.values())
-        labels = refit_candidates(future, grid, candidates.families, jobs=jobs, progress=progress)
+        labels = refit_candidates(future, _fitted(candidates), candidates.families, jobs=jobs, progress=progress)
         companions = _companions(future, labels, candidates.families, candidates.segments)
         recipes = describe_recipes(labels, delivered)
     skill = judge_labels(future, pd.concat([labels, companions], axis=1), judge_value)
@@ -83,6 +82,11 @@ def _judge(
     outcomes = outcomes[outcomes["candidate_id"].isin(labels.columns)].reset_index(drop=True)
     customers = int((~skill.chooses).sum()) if future.origin else 0
     return Judgement(_note(future, labels, skill), skill.shares, outcomes, skill.ceilings, recipes, customers)
+
+
+def _fitted(candidates: Candidates) -> list[Candidate]:
+    grid = candidates.grid
+    return [grid[name] for name in candidates.fitted["candidate_id"]]
 
 
 def judge_labels(
