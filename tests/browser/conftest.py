@@ -1,5 +1,8 @@
-"""`pytest tests/browser --notebook notebooks/07_report.ipynb ...` looks at these notebooks, else at one made for it."""
+"""The committed notebooks are looked at, and one made of all blocks; `--notebook` looks at others."""
 
+from pathlib import Path
+
+COMMITTED = sorted(str(path) for path in (Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))
 collect_ignore = ["made.py"]  # the cells of a notebook
 
 
@@ -10,4 +13,5 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "notebook" in metafunc.fixturenames:
-        metafunc.parametrize("notebook", metafunc.config.getoption("notebook") or ["made.ipynb"])
+        notebooks = metafunc.config.getoption("notebook") or ["made.ipynb", *COMMITTED]
+        metafunc.parametrize("notebook", notebooks, ids=[Path(one).stem for one in notebooks])
