@@ -250,3 +250,10 @@ def test_aligned_labels_give_the_same_customers_the_same_label(compared):
     assert (aligned["kmeans-3"] == labels["kmeans-3"]).all()
     assert aligned["kmeans-5"].nunique() == 5
     assert ((aligned["hdbscan-5"] < 0) == (labels["hdbscan-5"] < 0)).all()
+
+
+def test_a_notebook_shows_a_screen_of_candidates_the_chosen_one_first(compared):
+    html = choose(compared, LIMITS)._repr_html_()
+    assert html.count("<tr") == 21
+    assert html.index("<td>True</td>") < html.index("</tr>", html.index("<tbody>"))
+    assert f"{len(compared.table) - 20} more are in" in html

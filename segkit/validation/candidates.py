@@ -35,6 +35,7 @@ _EMPTY = {
     "gaps": ["customers", "segments", "gap", "gap_error", "choice", "candidate_id"],
     "strengths": ["candidate_id", "prediction_strength", "error", "enough"],
 }
+_ROWS_SHOWN = 20  # in a notebook: about a screen
 _TABLES = ("table", "labels", "timings", *_EMPTY)
 _LOOKS = ("name", "title", "colour", "simplicity", "baseline", "phrase")
 
@@ -112,7 +113,12 @@ class Candidates:
     def _repr_html_(self) -> str:
         shown = ["candidate_id", "segments", "smallest_share", *FORWARD[:2], "structure", "feasible", "chosen"]
         known = [name for name in shown if self.table[name].notna().any()]
-        return f"<p>{self!r}</p>" + self.table[known].round(3).to_html(index=False, na_rep="")
+        best_first = [name for name in ("chosen", "feasible", "forward_share") if self.table[name].notna().any()]
+        rows = self.table.round(3)
+        rows = rows.sort_values(best_first, ascending=False, kind="stable") if best_first else rows
+        more = len(rows) - _ROWS_SHOWN
+        rest = f"<p>{more} more are in <code>candidates.table</code>.</p>" if more > 0 else ""
+        return f"<p>{self!r}</p>" + rows[known].head(_ROWS_SHOWN).to_html(index=False, na_rep="") + rest
 
     @property
     def grid(self) -> dict[str, Candidate]:
