@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from datetime import date
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,7 +14,7 @@ from typer.testing import CliRunner
 from segkit.cli import app
 from segkit.clustering.fit import Candidate
 from segkit.clustering.freeze import freeze_candidate
-from segkit.data.cards.card import Card, read_card
+from segkit.data.cards.card import read_card
 from segkit.data.orders import read_orders
 from segkit.preprocessing.prepare import features_from, prepare
 from segkit.runtime.errors import InputError
@@ -23,7 +22,7 @@ from segkit.runtime.tables.files import write_csv
 from segkit.runtime.tables.schema import TABLES
 from segkit.scoring.sql.model_sql import replay_sql
 from segkit.targeting.handover.addresses import normalise_email, sha256
-from segkit.targeting.handover.audience import HANDED, audience, no_consent_needed, reachable_customers, read_contacts
+from segkit.targeting.handover.audience import HANDED, audience, reachable_customers, read_contacts
 from segkit.targeting.handover.folder import hand_over
 from segkit.targeting.handover.platforms import PLATFORMS
 
@@ -173,25 +172,18 @@ def test_gmail_spellings_are_one_address_for_refusals_and_for_rows(run):
     assert handed(run, "klaviyo")[0]["without consent"] == 2
 
 
-def test_silence_is_no_consent_and_a_card_may_say_why_none_is_needed(run, monkeypatch):
+def test_silence_is_no_consent_and_a_card_may_say_why_none_is_needed(run):
     card = run.parents[2] / "shop.toml"
     card.write_text(CARD.replace('consent = "consent"\n', ""))
     folder, told = hand_over(run, ("klaviyo", "meta"), floor=10)
     assert told[0].startswith("Nobody is handed over to mail and ads: the shop's [customers] say nothing of consent")
     assert len(pd.read_csv(folder / "klaviyo.csv")) == 0
     assert not list((folder / "meta").iterdir())
-    monkeypatch.setattr(Card, "consent", {"not_needed": "customers of a | contract"}, raising=False)
+    card.write_text(card.read_text() + '[consent]\nnot_needed = " customers of a | contract "\n')
     folder, told = hand_over(run, ("klaviyo",), floor=10)
     assert told[0].endswith("the card says that it is not needed: customers of a | contract")
     assert len(pd.read_csv(folder / "klaviyo.csv")) == 13
     assert r"customers of a \| contract" in (folder / "README.md").read_text()
-
-
-def test_the_reason_is_read_of_the_card_itself(tmp_path):
-    (tmp_path / "a.toml").write_text('[consent]\nnot_needed = " existing customers "\n')
-    assert no_consent_needed(SimpleNamespace(path=tmp_path / "a.toml")) == "existing customers"
-    (tmp_path / "a.toml").write_text("[consent]\nnot_needed = true\n")
-    assert no_consent_needed(SimpleNamespace(path=tmp_path / "a.toml")) == ""
 
 
 def test_the_floor_counts_the_people_in_the_file(run):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segkit.data.cards.sections import FileSource
-from segkit.runtime.interrupts import temporary
+from segkit.runtime.disk import temporary
 
 _SNAPSHOT = "SEGKIT_SNAPSHOT"  # where the processes of one run find what was copied
 

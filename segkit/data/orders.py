@@ -21,8 +21,8 @@ from segkit.data.ledger import create_views
 from segkit.data.source_files import digest_files, parquet_files
 from segkit.data.views import check_parts, connect, fit_formats
 from segkit.data.whole_orders import complete_lines
+from segkit.runtime.disk import temporary_folder
 from segkit.runtime.errors import InputError
-from segkit.runtime.interrupts import temporary_folder
 from segkit.runtime.memory import engine_memory
 from segkit.runtime.spelling import quote
 

@@ -17,8 +17,8 @@ from segkit.data.databases import copy_databases
 from segkit.data.numbers import missing_number
 from segkit.data.source_files import digest_files, parquet_files, scan
 from segkit.data.wrong_sql import explain_parquet, explain_sql
+from segkit.runtime.disk import temporary
 from segkit.runtime.errors import InputError
-from segkit.runtime.interrupts import temporary
 from segkit.runtime.spelling import nearest, quote
 
 MAX_BREACH_SHARE = 0.05

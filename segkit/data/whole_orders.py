@@ -13,7 +13,7 @@ from segkit.data import columns as as_sql
 from segkit.data.cards.sections import TableSource
 from segkit.data.convert import sql_text
 from segkit.data.source_files import cached, digest_file, scan
-from segkit.runtime.interrupts import temporary
+from segkit.runtime.disk import temporary
 from segkit.runtime.spelling import quote
 
 _PLACE = '"=file", file_row_number'

@@ -24,7 +24,7 @@ from segkit.reporting.publish import REQUIRED, describe_run, write_model, write_
 from segkit.reporting.series_page import write_series
 from segkit.run import CHAIN, NOTEBOOKS, PARAMETERS, open_orders, which_month
 from segkit.runtime.cache import code_digest
-from segkit.runtime.disk import ROOT, building, check_writable
+from segkit.runtime.disk import ROOT, building, check_shared_memory, check_writable
 from segkit.runtime.errors import InputError
 from segkit.runtime.notebook_steps import Step, check_steps, digest, find_makers, read_steps
 from segkit.runtime.parameters import Parameters, read_parameters
@@ -83,6 +83,7 @@ def run_report(
     label, day = which_month(card, month, as_of)
     shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
+    check_shared_memory()
     before = month_before(shelf, month)
     previous = read_run(before.folder) if before else None
     steps = chain_of(notebooks or NOTEBOOKS, card, previous is not None, parameters)

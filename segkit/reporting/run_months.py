@@ -13,7 +13,7 @@ from segkit.reporting.publish import column_of
 from segkit.reporting.run_chain import chain_of, made_by, run_report
 from segkit.reporting.series_page import write_series
 from segkit.run import NOTEBOOKS, open_orders
-from segkit.runtime.disk import ROOT, check_writable, temporary
+from segkit.runtime.disk import ROOT, check_shared_memory, check_writable, temporary
 from segkit.runtime.errors import InputError
 from segkit.runtime.parameters import Parameters, read_parameters
 from segkit.runtime.tables.files import write_table
@@ -52,6 +52,7 @@ def run_months(
     card = read_card(dataset, source or None)
     shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
+    check_shared_memory()
     parameters = read_parameters(card.defaults, settings)
     for month in months:
         done = finished_months(shelf)

@@ -241,17 +241,6 @@ def temporary_folder() -> Path:
     return folder
 
 
-@contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Make a folder that is removed in the end, by an interrupt too; not after a kill: `building` is."""
-    folder.mkdir()
-    _homes[folder] = None, ()
-    try:
-        yield
-    finally:
-        _discard(folder)
-
-
 def check_writable(folder: Path, named: str = "") -> None:
     """Refuse a folder that can't be made or written to, by trying in the nearest one that is there.
 

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from segkit.runtime.disk import hold, remove_own, sweep
-from segkit.runtime.disk import temporary as temporary_in_its_place
-from segkit.runtime.disk import temporary_folder as temporary_folder  # until others import it from there
+from segkit.runtime.disk import remove_own, sweep
 
 PATIENCE_SECONDS = 2.0  # that the work gets to end
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -101,24 +99,3 @@ def _tidies(process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE or "resource_tracker" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return True
-
-
-@contextmanager
-def temporary(folder: Path | None = None) -> Iterator[Path]:
-    """Give a folder that does not stay; `segkit.runtime.disk.building` and `temporary` do this and survive a kill."""
-    if folder is None:
-        with temporary_in_its_place() as made:
-            yield made
-        return
-    with hold(folder):
-        yield folder
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process still works."""
-    import psutil
-
-    try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -44,6 +44,7 @@ class Card:
     fetch: dict[str, str]
     engine: str = ""
     never_named: tuple[str, ...] = ()  # words: goods that hold one are on no page
+    consent_not_needed: str = ""  # the reason why customers need not be asked before they are written to
 
     @property
     def folder(self) -> Path:
@@ -120,6 +121,7 @@ def card_of(content: dict, path: Path, source: str | Path | None = None) -> Card
         citation=read.citation,
         engine=read.engine,
         never_named=read.never_named,
+        consent_not_needed=read.consent.not_needed.strip() if read.consent else "",
         tables=tables,
         ready=ready,
         custom_features=content.get("custom_features", {}),

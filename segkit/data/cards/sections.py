@@ -406,6 +406,19 @@ class Fetch(Section):
     member_sha256: str | None = None
 
 
+@dataclass(frozen=True, config=_CONFIG)
+class Consent(Section):
+    """Why customers need not be asked before they are written to."""
+
+    not_needed: str
+
+    @model_validator(mode="after")
+    def _has_a_reason(self):
+        if not self.not_needed.strip():
+            raise _section('needs a reason, as in not_needed = "customers under contract"')
+        return self
+
+
 def _file(given):
     return {"source": given} if isinstance(given, str) else given
 
@@ -427,6 +440,7 @@ class CardFile(Section):
     features: ReadyTable | None = None
     sources: dict[str, Annotated[FileSource, BeforeValidator(_file)]] = Field(default_factory=dict)
     fetch: Fetch | None = None
+    consent: Consent | None = None
     custom_features: dict[str, CustomFeature] = Field(default_factory=dict)
     defaults: dict = Field(default_factory=dict)
 

@@ -35,9 +35,8 @@ from segkit.data.reconcile import reconcile
 from segkit.data.source_files import ENDINGS, check_format, file_ending, parquet_files, scan
 from segkit.data.whole_orders import fill_lines
 from segkit.data.workbooks import choose_sheets
-from segkit.runtime.disk import ROOT, check_writable
+from segkit.runtime.disk import ROOT, check_writable, temporary
 from segkit.runtime.errors import InputError
-from segkit.runtime.interrupts import temporary
 from segkit.runtime.spelling import quote
 
 _ENCODING_BYTES = 10_000_000

@@ -1,7 +1,5 @@
 """Who is handed over, and how many are not for which reason."""
 
-import tomllib
-
 import pandas as pd
 
 from segkit.clustering.segmentation import LEFT_OUT
@@ -23,28 +21,16 @@ def read_contacts(orders) -> pd.DataFrame | None:
     -------
     DataFrame
         Index customer_id, which may occur many times or be missing. Where the card says that consent is not needed
-        (`no_consent_needed`), records that are silent count as granted.
+        (``[consent] not_needed``), records that are silent count as granted.
     """
     columns = orders.columns.get("contacts", [])
     if not {"email", "phone"} & set(columns):
         return None
     listed = ", ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in ("customer_id", *columns))
     contacts = orders.connection.execute(f"SELECT {listed} FROM contacts").df().set_index("customer_id")
-    if no_consent_needed(orders.card):
+    if orders.card.consent_not_needed:
         contacts["consent"] = _consent(contacts).replace("", "yes")
     return contacts
-
-
-def no_consent_needed(card) -> str:
-    """Return the reason that a card gives why its customers need not consent, "" where it gives none.
-
-    Written as ``[consent] not_needed = "reason"``.
-    """
-    section = getattr(card, "consent", None)
-    if section is None:
-        section = tomllib.loads(card.path.read_text(encoding="utf-8-sig")).get("consent", {})
-    reason = section.get("not_needed", "") if isinstance(section, dict) else getattr(section, "not_needed", "")
-    return reason.strip() if isinstance(reason, str) else ""
 
 
 def reachable_customers(contacts: pd.DataFrame, customers: pd.Index) -> pd.Series:

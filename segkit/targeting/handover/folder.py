@@ -14,7 +14,7 @@ from segkit.runtime.parameters import Parameters, read_parameters
 from segkit.runtime.tables.files import damaged, write_csv, write_json
 from segkit.runtime.text import escape_markdown, one_line
 from segkit.scoring.sql.model_sql import DIALECTS, rules_sql, translate_sql
-from segkit.targeting.handover.audience import HANDED, audience, no_consent_needed, read_contacts
+from segkit.targeting.handover.audience import HANDED, audience, read_contacts
 from segkit.targeting.handover.platforms import PLATFORMS, Platform
 from segkit.targeting.handover.star import RELATIONS, star_schema
 
@@ -146,7 +146,7 @@ def _read_contacts(record: dict):
 
 
 def _tell_consent(card, contacts: pd.DataFrame) -> list[str]:
-    if reason := no_consent_needed(card):
+    if reason := card.consent_not_needed:
         return [f"Nobody was asked for consent, because the card says that it is not needed: {one_line(reason)}"]
     if "consent" in contacts:
         return []
