@@ -155,3 +155,21 @@ def test_customers_without_a_segment_and_unknown_features_are_named():
         profile_segments(features, dictionary(), segments.head(38))
     with pytest.raises(InputError, match="not in the dictionary: age"):
         profile_segments(features, dictionary().drop("age"), segments)
+
+
+def test_what_few_of_a_segment_have_is_not_told_of_it():
+    features, dictionary, segments = one_time_shoppers()
+    profile = profile_segments(features, dictionary, segments).set_index(["segment_id", "feature"])
+    assert profile.loc[("S1", "mean_gap_days"), ["customers", "differs"]].tolist() == [19, False]
+    assert profile.loc[("S1", "mean_gap_days"), ["centre", "effect", "effect_low"]].isna().all()
+    assert profile.loc[("S2", "mean_gap_days"), "centre"] == 30
+    assert profile.loc[("S1", "age"), "centre"] == 40  # nobody asked the others
+
+
+def one_time_shoppers():
+    index = pd.Index([f"c{number:04}" for number in range(400)], name="customer_id")
+    gaps = [4.0] * 19 + [np.nan] * 181 + [30.0] * 200
+    features = pd.DataFrame({"mean_gap_days": gaps, "age": [40.0] * 19 + [np.nan] * 181 + [50.0] * 200}, index=index)
+    meaning = {"family": ["rhythm", "who"], "kind": ["days", "number"], "unit": ""}
+    dictionary = pd.DataFrame(meaning, index=["mean_gap_days", "age"])
+    return features, dictionary, pd.Series(["S1"] * 200 + ["S2"] * 200, index=index)

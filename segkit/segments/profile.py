@@ -19,6 +19,8 @@ LARGE_EFFECT = 0.5  # standard deviations of all customers
 LARGE_SHARE = 0.1  # ten percentage points
 CONFIDENCE = 0.95
 FEWEST_KNOWN = 10  # below this many customers nothing is said of a segment's feature
+KNOWN_SHARE = 0.5  # of a segment's customers; what few of them have, such as days between orders, is no trait of it
+_MAY_BE_UNKNOWN = ("who", "given")  # families whose gaps mean that nobody asked
 RAREST_LEVEL = 0.01  # a level of a category held by fewer of the known customers is pooled
 POOLED_LEVEL = "other"
 
@@ -54,7 +56,8 @@ def profile_segments(features, dictionary, segments, used_features=(), crossed=N
     -------
     DataFrame
         ``segment_id, feature, level, family, kind, unit``; ``customers`` whose value is known; ``centre`` (the
-        median, or the mean of shares and yes/no features) with its 95 % interval ``low, high``; ``overall``,
+        median, or the mean of shares and yes/no features) with its 95 % interval ``low, high``, missing where it is
+        known of fewer than ten customers, or of fewer than half of the segment (attributes aside); ``overall``,
         the same figure of all customers; ``effect`` with a simultaneous 95 % interval ``effect_low,
         effect_high``, in share points for shares, yes/no features and levels, otherwise in standard deviations
         of all customers (money, counts and days after log1p); ``effect_sd``, the effect in standard deviations
@@ -90,6 +93,7 @@ def profile_segments(features, dictionary, segments, used_features=(), crossed=N
     codes = pd.Categorical(segments, categories=segment_ids).codes
     judged = segments if crossed is None else _aligned(features, dictionary, crossed)
     judged_codes = pd.Index(segment_ids).get_indexer(judged)
+    half = np.ceil(KNOWN_SHARE * np.bincount(codes, minlength=len(segment_ids)))
     parts = []
     for feature in features.columns:
         if feature.startswith("category_") and not may_be_named(feature, never_named):
@@ -98,6 +102,9 @@ def profile_segments(features, dictionary, segments, used_features=(), crossed=N
         for level, values in _readings(features[feature], kind):
             part = _centres(values, codes, len(segment_ids), kind in BOUNDED)
             part |= _effects(scaled(values, kind), judged_codes, len(segment_ids), kind in BOUNDED)
+            if family not in _MAY_BE_UNKNOWN:
+                few = np.array(part["customers"]) < half
+                part |= {name: np.where(few, np.nan, part[name]) for name in ("centre", "low", "high", "effect")}
             part |= {"segment_id": segment_ids, "feature": feature, "level": level}
             part |= {"family": family, "kind": kind, "unit": unit}
             parts.append(pd.DataFrame(part))

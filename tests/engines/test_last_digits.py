@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-SEEDS = range(int(os.environ.get("SEGKIT_SHAKES", "0")))
+SEEDS = range(int(os.environ.get("SEGKIT_SHAKES", "1")))
 SHAKE = """
 import numpy as np
 from segkit.preprocessing.matrix import Matrix

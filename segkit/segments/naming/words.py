@@ -29,7 +29,6 @@ from segkit.segments.naming.vocabulary import (
     said,
 )
 
-KNOWN_SHARE = 0.5  # a word holds for a segment only where its feature is known for half of it
 UNSEGMENTED = "S0"
 _BUILT_IN = {feature.name for feature in FEATURES}  # what the vocabulary passes over here, it passes over on purpose
 # Several words of one theme can hold at once: in these the strongest is taken, in the others the first listed.
