@@ -28,6 +28,7 @@ from segkit.segments.naming.vocabulary import (
     given_words,
     said,
 )
+from segkit.segments.profile import KNOWN_SHARE
 
 UNSEGMENTED = "S0"
 _BUILT_IN = {feature.name for feature in FEATURES}  # what the vocabulary passes over here, it passes over on purpose
