@@ -4,6 +4,7 @@ import pytest
 
 from segkit.data.cards.card import list_cards, read_card
 from segkit.data.cards.datasets import describe_datasets
+from segkit.reporting.run_chain import name_for_kernels
 from segkit.runtime.errors import InputError
 
 ORDERS = """
@@ -117,3 +118,12 @@ def test_the_list_of_datasets_says_what_is_there_and_how_to_get_the_rest(tmp_pat
 def test_a_sentence_begins_with_a_capital_and_what_follows_a_semicolon_does_not(tmp_path):
     with pytest.raises(InputError, match=r"no dataset `zzzz`\. Known: "):
         read_card("zzzz")
+
+
+def test_a_notebook_finds_a_card_that_lies_in_the_folder_of_the_user(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "tea.toml").write_text('[features]\nsource = "a.csv"\nid = "a"\n')
+    monkeypatch.chdir(tmp_path)
+    named = name_for_kernels(read_card("tea"))
+    monkeypatch.chdir("/")  # as a kernel, which works in the notebooks' folder
+    assert read_card(named).name == "tea"

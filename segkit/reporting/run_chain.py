@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from segkit.data.cards.card import Card, read_card
+from segkit.data.cards.card import CARDS, Card, read_card
 from segkit.data.databases import one_snapshot
 from segkit.data.orders import read_orders
 from segkit.data.periods import check_sales, last_day_counted
@@ -94,7 +94,7 @@ def run_report(
         with building(shelf / label, f"--out {out}" if out else "") as run:
             run.mkdir()
             arguments = {
-                "dataset": str(Path(dataset).resolve()) if str(dataset).endswith(".toml") else dataset,
+                "dataset": name_for_kernels(card),
                 "month": month,
                 "as_of": as_of,
                 "source": str(Path(source).resolve()) if source else "",
@@ -143,6 +143,17 @@ def chain_of(folder: Path, card: Card, with_previous: bool, parameters: Paramete
     if card.ready is not None:
         left = {name: step for name, step in left.items() if step.needs != "previous"}
     return left
+
+
+def name_for_kernels(card: Card) -> str:
+    """Return what notebooks call a dataset: they run in another folder, where only the project's cards have names.
+
+    Examples
+    --------
+    >>> name_for_kernels(read_card("complete-journey"))
+    'complete-journey'
+    """
+    return card.name if card.path.parent == CARDS else str(card.path.resolve())
 
 
 def _execute_all(steps: Mapping[str, Step], arguments: dict, run: Path, failed: Path) -> dict:
