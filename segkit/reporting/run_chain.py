@@ -24,7 +24,7 @@ from segkit.reporting.publish import REQUIRED, describe_run, write_model, write_
 from segkit.reporting.series_page import write_series
 from segkit.run import CHAIN, NOTEBOOKS, PARAMETERS, open_orders, which_month
 from segkit.runtime.cache import code_digest
-from segkit.runtime.disk import ROOT, building, check_shared_memory, check_writable
+from segkit.runtime.disk import ROOT, building, check_shared_memory, check_writable, expanded
 from segkit.runtime.errors import InputError
 from segkit.runtime.notebook_steps import Step, check_steps, digest, find_makers, read_steps
 from segkit.runtime.parameters import Parameters, read_parameters
@@ -81,7 +81,7 @@ def run_report(
     parameters = read_parameters(card.defaults, settings)
     check_tried(parameters.choice, parameters.max_segments)
     label, day = which_month(card, month, as_of)
-    shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
+    shelf = expanded(out or ROOT / "reports", "--out").resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
     check_shared_memory()
     before = month_before(shelf, month)
@@ -132,7 +132,7 @@ def chain_of(folder: Path, card: Card, with_previous: bool, parameters: Paramete
     InputError
         The folder or a notebook is not what it must be; the message names what is missing.
     """
-    steps = read_steps(Path(folder).expanduser())
+    steps = read_steps(expanded(folder, "--notebooks"))
     known = {"dataset", "month", "as_of", "source", "previous", *parameters.as_dict()}
     check_steps(steps.values(), known)
     if missing := [name for name in REQUIRED if name not in find_makers(steps)]:

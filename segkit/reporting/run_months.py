@@ -13,7 +13,7 @@ from segkit.reporting.publish import column_of
 from segkit.reporting.run_chain import chain_of, made_by, run_report
 from segkit.reporting.series_page import write_series
 from segkit.run import NOTEBOOKS, open_orders
-from segkit.runtime.disk import ROOT, check_shared_memory, check_writable, temporary
+from segkit.runtime.disk import ROOT, check_shared_memory, check_writable, expanded, temporary
 from segkit.runtime.errors import InputError
 from segkit.runtime.parameters import Parameters, read_parameters
 from segkit.runtime.tables.files import write_table
@@ -50,7 +50,7 @@ def run_months(
     """
     months = months_between(first, last)
     card = read_card(dataset, source or None)
-    shelf = Path(out or ROOT / "reports").expanduser().resolve() / card.name
+    shelf = expanded(out or ROOT / "reports", "--out").resolve() / card.name
     check_writable(shelf, f"--out {out}" if out else "")
     check_shared_memory()
     parameters = read_parameters(card.defaults, settings)
@@ -78,7 +78,7 @@ def which_notebooks(asked: Path | None, done: list[FinishedMonth], month: str) -
         The folder of the month before is no longer there: it is named, so that nothing switches silently.
     """
     if asked is not None:
-        return Path(asked).expanduser()
+        return expanded(asked, "--notebooks")
     before = [one for one in done if one.label <= month]
     folder = Path(before[-1].record.get("notebooks", {}).get("folder", NOTEBOOKS)) if before else NOTEBOOKS
     if not folder.is_dir():
@@ -146,4 +146,5 @@ def _has_same_data(orders, run: FinishedMonth) -> bool:
     about = {feature: column_of(row) for feature, row in present.iterrows()}
     with temporary() as folder:
         made = [write_table(orders.ledger, "ledger", folder), write_table(features.table, "features", folder, about)]
-        return all(path.read_bytes() == (run.folder / "tables" / path.name).read_bytes() for path in made)
+        old = [run.folder / "tables" / path.name for path in made]
+        return all(b.is_file() and a.read_bytes() == b.read_bytes() for a, b in zip(made, old, strict=True))
