@@ -10,11 +10,11 @@ import pytest
 from segkit.plots.style import use_style
 from segkit.plots.worth import plot_kpis, plot_targets
 from segkit.reporting.sentences import headline
-from segkit.targeting.action_list import list_actions, say_actions
+from segkit.targeting.action_list import list_actions, say_actions, tell_actions
 from segkit.targeting.criteria import REACHED, judge_targets, place_targets
 from segkit.targeting.handover.audience import reachable_customers
 from segkit.targeting.kpis import KPIS, segment_kpis
-from segkit.targeting.levers import customers_per_arm, rank_levers
+from segkit.targeting.levers import LEVERS, Lever, customers_per_arm, rank_levers
 from segkit.targeting.target_tables import kpi_table
 
 WEIGHTS = dict.fromkeys(
@@ -178,6 +178,19 @@ def test_what_can_be_tested_and_touches_most_money_stands_first_with_the_money_o
     said = say_actions(listed, "EUR").set_index("segment")
     assert said.loc["Deal hunters", "stake"].endswith("EUR of discounts")
     assert said.loc["Away", "stake"] == "6,000 EUR of those who stayed away"
+
+
+def test_a_lever_of_ones_own_stands_beside_the_segment_in_which_it_touches_most_money(shop, halves, actions):
+    own = Lever(
+        "delivery", "retention", lambda kpis: tuple(kpis.loc["revenue", ["figure"] * 3]), "free delivery for {}"
+    )
+    segments, _, kpis = actions
+    levers = rank_levers(kpis, segments.set_index("segment_id")["customers"], [*LEVERS, own])
+    listed = list_actions(segments, levers, kpis, known=[*LEVERS, own])
+    assert listed.loc[listed["lever"] == "delivery", "action"].tolist() == ["Try free delivery for Deal hunters."]
+    assert len(listed) == 3
+    told = tell_actions(listed.assign(can_test=True), 365)
+    assert "Two of two segments have enough customers" in told
 
 
 def test_a_test_is_made_of_customers_who_can_be_reached(actions):

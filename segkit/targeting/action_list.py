@@ -32,7 +32,7 @@ def list_actions(
         Index segment_id, how many customers can be written to; none where the shop's data don't say. A test is then
         made of these.
     known : sequence of Lever
-        Those that were ranked.
+        Those that were ranked. One of your own stands beside the segment in which it touches most money.
 
     Returns
     -------
@@ -56,6 +56,7 @@ def list_actions(
     """
     real = segments[(segments["segment_id"] != "S0") & (segments["customers"] >= FEWEST_SHOWN)]
     real = real[real["lever"].fillna("") != ""]
+    real = pd.concat([real, *(_own_idea(lever, real, levers) for lever in known if lever not in LEVERS)])
     real = real[["segment_id", "segment", "customers", "lever", "action"]]
     actions = real.merge(levers[["segment_id", "lever", *_OF_LEVER]], on=["segment_id", "lever"], how="left")
     rates = {lever.name: lever.rate for lever in known}
@@ -67,6 +68,16 @@ def list_actions(
     actions["can_test"] = (2 * actions["customers_per_arm"] <= able).astype(bool)
     return actions.sort_values(
         ["can_test", "at_stake", "segment_id"], ascending=[False, False, True], kind="stable", ignore_index=True
+    )
+
+
+def _own_idea(lever: Lever, segments: pd.DataFrame, levers: pd.DataFrame) -> pd.DataFrame:
+    """Return the segment in which a lever touches most money, with the lever as its idea; no row without one."""
+    there = levers[(levers["lever"] == lever.name) & levers["segment_id"].isin(segments["segment_id"])]
+    there = there.sort_values("at_stake", ascending=False, kind="stable").head(1)
+    row = segments[segments["segment_id"].isin(there["segment_id"])]
+    return row.assign(
+        lever=lever.name, action=[f"Try {(lever.tried or lever.name).format(name)}." for name in row["segment"]]
     )
 
 
@@ -106,7 +117,8 @@ def tell_actions(actions: pd.DataFrame, days: int) -> str:
 
     Examples
     --------
-    >>> listed = pd.DataFrame({"at_stake": [9.0, 5.0], "can_test": [True, False], "reached": [80, 90]})
+    >>> listed = pd.DataFrame({"segment_id": ["S1", "S2"], "at_stake": [9.0, 5.0], "reached": [80, 90]})
+    >>> listed["can_test"] = [True, False]
     >>> print(tell_actions(listed, 273))
     Money is all that an idea touches in 273 days, not what it will bring: nothing has been tested. One of two segments
     has enough customers for a test that would see a tenth more or less. The audience files are written by segkit
@@ -114,10 +126,11 @@ def tell_actions(actions: pd.DataFrame, days: int) -> str:
     """
     if actions.empty:
         return ""
+    testable = actions.groupby("segment_id")["can_test"].any()
     if actions["at_stake"].isna().all():
         return "Nobody has tested these ideas, and the data don't say how much money they touch."
-    able = int(actions["can_test"].sum())
-    some = f"{number_word(able).capitalize()} of {number_word(len(actions))} segments {'has' if able == 1 else 'have'}"
+    able = int(testable.sum())
+    some = f"{number_word(able).capitalize()} of {number_word(len(testable))} segments {'has' if able == 1 else 'have'}"
     if not able:
         some = "No segment alone has"
     files = "The audience files are written by segkit handover."
