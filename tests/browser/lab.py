@@ -110,12 +110,12 @@ def picture(page, name):
 
 
 LOOK = """() => {
-  const told = [];
+  const told = [], runsFirst = /^\\d\\d_\\w+\\.ipynb runs /; // which notebook is run for this one is meant to be said
   const say = (what, element) => told.push(what + ': ' + (element.innerText || '').trim().slice(0, 80));
   for (const error of document.querySelectorAll('.jp-OutputArea [data-mime-type="application/vnd.jupyter.error"]'))
     say('an error', error);
   for (const error of document.querySelectorAll('.jp-OutputArea [data-mime-type="application/vnd.jupyter.stderr"]'))
-    say('on stderr', error);
+    if (!error.innerText.trim().split('\\n').every(told => runsFirst.test(told))) say('on stderr', error);
   const printed = '.jp-OutputArea [data-mime-type="application/vnd.jupyter.stdout"] pre';
   for (const lines of document.querySelectorAll(printed))
     for (const line of lines.innerText.split('\\n'))
