@@ -209,6 +209,7 @@ def test_where_the_best_learned_one_says_no_more_than_the_rule_the_rule_is_taken
     assert made.verdict["advice"] == "use the RFM map: learned segments say no more about the future"
     assert "The best of them is kmeans-4." in made.chosen["reason"]
     assert made.verdict["evidence"]["learned"] == "kmeans-4"
+    assert made.verdict["why"] == made.verdict["advice"]
     assert choose(candidates, Limits(), "kmeans-4").verdict["chosen"] == "kmeans-4"  # an analyst's choice stands
 
 

@@ -5,6 +5,7 @@ import random
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 from test_sources import CARD, HEADER, LINES, write, write_workbook
@@ -15,6 +16,7 @@ from segkit.data.cards.sections import FileSource
 from segkit.data.new_card.draft import write_new_card
 from segkit.data.orders import read_orders
 from segkit.data.ready_table import read_ready
+from segkit.data.source_files import cached
 from segkit.runtime.errors import InputError
 
 
@@ -85,7 +87,9 @@ def test_nothing_is_imported_to_find_a_file_of_a_package(tmp_path, monkeypatch):
     for name in ("__init__", "x"):
         (tmp_path / "evil" / f"{name}.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    for source in ("package:evil.x/y.csv", "package:evil/y.csv", "package:../evil/y.csv", "package:/y.csv"):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as where segkit was started by its script
+    packages = ("evil.x", "evil", "../evil", "", "__main__")
+    for source in (f"package:{package}/y.csv" for package in packages):
         with pytest.raises(InputError):
             locate_files(FileSource(source), tmp_path)
     assert "evil" not in sys.modules
@@ -152,3 +156,16 @@ def test_the_odd_file_of_a_pattern_is_named(tmp_path):
         InputError, match=r"orders-2.csv has no column 'price', which other files of orders-\*.csv have"
     ):
         read_orders(odd)
+
+
+def test_a_conversion_that_was_stopped_leaves_no_file_that_passes_for_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("segkit.data.source_files.CACHE", tmp_path)
+
+    def stops(draft):
+        Path(draft).write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached("orders", stops)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.read_text() == "half"]
+    assert cached("orders", lambda draft: Path(draft).write_text("whole")).read_text() == "whole"

@@ -16,7 +16,7 @@ from segkit.data.cards.sections import FileSource
 from segkit.data.convert import convert_csv, sql_text
 from segkit.data.json_records import convert_json
 from segkit.data.workbooks import convert_excel
-from segkit.runtime.disk import ROOT
+from segkit.runtime.disk import ROOT, building
 from segkit.runtime.errors import InputError
 
 CACHE = ROOT / "data" / ".cache"  # may be deleted at any time
@@ -157,11 +157,6 @@ def cached(options: str, make: Callable[[str], None]) -> Path:
         folder = Path(tempfile.gettempdir())
     target = folder / f"{hashlib.sha256(options.encode()).hexdigest()[:32]}.parquet"
     if not target.exists():
-        handle, draft = tempfile.mkstemp(dir=folder, suffix=".draft")
-        os.close(handle)
-        try:
-            make(draft)
-            os.replace(draft, target)
-        finally:
-            Path(draft).unlink(missing_ok=True)
+        with building(target) as draft:
+            make(str(draft))
     return target

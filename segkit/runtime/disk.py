@@ -369,8 +369,8 @@ def tell_closed_place(error: BaseException) -> str:
 
     Examples
     --------
-    >>> tell_closed_place(PermissionError(errno.EACCES, "Permission denied", "/root/orders.csv"))
-    "/root/orders.csv can't be used (Permission denied): name another path, or mend its permissions"
+    >>> tell_closed_place(PermissionError(errno.EACCES, "Permission denied", "/srv/orders.csv"))
+    "/srv/orders.csv can't be used (Permission denied): name another path, or mend its permissions"
     >>> tell_closed_place(FileNotFoundError(errno.ENOENT, "No such file", "segkit/page.css"))
     ''
     """

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from segkit.clustering.segmentation import LEFT_OUT
 from segkit.runtime.privacy import FEWEST_SHOWN, veiled_count
 from segkit.runtime.text import money, number_word
 from segkit.targeting.levers import LEVERS, Lever
@@ -54,7 +55,7 @@ def list_actions(
     0     New      Wait.     400.0      True
     1   Loyal  Try less.     900.0     False
     """
-    real = segments[(segments["segment_id"] != "S0") & (segments["customers"] >= FEWEST_SHOWN)]
+    real = segments[(segments["segment_id"] != LEFT_OUT) & (segments["customers"] >= FEWEST_SHOWN)]
     real = real[real["lever"].fillna("") != ""]
     real = pd.concat([real, *(_own_idea(lever, real, levers) for lever in known if lever not in LEVERS)])
     real = real[["segment_id", "segment", "customers", "lever", "action"]]

@@ -180,7 +180,7 @@ def _take_the_rule(candidates: Candidates) -> Candidates:
     table.loc[rule, "reason"] = f"{advice[0].upper()}{advice[1:]} than this rule. The best of them is {learned}."
     table.loc[learned, "reason"] += f" It is the best of the learned ones; {rule} is taken, of which it says no more."
     taken = replace(candidates, table=table.reset_index(drop=True), proposed=rule)
-    verdict = reach_verdict(taken) | {"segment_at_all": False, "advice": advice}
+    verdict = reach_verdict(taken) | {"segment_at_all": False, "advice": advice, "why": advice}
     return replace(taken, verdict=verdict | {"evidence": verdict["evidence"] | {"learned": learned}})
 
 

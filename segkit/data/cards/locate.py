@@ -43,7 +43,10 @@ def locate_files(file: FileSource, folder: Path, way_out: str = "") -> list[Path
     if source.startswith("package:"):
         package, _, inside = source.removeprefix("package:").partition("/")
         # Of a name without dots, the package is found without running any of it.
-        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+        try:
+            spec = importlib.util.find_spec(package) if package.isidentifier() else None
+        except ValueError:  # a program that runs, such as __main__, is no package
+            spec = None
         if spec is None or not spec.submodule_search_locations:
             raise InputError(f"{source} needs the Python package {package}; install it with `pip install {package}`")
         pattern = Path(list(spec.submodule_search_locations)[0], inside)
